@@ -1,0 +1,45 @@
+# Thin: one command each. `make help` lists them.
+PYTHON ?= python3
+DEVICE_VENV := .venv
+DEV_VENV := .venv-dev
+DEV := $(DEV_VENV)/bin
+
+.PHONY: help run test check format train export bench
+.DEFAULT_GOAL := help
+
+help: ## list what can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+run: $(DEVICE_VENV)/.ready ## start Mien on the demo source with its own broker
+	@$(DEVICE_VENV)/bin/python -m device run
+
+test: $(DEV_VENV)/.ready ## all tests
+	$(DEV)/python -m pytest
+
+check: $(DEV_VENV)/.ready ## format, lint, types
+	$(DEV)/ruff format --check .
+	$(DEV)/ruff check .
+	$(DEV)/mypy
+
+format: $(DEV_VENV)/.ready ## format and fix what can be fixed
+	$(DEV)/ruff format .
+	$(DEV)/ruff check --fix .
+
+train: $(DEV_VENV)/.ready ## train the shipped network on data/fer2013.csv
+	$(DEV)/python -m training classifier
+
+export: $(DEV_VENV)/.ready ## newest run to device/models
+	$(DEV)/python -m export classifier
+
+bench: $(DEVICE_VENV)/.ready ## pace of the whole path on this machine
+	$(DEVICE_VENV)/bin/python -m device bench
+
+$(DEVICE_VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DEVICE_VENV)
+	$(DEVICE_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(DEV_VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DEV_VENV)
+	$(DEV_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[training,export,dev]'
+	@touch $@

@@ -1,0 +1,3 @@
+"""Mien on the device: camera in, expression events out."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""Where frames come from: one module an adapter, none imports another."""

@@ -1,0 +1,1 @@
+"""The screen: text on HDMI or in a terminal."""

@@ -1,0 +1,44 @@
+"""The error tree: each message is one sentence that names the thing and the remedy.
+
+MienError                    exit status 1
+├── ConfigurationError       78: a setting, or a model and card that do not fit
+│   └── ModelError           78: model file or card truncated, mismatched, failed self-test
+├── UsageError               2: a command line that cannot be carried out
+├── CameraError              1: not found, busy, stopped, unreadable source
+├── DetectorError            1: OpenCV without Haar or HOG, cascade file missing
+└── BrokerError              1: refused, unreachable (only fatal for `mien watch`)
+"""
+
+
+class MienError(Exception):
+    """Anything Mien can explain in one line."""
+
+    exit_status = 1
+
+
+class ConfigurationError(MienError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+    exit_status = 78
+
+
+class ModelError(ConfigurationError):
+    """A model file and its card cannot be used."""
+
+
+class UsageError(MienError):
+    """The command line asks for something that cannot be done."""
+
+    exit_status = 2
+
+
+class CameraError(MienError):
+    """The camera or replay source cannot deliver frames."""
+
+
+class DetectorError(MienError):
+    """The face detector cannot be built with what is installed."""
+
+
+class BrokerError(MienError):
+    """The MQTT broker refused or cannot be reached."""

@@ -1,0 +1,1 @@
+"""The network side: topics, JSON payloads, outbox, Home Assistant, commands."""

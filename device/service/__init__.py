@@ -1,0 +1,1 @@
+"""The daemon's manners: systemd, health, metrics."""

@@ -1,0 +1,167 @@
+"""From TOML text to the settings tree, or one line that says file, line, key, value, allowed."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from device.errors import ConfigurationError
+from device.settings.tree import Settings
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ENVIRONMENT_PREFIX = "MIEN_"
+MAX_FILE_BYTES = 1 << 20
+
+
+def load_settings(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Reads a settings file and the environment's ``MIEN_SECTION__KEY`` over it.
+
+    Args:
+        path: the TOML file; None for defaults alone.
+        environment: usually ``os.environ``.
+
+    Raises:
+        ConfigurationError: unreadable file, bad TOML, unknown key, wrong type or range.
+    """
+    settings = Settings()
+    if path is not None:
+        text = _read(path)
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigurationError(f"{path}: not valid TOML: {error}") from error
+        for section, table in document.items():
+            where = f"{path}:{_line_of(text, section, None)}"
+            if not isinstance(table, dict):
+                raise ConfigurationError(f"{where}: {section}: expected a table [{section}]")
+            for name, value in table.items():
+                where = f"{path}:{_line_of(text, section, name)}"
+                settings = replace_setting(settings, f"{section}.{name}", value, where)
+    for variable, value in sorted((environment or {}).items()):
+        if variable.startswith(ENVIRONMENT_PREFIX) and "__" in variable:
+            dotted = variable[len(ENVIRONMENT_PREFIX) :].lower().replace("__", ".", 1)
+            typed = _parse(value, _default_of(settings, dotted))
+            settings = replace_setting(settings, dotted, typed, f"environment {variable}")
+    _check_together(settings, str(path or "settings"))
+    return settings
+
+
+def replace_setting(settings: Settings, dotted: str, value: Any, where: str = "") -> Settings:
+    """A copy of the tree with one key changed.
+
+    Args:
+        settings: the tree.
+        dotted: ``section.key``.
+        value: the new value; an int is taken for a float, nothing else is converted.
+        where: file and line, for the message.
+
+    Raises:
+        ConfigurationError: unknown key, wrong type, out of range.
+    """
+    prefix = f"{where}: " if where else ""
+    section_name, _, name = dotted.partition(".")
+    section = getattr(settings, section_name, None)
+    if section is None or not dataclasses.is_dataclass(section):
+        known = ", ".join(f.name for f in dataclasses.fields(settings))
+        raise ConfigurationError(f"{prefix}unknown section [{section_name}]; known: {known}")
+    fields = {f.name: f for f in dataclasses.fields(section)}
+    if name not in fields:
+        known = ", ".join(fields)
+        raise ConfigurationError(
+            f"{prefix}unknown key {dotted}; known in [{section_name}]: {known}"
+        )
+    checked = _check(dotted, value, fields[name], prefix)
+    changed = dataclasses.replace(section, **{name: checked})  # type: ignore[type-var]
+    return dataclasses.replace(settings, **{section_name: changed})
+
+
+def _check(dotted: str, value: Any, field: dataclasses.Field[Any], prefix: str) -> Any:
+    shown = "(secret)" if field.metadata["secret"] else repr(value)
+    kind = type(field.default)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+        raise ConfigurationError(f"{prefix}{dotted} = {shown}: expected {names[kind]}")
+    choices, low, high = (field.metadata[k] for k in ("choices", "low", "high"))
+    if choices and value not in choices:
+        raise ConfigurationError(f"{prefix}{dotted} = {shown}: allowed: {', '.join(choices)}")
+    if low is not None and not low <= value <= high:  # also refuses NaN
+        raise ConfigurationError(f"{prefix}{dotted} = {shown}: allowed: {low:g} to {high:g}")
+    return value
+
+
+def _check_together(settings: Settings, where: str) -> None:
+    """What no single key can show."""
+    if settings.device.deployment in ("workplace", "education"):
+        raise ConfigurationError(
+            f"{where}: device.deployment = {settings.device.deployment!r}: reading emotions at work "
+            "and in education is forbidden in the EU (AI Act Art. 5(1)(f)); Mien does not start there"
+        )
+    if settings.camera.source == "replay" and not settings.camera.path:
+        raise ConfigurationError(f"{where}: camera.path is empty: source replay needs a path")
+    if settings.camera.rotate_deg % 90:
+        raise ConfigurationError(
+            f"{where}: camera.rotate_deg = {settings.camera.rotate_deg}: allowed: 0, 90, 180, 270"
+        )
+    for name in ("device.id", "mqtt.prefix", "home_assistant.prefix"):
+        section, _, attribute = name.partition(".")
+        value = getattr(getattr(settings, section), attribute)
+        if re.search(r"[+#\s\x00]", value) or (name == "device.id" and "/" in value):
+            raise ConfigurationError(f"{where}: {name} = {value!r}: not usable in an MQTT topic")
+    if bool(settings.mqtt.cert_file) != bool(settings.mqtt.key_file):
+        raise ConfigurationError(f"{where}: mqtt.cert_file and mqtt.key_file belong together")
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ConfigurationError(f"{path}: too large for a settings file")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot read settings: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: not a text file (UTF-8)") from error
+
+
+def _line_of(text: str, section: str, name: str | None) -> int:
+    """Line of ``name`` within ``[section]`` (of the section's header for None); 1 when unseen."""
+    current, header = "", 1
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if match := re.match(r"\[\s*([^\]]+?)\s*\]", stripped):
+            current = match[1].strip("\"'")
+            if current == section:
+                header = number
+        key = stripped.split("=", 1)[0].strip().strip("\"'")
+        if name is not None and (
+            (current == section and key == name) or (not current and key == f"{section}.{name}")
+        ):
+            return number
+        if name is None and not current and key == section:
+            return number
+    return header
+
+
+def _default_of(settings: Settings, dotted: str) -> Any:
+    section, _, name = dotted.partition(".")
+    return getattr(getattr(settings, section, None), name, None)
+
+
+def _parse(value: str, default: Any) -> Any:
+    """An environment value: the text itself for a text key, else as TOML where it is one."""
+    if isinstance(default, str):
+        return value
+    try:
+        parsed = tomllib.loads(f"v = {value}")["v"]
+    except tomllib.TOMLDecodeError:
+        return value
+    return parsed if isinstance(parsed, (bool, int, float)) else value

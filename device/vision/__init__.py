@@ -1,0 +1,1 @@
+"""From a frame to named faces: detector, tracker, crop, classifier, smoother."""

@@ -1,0 +1,53 @@
+"""The one preprocessing: from a frame and a face to the 48×48 crop that the network takes.
+
+Training and export import this module, so what the network was calibrated on and what the
+board feeds it cannot drift apart. Pixels stay uint8; rescaling is the network's first layer.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from device.vocabulary import BoundingBox, Face, GreyImage, Image
+
+CROP_PX = 48
+MARGIN = 0.1  # share of the box side added in all (half at each side), as measured for Haar boxes
+
+
+def to_grey(image: Image) -> GreyImage:
+    """(height, width) uint8 luma of a grey or RGB image; a grey one is returned as it is."""
+    if image.ndim == 2:
+        return image
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def crop_face(image: GreyImage, face: Face, margin: float = MARGIN) -> GreyImage:
+    """The face as a (48, 48) uint8 square; beyond the frame its border is repeated.
+
+    Args:
+        image: (height, width) uint8 grey frame.
+        face: where to cut.
+        margin: share of the box side added to the square's side.
+    """
+    square = crop_square(face.box, margin)
+    xmin, ymin, xmax, ymax = square.as_pixels()
+    side = max(xmax - xmin, ymax - ymin, 1)
+    xmax, ymax = xmin + side, ymin + side
+    height, width = image.shape
+    inside = image[max(ymin, 0) : min(ymax, height), max(xmin, 0) : min(xmax, width)]
+    if inside.size == 0:
+        return np.zeros((CROP_PX, CROP_PX), np.uint8)
+    top, left = max(-ymin, 0), max(-xmin, 0)
+    bottom, right = side - top - inside.shape[0], side - left - inside.shape[1]
+    if top or left or bottom or right:
+        inside = cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_REPLICATE)
+    method = cv2.INTER_AREA if side > CROP_PX else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(inside, (CROP_PX, CROP_PX), interpolation=method), np.uint8)
+
+
+def crop_square(box: BoundingBox, margin: float = MARGIN) -> BoundingBox:
+    """The square that ``crop_face`` cuts: centred on the box, ``margin`` larger."""
+    half = max(box.width, box.height) * (1 + margin) / 2
+    x, y = box.center
+    return BoundingBox(x - half, y - half, x + half, y + half)
