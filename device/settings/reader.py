@@ -68,8 +68,8 @@ def replace_setting(settings: Settings, dotted: str, value: Any, where: str = ""
     """
     prefix = f"{where}: " if where else ""
     section_name, _, name = dotted.partition(".")
-    section = getattr(settings, section_name, None)
-    if section is None or not dataclasses.is_dataclass(section):
+    section: Any = getattr(settings, section_name, None)
+    if not dataclasses.is_dataclass(section):
         known = ", ".join(f.name for f in dataclasses.fields(settings))
         raise ConfigurationError(f"{prefix}unknown section [{section_name}]; known: {known}")
     fields = {f.name: f for f in dataclasses.fields(section)}
@@ -79,7 +79,7 @@ def replace_setting(settings: Settings, dotted: str, value: Any, where: str = ""
             f"{prefix}unknown key {dotted}; known in [{section_name}]: {known}"
         )
     checked = _check(dotted, value, fields[name], prefix)
-    changed = dataclasses.replace(section, **{name: checked})  # type: ignore[type-var]
+    changed: Any = dataclasses.replace(section, **{name: checked})
     return dataclasses.replace(settings, **{section_name: changed})
 
 

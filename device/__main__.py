@@ -1,0 +1,82 @@
+"""The command line: ``mien COMMAND`` is the same as ``python -m device COMMAND``.
+
+Only this module reads ``sys.argv`` and the environment. Errors end as one line on stderr and
+the exit status of their class; ``--debug`` shows the traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from device import __version__
+from device.errors import MienError
+
+COMMANDS = {
+    "run": "watch the camera, publish and show what faces express",
+    "analyze": "name the expressions in pictures, folders and videos",
+    "watch": "follow the events of a running Mien",
+    "check": "validate settings and models",
+    "doctor": "say what works on this board",
+    "bench": "measure the pace of the whole path",
+    "model": "install, list and roll back networks",
+    "capture": "hand over collected faces",
+    "discovery": "remove what was announced to Home Assistant",
+}
+
+
+def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: arguments without the program's name; None for ``sys.argv``.
+        environment: None for ``os.environ``.
+
+    Returns:
+        The exit status: 0 good, 1 run-time failure, 2 usage, 78 configuration.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    args = _parser(argv).parse_args(argv)
+    try:
+        command = importlib.import_module(f"device.cli.{args.command}")
+        return int(command.main(args, os.environ if environment is None else environment))
+    except MienError as error:
+        if args.debug:
+            raise
+        print(f"mien: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # `mien analyze ... | head`: the reader has enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - or the interpreter's flush complains
+        return 0
+    except Exception as error:
+        if args.debug:
+            raise
+        print(f"mien: {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
+        return 1
+
+
+def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser; only the chosen command's module is imported, which keeps the start quick."""
+    parser = argparse.ArgumentParser(
+        prog="mien", description="Names the expression each face shows; MQTT and HDMI text."
+    )
+    parser.add_argument("--version", action="version", version=f"mien {__version__}")
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chosen = next((word for word in argv if not word.startswith("-")), None)
+    for name, help_text in COMMANDS.items():
+        sub = subparsers.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
+        sub.add_argument("--config", type=Path, metavar="FILE", help="settings (TOML)")
+        sub.add_argument("--debug", action="store_true", help="show tracebacks")
+        if name == chosen:
+            importlib.import_module(f"device.cli.{name}").add_arguments(sub)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

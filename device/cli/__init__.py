@@ -1,0 +1,1 @@
+"""The commands of ``mien``, one module each: ``add_arguments(parser)`` and ``main(args, environment)``."""
