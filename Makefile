@@ -14,6 +14,7 @@ run: $(DEVICE_VENV)/.ready ## start Mien on the demo source with its own broker
 	@$(DEVICE_VENV)/bin/python -m device run
 
 test: $(DEV_VENV)/.ready ## all tests
+	@tests/install-mosquitto.sh
 	$(DEV)/python -m pytest
 
 check: $(DEV_VENV)/.ready ## format, lint, types

@@ -186,7 +186,7 @@ def run(
         parts.control.apply_pending(scene, frame)
         if frame is None or parts.control.paused:
             scene = replace(scene, faces=(), at_s=clock())
-            _announce(parts, scene, None)
+            finish_frame(parts, scene, None)
             if parts.control.paused or parts.camera.responsive:
                 parts.watchdog.pat()
             continue
@@ -203,7 +203,7 @@ def run(
             if failures >= MAX_FAILED_FRAMES:
                 raise
             continue
-        _announce(parts, scene, frame)
+        finish_frame(parts, scene, frame)
         parts.watchdog.pat()
 
 
@@ -226,7 +226,8 @@ def process(parts: Parts, frame: Frame) -> Scene:
     return scene
 
 
-def _announce(parts: Parts, scene: Scene, frame: Frame | None) -> None:
+def finish_frame(parts: Parts, scene: Scene, frame: Frame | None) -> None:
+    """Hands the newest state to the network and the screen."""
     camera = CameraState.ONLINE
     problem = parts.status.problem
     if parts.control.paused:

@@ -40,6 +40,13 @@ class Metrics:
             self._frames.append(captured_at_s)
             self._counts["frames"] += 1
 
+    def reset(self) -> None:
+        """Forgets all samples and counts."""
+        with self._lock:
+            self._stages.clear()
+            self._frames.clear()
+            self._counts.clear()
+
     def count(self, name: str, number: int = 1) -> None:
         """Adds to a counter."""
         with self._lock:
