@@ -26,7 +26,7 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
 
     Args:
         path: the TOML file; None for defaults alone.
-        environment: usually ``os.environ``.
+        environment: variables by name; None for none.
 
     Raises:
         ConfigurationError: unreadable file, bad TOML, unknown key, wrong type or range.
@@ -69,7 +69,7 @@ def replace_setting(settings: Settings, dotted: str, value: Any, where: str = ""
     prefix = f"{where}: " if where else ""
     section_name, _, name = dotted.partition(".")
     section: Any = getattr(settings, section_name, None)
-    if not dataclasses.is_dataclass(section):
+    if section is None or section_name not in {f.name for f in dataclasses.fields(settings)}:
         known = ", ".join(f.name for f in dataclasses.fields(settings))
         raise ConfigurationError(f"{prefix}unknown section [{section_name}]; known: {known}")
     fields = {f.name: f for f in dataclasses.fields(section)}
