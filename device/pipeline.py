@@ -185,6 +185,8 @@ def run(
             return
         parts.control.apply_pending(scene, frame)
         if frame is None or parts.control.paused:
+            for event in parts.smoother.update((), clock()):  # nobody is seen: tracks vanish
+                parts.publisher.publish(event)
             scene = replace(scene, faces=(), at_s=clock())
             finish_frame(parts, scene, None)
             if parts.control.paused or parts.camera.responsive:

@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+
+from device.errors import ConfigurationError
+from device.settings import Settings, load_settings, replace_setting
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "mien.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_no_file_gives_the_defaults() -> None:
+    assert load_settings(None) == Settings()
+
+
+def test_values_of_a_file_replace_defaults(tmp_path: Path) -> None:
+    path = write(tmp_path, "[camera]\nwidth = 800\n[smoothing]\nthreshold = 1\n")
+    settings = load_settings(path)
+    assert settings.camera.width == 800
+    assert settings.smoothing.threshold == 1.0
+    assert isinstance(settings.smoothing.threshold, float)
+    assert settings.camera.height == Settings().camera.height
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("[camera]\nwidth = 640\nwitdh = 3\n", [":3:", "camera.witdh", "width"]),
+        ("[camrea]\nwidth = 640\n", ["camrea", "camera"]),
+        ("\n\n[camera]\nwidth = 10\n", [":4:", "camera.width = 10", "160 to 1920"]),
+        ('[camera]\nwidth = "wide"\n', [":2:", "'wide'", "whole number"]),
+        ("[camera]\nmirror = 1\n", ["true or false"]),
+        ("[camera]\nwidth = true\n", ["whole number"]),
+        ("[smoothing]\nthreshold = nan\n", ["threshold", "0 to 1"]),
+        ('[detector]\nkind = "yolo"\n', ["'yolo'", "haar", "hog"]),
+        ("[camera\nwidth = 1\n", ["not valid TOML"]),
+        ("camera = 3\n", [":1:", "table"]),
+        ('[device]\ndeployment = "workplace"\n', ["AI Act"]),
+        ('[camera]\nsource = "replay"\n', ["camera.path"]),
+        ("[camera]\nrotate_deg = 45\n", ["rotate_deg = 45", "90"]),
+        ('[mqtt]\nprefix = "a/#"\n', ["mqtt.prefix", "topic"]),
+        ('[device]\nid = "a/b"\n', ["device.id"]),
+        ('[mqtt]\ncert_file = "a.pem"\n', ["belong together"]),
+    ],
+)
+def test_a_wrong_file_names_place_value_and_what_is_allowed(
+    tmp_path: Path, text: str, parts: list[str]
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(write(tmp_path, text))
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in ["mien.toml", *parts]:
+        assert part in message
+    assert caught.value.exit_status == 78
+
+
+def test_an_unreadable_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot read settings"):
+        load_settings(tmp_path / "missing.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigurationError, match="UTF-8"):
+        load_settings(tmp_path / "binary.toml")
+
+
+def test_the_environment_wins_and_text_keys_stay_text(tmp_path: Path) -> None:
+    path = write(tmp_path, '[mqtt]\npassword = "old"\nport = 1\n')
+    environment = {"MIEN_MQTT__PASSWORD": "123", "MIEN_MQTT__PORT": "1884", "MIEN_OTHER": "x"}
+    settings = load_settings(path, environment)
+    assert (settings.mqtt.password, settings.mqtt.port) == ("123", 1884)
+
+
+def test_a_wrong_environment_value_names_the_variable_and_hides_secrets() -> None:
+    with pytest.raises(ConfigurationError, match=r"MIEN_MQTT__PORT.*'soon'"):
+        load_settings(None, {"MIEN_MQTT__PORT": "soon"})
+    with pytest.raises(ConfigurationError) as caught:
+        replace_setting(Settings(), "mqtt.password", 4711)
+    assert "4711" not in str(caught.value)

@@ -1,0 +1,95 @@
+from collections.abc import Iterator
+
+import pytest
+
+from device.pipeline import MAX_FAILED_FRAMES, run
+from device.vocabulary import CameraState, Frame
+from tests.fakes import (
+    FakeCamera,
+    FakeControl,
+    FakeDisplay,
+    FakePublisher,
+    FakeTracker,
+    FakeWatchdog,
+    fake_parts,
+    grey_frame,
+)
+
+
+def never() -> bool:
+    return False
+
+
+def test_every_frame_goes_from_camera_to_publisher_and_screen() -> None:
+    parts = fake_parts([grey_frame(0.0), grey_frame(0.1)])
+    run(parts, never)
+    assert isinstance(parts.publisher, FakePublisher)
+    assert [e.at_s for e in parts.publisher.events] == [0.0, 0.1]
+    assert isinstance(parts.display, FakeDisplay)
+    assert len(parts.display.frames) == 2
+    assert isinstance(parts.watchdog, FakeWatchdog)
+    assert parts.watchdog.pats == 2
+    assert parts.metrics.counts()["frames"] == 2
+    assert {"detect_track", "classify", "smooth", "publish"} <= set(parts.metrics.stage_times_ms())
+
+
+def test_stop_ends_before_the_next_frame_is_processed() -> None:
+    parts = fake_parts([grey_frame(0.0), grey_frame(0.1)])
+    answers = iter([False, True])
+    run(parts, lambda: next(answers))
+    assert parts.metrics.counts()["frames"] == 1
+
+
+def test_one_bad_frame_is_dropped_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    parts = fake_parts([grey_frame(float(t)) for t in range(4)], fails_at=(1.0, 2.0))
+    run(parts, never)
+    assert isinstance(parts.publisher, FakePublisher)
+    assert [e.at_s for e in parts.publisher.events] == [0.0, 3.0]
+    assert parts.metrics.counts()["failed_frames"] == 2
+    assert len([r for r in caplog.records if "odd frame" in r.message]) == 1
+    assert isinstance(parts.watchdog, FakeWatchdog)
+    assert parts.watchdog.pats == 2
+
+
+def test_a_run_of_bad_frames_is_raised() -> None:
+    times = [float(t) for t in range(MAX_FAILED_FRAMES + 5)]
+    parts = fake_parts([grey_frame(t) for t in times])
+    parts.tracker = FakeTracker(fails_at=times)
+    with pytest.raises(ValueError, match="odd frame"):
+        run(parts, never)
+    assert parts.metrics.counts()["failed_frames"] == MAX_FAILED_FRAMES
+
+
+def test_a_lost_camera_is_told_and_the_watchdog_lives_only_while_it_responds() -> None:
+    def losing() -> Iterator[Frame | None]:
+        yield grey_frame(0.0)
+        camera.problem = "camera unplugged"
+        yield None
+        camera.responsive = False
+        yield None
+
+    parts = fake_parts([])
+    camera = FakeCamera(losing())
+    parts.camera = camera
+    run(parts, never)
+    assert isinstance(parts.publisher, FakePublisher)
+    states = [(s.camera, s.problem) for _, s in parts.publisher.shown]
+    assert states == [
+        (CameraState.ONLINE, None),
+        (CameraState.OFFLINE, "camera unplugged"),
+        (CameraState.OFFLINE, "camera unplugged"),
+    ]
+    assert isinstance(parts.watchdog, FakeWatchdog)
+    assert parts.watchdog.pats == 2
+
+
+def test_paused_looks_at_no_frame() -> None:
+    parts = fake_parts([grey_frame(0.0)])
+    parts.control = FakeControl()
+    parts.control.paused = True
+    run(parts, never)
+    assert isinstance(parts.publisher, FakePublisher)
+    assert parts.publisher.events == []
+    assert parts.publisher.shown[-1][1].camera is CameraState.PAUSED
+    assert isinstance(parts.display, FakeDisplay)
+    assert parts.display.frames == [None]

@@ -1,0 +1,135 @@
+"""Fakes for what is not here (camera, screen, systemd), behind the pipeline's protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from device.pipeline import Parts, Status
+from device.service.metrics import Metrics
+from device.vocabulary import (
+    BoundingBox,
+    CameraState,
+    Classification,
+    EventType,
+    Expression,
+    ExpressionEvent,
+    Face,
+    Frame,
+    GreyImage,
+    Scene,
+)
+
+HAPPY = np.array([0.01, 0.01, 0.01, 0.9, 0.02, 0.02, 0.03], np.float32)
+
+
+def grey_frame(at_s: float = 0.0) -> Frame:
+    return Frame(np.full((48, 64), 128, np.uint8), at_s, "fake")
+
+
+class FakeCamera:
+    """Yields the frames (or Nones) it was given, then ends."""
+
+    def __init__(self, frames: Iterable[Frame | None]) -> None:
+        self._frames = frames
+        self.problem: str | None = None
+        self.responsive = True
+        self.dropped = 0
+
+    def frames(self) -> Iterator[Frame | None]:
+        yield from self._frames
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class FakeTracker:
+    """One face in the middle; raises on frames captured at the times in ``fails_at``."""
+
+    def __init__(self, fails_at: Sequence[float] = ()) -> None:
+        self.fails_at = fails_at
+
+    def update(self, image: GreyImage, now_s: float) -> list[Face]:
+        if now_s in self.fails_at:
+            raise ValueError("odd frame")
+        return [Face(BoundingBox(8, 8, 40, 40), 0.9, track_id=1)]
+
+
+class FakeClassifier:
+    def classify(self, image: GreyImage, faces: Sequence[Face]) -> list[Classification]:
+        return [Classification(face, HAPPY) for face in faces]
+
+
+class FakeSmoother:
+    """Every frame is an event."""
+
+    def update(
+        self, classifications: Sequence[Classification], now_s: float
+    ) -> list[ExpressionEvent]:
+        return [
+            ExpressionEvent(EventType.APPEARED, 1, Expression.HAPPY, None, 0.9, HAPPY, 0, now_s)
+            for _ in classifications
+        ]
+
+    def scene(self, frame: Frame) -> Scene:
+        return Scene((), frame.width, frame.height, frame.captured_at_s)
+
+
+class FakePublisher:
+    connected = True
+
+    def __init__(self) -> None:
+        self.events: list[ExpressionEvent] = []
+        self.shown: list[tuple[Scene, Status]] = []
+
+    def publish(self, event: ExpressionEvent) -> None:
+        self.events.append(event)
+
+    def show(self, scene: Scene, status: Status) -> None:
+        self.shown.append((scene, status))
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class FakeDisplay:
+    def __init__(self) -> None:
+        self.frames: list[Frame | None] = []
+
+    def show(self, scene: Scene, status: Status, frame: Frame | None) -> None:
+        self.frames.append(frame)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class FakeControl:
+    def __init__(self) -> None:
+        self.paused = False
+
+    def apply_pending(self, scene: Scene, frame: Frame | None) -> None:
+        """Nobody asks for anything."""
+
+
+class FakeWatchdog:
+    def __init__(self) -> None:
+        self.pats = 0
+
+    def pat(self) -> None:
+        self.pats += 1
+
+
+def fake_parts(frames: Iterable[Frame | None], fails_at: Sequence[float] = ()) -> Parts:
+    return Parts(
+        camera=FakeCamera(frames),
+        tracker=FakeTracker(fails_at),
+        classifier=FakeClassifier(),
+        smoother=FakeSmoother(),
+        publisher=FakePublisher(),
+        display=FakeDisplay(),
+        control=FakeControl(),
+        watchdog=FakeWatchdog(),
+        metrics=Metrics(),
+        status=Status(CameraState.ONLINE, model="fake"),
+    )
