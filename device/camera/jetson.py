@@ -1,0 +1,153 @@
+"""Jetson CSI cameras: ``gst-launch-1.0 nvarguscamerasrc ... ! fdsink`` read as raw pictures.
+
+A child process needs no GStreamer binding for Python and none in OpenCV, and when Argus
+hangs it can be killed.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import IO
+
+import numpy as np
+
+from device.camera.source import CameraAbsentError
+from device.errors import CameraError
+from device.settings.tree import Camera as CameraSettings
+from device.vocabulary import Image
+
+PROGRAM = ("gst-launch-1.0",)
+SENSOR_RATE_HZ = 30  # every CSI sensor mode has it; videorate drops the rest
+KILL_AFTER_S = 2.0
+CHUNK_BYTES = 1 << 20
+
+
+def pipeline(settings: CameraSettings, color: bool) -> list[str]:
+    """The arguments after ``gst-launch-1.0``.
+
+    Scaling and the conversion to grey or RGBA happen in the Jetson's own hardware
+    (``nvvidconv``), which has no 24-bit RGB.
+    """
+    sensor = settings.device if settings.device.isdigit() else "0"
+    rate = Fraction(settings.frame_rate_hz).limit_denominator(100)
+    layout = "RGBA" if color else "GRAY8"
+    size = f"width={settings.width},height={settings.height}"
+    return [
+        "--quiet",
+        *("nvarguscamerasrc", f"sensor-id={sensor}"),
+        *("!", f"video/x-raw(memory:NVMM),format=NV12,framerate={SENSOR_RATE_HZ}/1"),
+        *("!", "nvvidconv"),
+        *("!", f"video/x-raw,format={layout},{size}"),
+        *("!", "videorate", "drop-only=true"),
+        *("!", f"video/x-raw,framerate={rate.numerator}/{rate.denominator}"),
+        *("!", "fdsink", "fd=1", "sync=false"),
+    ]
+
+
+class JetsonSource:
+    """Reads one CSI camera through a GStreamer child process.
+
+    Args:
+        settings: sensor number, size and rate.
+        color: RGB instead of grey.
+        program: what stands for ``gst-launch-1.0``.
+    """
+
+    is_live = True
+
+    def __init__(
+        self, settings: CameraSettings, color: bool = False, program: Sequence[str] = PROGRAM
+    ) -> None:
+        self._settings = settings
+        self._color = color
+        self._program = tuple(program)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._complaints: IO[bytes] | None = None
+        self._shape = (settings.height, settings.width, *((4,) if color else ()))
+
+    @property
+    def name(self) -> str:
+        """``jetson 0``."""
+        return f"jetson {self._settings.device if self._settings.device.isdigit() else 0}"
+
+    def open(self) -> None:
+        """Starts the child.
+
+        Raises:
+            CameraError: GStreamer is not installed.
+        """
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - close() closes it
+        try:
+            self._process = subprocess.Popen(
+                [*self._program, *pipeline(self._settings, self._color)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=self._complaints,
+                bufsize=0,
+                start_new_session=True,  # Ctrl-C in a terminal is for us to handle
+            )
+        except OSError as error:
+            raise CameraAbsentError(
+                f"{self._program[0]}: {error.strerror}; on JetPack: sudo apt install "
+                "gstreamer1.0-tools nvidia-l4t-gstreamer"
+            ) from error
+
+    def read(self) -> Image | None:
+        """The next picture.
+
+        Raises:
+            CameraError: the child ended, or sent nothing for ``stale_after_s``.
+        """
+        picture = np.frombuffer(self._read_exactly(int(np.prod(self._shape))), np.uint8)
+        picture = picture.reshape(self._shape)
+        return np.ascontiguousarray(picture[..., :3]) if self._color else picture
+
+    def close(self) -> None:
+        """Ends the child, by force if Argus hangs."""
+        if self._process is not None:
+            process, self._process = self._process, None
+            process.terminate()
+            try:
+                process.wait(KILL_AFTER_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdout:
+                process.stdout.close()
+        if self._complaints is not None:
+            self._complaints.close()
+            self._complaints = None
+
+    def _read_exactly(self, num_bytes: int) -> bytearray:
+        process = self._process
+        if process is None or process.stdout is None:
+            raise CameraError(f"{self.name}: not open")
+        descriptor, data = process.stdout.fileno(), bytearray()
+        deadline_s = time.monotonic() + self._settings.stale_after_s
+        while len(data) < num_bytes:
+            left_s = max(0.0, deadline_s - time.monotonic())
+            if not select.select([descriptor], [], [], left_s)[0]:
+                raise CameraError(
+                    f"{self.name}: no picture for {self._settings.stale_after_s:g} s; "
+                    "if it stays so: sudo systemctl restart nvargus-daemon"
+                )
+            chunk = os.read(descriptor, min(CHUNK_BYTES, num_bytes - len(data)))
+            if not chunk:
+                raise CameraError(f"{self.name}: GStreamer ended: {self._last_complaint()}")
+            data += chunk
+        return data
+
+    def _last_complaint(self) -> str:
+        if self._complaints is None:
+            return "without a word"
+        self._complaints.seek(0)
+        lines = self._complaints.read().decode("utf-8", "replace").split("\n")
+        errors = [line.strip() for line in lines if "ERROR" in line.upper()]
+        said = errors or [line.strip() for line in lines if line.strip()]
+        return said[0] if said else "without a word"

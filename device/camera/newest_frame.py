@@ -1,0 +1,196 @@
+"""A camera that looks after itself: newest frame only, opened again when it is lost."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from device.camera.orientation import fit, orient
+from device.camera.source import Source
+from device.errors import CameraError
+from device.settings.tree import Camera as CameraSettings
+from device.vocabulary import Frame
+
+log = logging.getLogger("mien.camera")
+
+WAIT_S = 0.5  # without a frame: then the loop gets None and can look after the rest
+FIRST_BACKOFF_S = 0.5
+MAX_BACKOFF_S = 30.0
+HANG_AFTER_S = 15.0  # beyond stale_after_s; OpenCV's V4L2 read itself gives up after 10 s
+CLOSE_WAIT_S = 2.0
+
+
+class NewestFrameCamera:
+    """Reads a source in its own thread and hands over only the newest frame.
+
+    Args:
+        source: the adapter; used by the capture thread alone.
+        settings: rotation, working size and the times to wait.
+        clock: monotonic seconds.
+        wait_s: how long ``frames`` waits before it yields None.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        settings: CameraSettings,
+        clock: Callable[[], float] = time.monotonic,
+        wait_s: float = WAIT_S,
+    ) -> None:
+        self._source = source
+        self._settings = settings
+        self._clock = clock
+        self._wait_s = wait_s
+        self._changed = threading.Condition()  # guards what follows
+        self._newest: Frame | None = None
+        self._dropped = 0
+        self._ended = False
+        self._error: str | None = None
+        self._fresh_s = clock()  # the last frame; before the first, the start
+        self._call_since_s: float | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._capture, name="camera", daemon=True)
+
+    def start(self) -> NewestFrameCamera:
+        """Opens the camera in the background; ``frames`` does it too when nobody has."""
+        if self._thread.ident is None:
+            self._fresh_s = self._clock()
+            self._thread.start()
+        return self
+
+    def frames(self) -> Iterator[Frame | None]:
+        """Yields the newest frame; None after half a second without one; ends with the source.
+
+        Raises:
+            CameraError: a replay cannot be read, or the camera stayed away longer than
+                ``give_up_after_s``.
+        """
+        self.start()
+        while not self._stop.is_set():
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._newest is not None or self._ended, self._wait_s
+                )
+                frame, self._newest = self._newest, None
+                over = frame is None and self._ended
+            if over:
+                if self._error:
+                    raise CameraError(self._error)
+                return
+            if frame is None:
+                self._give_up_in_time()
+            yield frame
+
+    @property
+    def problem(self) -> str | None:
+        """Why there are no frames, in one line; None while there are."""
+        if self._error:
+            return self._error
+        if self._clock() - self._fresh_s > self._settings.stale_after_s:
+            return f"{self._source.name}: no picture for {self._settings.stale_after_s:g} s"
+        return None
+
+    @property
+    def responsive(self) -> bool:
+        """False while a call into the driver hangs: then only a restart helps."""
+        since_s = self._call_since_s
+        limit_s = self._settings.stale_after_s + HANG_AFTER_S
+        return since_s is None or self._clock() - since_s <= limit_s
+
+    @property
+    def dropped(self) -> int:
+        """Frames replaced by newer ones before the loop took them."""
+        return self._dropped
+
+    def close(self) -> None:
+        """Stops the capture; a thread that hangs in a driver is left to die with the process."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(CLOSE_WAIT_S)
+
+    def _give_up_in_time(self) -> None:
+        limit_s = self._settings.give_up_after_s
+        if limit_s and self._clock() - self._fresh_s > limit_s:
+            raise CameraError(f"{self.problem}; gave up after {limit_s:g} s")
+
+    def _capture(self) -> None:
+        """The thread: open, read until it fails, close, wait, again."""
+        backoff_s = FIRST_BACKOFF_S
+        while not self._stop.is_set():
+            opened_s = self._clock()
+            problem = self._read_until_it_fails()
+            if problem is None or not self._source.is_live:
+                self._end(problem)
+                return
+            if self._stop.is_set():
+                return
+            self._report(problem)
+            if self._fresh_s > opened_s:  # it did deliver: a new failure, not the old one
+                backoff_s = FIRST_BACKOFF_S
+            self._stop.wait(backoff_s)
+            backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
+
+    def _read_until_it_fails(self) -> str | None:
+        """What went wrong; None when the source has ended or ``close`` was called."""
+        try:
+            with self._driver_call():
+                self._source.open()
+            while not self._stop.is_set():
+                with self._driver_call():
+                    image = self._source.read()
+                if image is None:
+                    return None
+                settings = self._settings
+                image = orient(image, settings.rotate_deg, settings.mirror)
+                image = fit(image, *_working_size(settings))
+                self._put(Frame(image, self._clock(), self._source.name))
+        except CameraError as error:
+            return str(error)
+        except Exception as error:  # drivers raise what they like; a camera is never fatal here
+            log.debug("camera driver", exc_info=True)
+            return f"{self._source.name}: {type(error).__name__}: {error}"
+        finally:
+            with self._driver_call():
+                self._source.close()
+        return None
+
+    @contextmanager
+    def _driver_call(self) -> Iterator[None]:
+        self._call_since_s = self._clock()
+        try:
+            yield
+        finally:
+            self._call_since_s = None
+
+    def _put(self, frame: Frame) -> None:
+        with self._changed:
+            was_lost = self._error is not None
+            self._dropped += self._newest is not None
+            self._newest = frame
+            self._fresh_s = frame.captured_at_s
+            self._error = None
+            self._changed.notify_all()
+        if was_lost:
+            log.info("camera back: %s", self._source.name)
+
+    def _report(self, problem: str) -> None:
+        if problem != self._error:
+            log.warning("camera lost: %s", problem)
+        with self._changed:
+            self._error = problem
+
+    def _end(self, problem: str | None) -> None:
+        with self._changed:
+            self._error = problem
+            self._ended = True
+            self._changed.notify_all()
+
+
+def _working_size(settings: CameraSettings) -> tuple[int, int]:
+    """(width, height) px after rotation."""
+    if settings.rotate_deg in (90, 270):
+        return settings.height, settings.width
+    return settings.width, settings.height

@@ -1,0 +1,124 @@
+"""Raspberry Pi CSI cameras through picamera2 (from apt: ``python3-picamera2``).
+
+Grey comes from the luma plane of a small YUV420 stream, as the hardware makes it: nothing is
+converted on the CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from device.camera.source import CameraAbsentError
+from device.errors import CameraError
+from device.settings.tree import Camera as CameraSettings
+from device.vocabulary import Image
+
+BUFFERS = 4  # fewer let the camera stall while a request is held
+
+
+class PicameraSource:
+    """Reads one CSI camera.
+
+    Args:
+        settings: sensor number, size and rate.
+        color: RGB of the main stream instead of the luma of the small one.
+        connect: makes the ``Picamera2`` for a sensor number.
+    """
+
+    is_live = True
+
+    def __init__(
+        self,
+        settings: CameraSettings,
+        color: bool = False,
+        connect: Callable[[int], Any] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._color = color
+        self._connect = connect or _connect
+        self._camera: Any = None
+
+    @property
+    def name(self) -> str:
+        """``picamera 0``."""
+        return f"picamera {self._number()}"
+
+    def open(self) -> None:
+        """Configures and starts the sensor.
+
+        Raises:
+            CameraError: picamera2 or the camera is missing, or another program has it.
+        """
+        self._camera = self._connect(self._number())
+        size = (self._settings.width, self._settings.height)
+        try:
+            self._camera.configure(
+                self._camera.create_video_configuration(
+                    main={"size": size, "format": "BGR888"},  # libcamera's name for RGB in memory
+                    lores={"size": size, "format": "YUV420"},
+                    controls={"FrameRate": self._settings.frame_rate_hz},
+                    buffer_count=BUFFERS,
+                )
+            )
+            self._camera.start()
+        except RuntimeError as error:
+            raise CameraError(f"{self.name}: cannot be started: {error}") from error
+
+    def read(self) -> Image | None:
+        """The next picture; the request goes back at once, so the camera never waits for us.
+
+        Raises:
+            CameraError: none for ``stale_after_s``.
+        """
+        job = self._camera.capture_request(wait=False)
+        try:
+            request = self._camera.wait(job, timeout=self._settings.stale_after_s)
+        except TimeoutError as error:
+            raise CameraError(
+                f"{self.name}: no picture for {self._settings.stale_after_s:g} s; "
+                "check the ribbon cable"
+            ) from error
+        try:
+            if self._color:
+                return np.array(request.make_array("main"), np.uint8)
+            # Rows are padded to the hardware's stride, and U and V follow below.
+            plane = request.make_array("lores")
+            return np.array(plane[: self._settings.height, : self._settings.width], np.uint8)
+        finally:
+            request.release()
+
+    def close(self) -> None:
+        """Stops the sensor and gives it back."""
+        if self._camera is not None:
+            camera, self._camera = self._camera, None
+            camera.stop()
+            camera.close()
+
+    def _number(self) -> int:
+        device = self._settings.device
+        return int(device) if device.isdigit() else 0
+
+
+def _connect(number: int) -> Any:
+    try:
+        from picamera2 import Picamera2
+    except ImportError as error:
+        raise CameraAbsentError(
+            "picamera2 is not installed; on Raspberry Pi OS: sudo apt install python3-picamera2, "
+            "and Mien's environment needs --system-site-packages"
+        ) from error
+    found = Picamera2.global_camera_info()
+    if number >= len(found):
+        raise CameraAbsentError(
+            f"picamera {number}: no such CSI camera ({len(found)} found); check the ribbon cable, "
+            "then `rpicam-hello --list-cameras`"
+        )
+    try:
+        return Picamera2(number)
+    except (RuntimeError, IndexError) as error:
+        raise CameraError(
+            f"picamera {number}: busy or not answering ({error}); is another camera program running?"
+        ) from error
