@@ -132,12 +132,14 @@ class Classification:
 
     @property
     def expression(self) -> Expression:
-        """The most probable class."""
+        """The most probable class; ``uncertain`` for a face in doubt."""
+        if self.face.doubt is not None:
+            return Expression.UNCERTAIN
         return EXPRESSIONS[int(np.argmax(self.probabilities))]
 
     @property
     def probability(self) -> float:
-        """Probability of that class."""
+        """Probability of the leading class."""
         return float(np.max(self.probabilities))
 
 

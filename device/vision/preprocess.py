@@ -41,7 +41,8 @@ def crop_face(image: GreyImage, face: Face, margin: float = MARGIN) -> GreyImage
     top, left = max(-ymin, 0), max(-xmin, 0)
     bottom, right = side - top - inside.shape[0], side - left - inside.shape[1]
     if top or left or bottom or right:
-        inside = cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_REPLICATE)
+        bordered = cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_REPLICATE)
+        inside = np.asarray(bordered, np.uint8)
     method = cv2.INTER_AREA if side > CROP_PX else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(inside, (CROP_PX, CROP_PX), interpolation=method), np.uint8)
 

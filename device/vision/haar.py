@@ -1,0 +1,75 @@
+"""Haar cascade (Viola and Jones, 2001) through OpenCV, on a downscaled grey frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from device.errors import DetectorError
+from device.vocabulary import BoundingBox, Face, GreyImage
+
+CASCADE = "haarcascade_frontalface_default.xml"
+SYSTEM_FOLDERS = ("/usr/share/opencv4/haarcascades", "/usr/share/opencv/haarcascades")
+WINDOW_PX = 24  # the size the cascade was trained at: a face of min_face_px is searched as this
+SCALE_STEP = 1.1
+MIN_NEIGHBOURS = 4
+
+
+class HaarDetector:
+    """Finds upright frontal faces of at least ``min_face_px``."""
+
+    def __init__(self, min_face_px: int, max_faces: int) -> None:
+        self._min_face_px = min_face_px
+        self._max_faces = max_faces
+        self._cascade = load_cascade(CASCADE)
+
+    def detect(self, image: GreyImage) -> list[Face]:
+        """Faces of a (height, width) uint8 image, largest first."""
+        scale = min(1.0, WINDOW_PX / self._min_face_px)
+        small = image
+        if scale < 1:
+            resized = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            small = np.asarray(resized, np.uint8)
+        smallest = round(self._min_face_px * scale)
+        if min(small.shape) < smallest:
+            return []
+        boxes, neighbours = self._cascade.detectMultiScale2(
+            small, SCALE_STEP, MIN_NEIGHBOURS, minSize=(smallest, smallest)
+        )
+        faces = [
+            Face(
+                BoundingBox(x / scale, y / scale, (x + side) / scale, (y + height) / scale),
+                score=float(count / (count + MIN_NEIGHBOURS)),
+            )
+            for (x, y, side, height), count in zip(boxes, neighbours, strict=True)
+        ]
+        return sorted(faces, key=lambda face: -face.box.area)[: self._max_faces]
+
+
+def load_cascade(name: str) -> cv2.CascadeClassifier:
+    """The cascade of OpenCV's wheel or of the system's ``opencv-data``.
+
+    Raises:
+        DetectorError: OpenCV without cascades (5 dropped them) or without the file.
+    """
+    if not hasattr(cv2, "CascadeClassifier"):
+        raise DetectorError(
+            f"OpenCV {cv2.__version__} has no Haar cascades: install opencv-python-headless "
+            "below version 5, or choose another detector.kind"
+        )
+    folders = [Path(folder) for folder in SYSTEM_FOLDERS]
+    data: Any = getattr(cv2, "data", None)  # absent in Debian's python3-opencv
+    if data is not None:
+        folders.insert(0, Path(data.haarcascades))
+    for folder in folders:
+        path = folder / name
+        if path.is_file():
+            cascade = cv2.CascadeClassifier(str(path))
+            if not cascade.empty():
+                return cascade
+    raise DetectorError(
+        f"{name} not found in {', '.join(map(str, folders))}: install the package opencv-data"
+    )

@@ -1,0 +1,192 @@
+"""From flickering answers to settled expressions, with the events worth telling. Pure.
+
+Each track keeps a running mean of its probabilities. An expression that leads the mean for
+``dwell_s`` settles; one that falls below the threshold gives way to ``uncertain``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from device.settings.tree import Smoothing as SmoothingSettings
+from device.vocabulary import (
+    EXPRESSIONS,
+    BoundingBox,
+    Classification,
+    EventType,
+    Expression,
+    ExpressionEvent,
+    FaceState,
+    Frame,
+    Probabilities,
+    Scene,
+)
+
+HYSTERESIS = 0.1  # a settled expression holds until it is this far below the threshold
+SETTLE_S = 0.2  # a new face is watched this long (or dwell_s, when less) before it is announced
+
+
+@dataclass
+class _Memory:
+    """What the smoother knows of one track."""
+
+    first_s: float
+    seen_s: float
+    box: BoundingBox
+    total: Probabilities = field(default_factory=lambda: np.zeros(len(EXPRESSIONS), np.float32))
+    weight: float = 0.0
+    doubt: str | None = None
+    settled: Expression | None = None
+    settled_doubt: str | None = None
+    settled_s: float = 0.0
+    candidate: Expression | None = None
+    candidate_s: float = 0.0
+
+    @property
+    def mean(self) -> Probabilities:
+        """(7,) running mean; all equal before the first good crop."""
+        if not self.weight:
+            return np.full(len(EXPRESSIONS), 1 / len(EXPRESSIONS), np.float32)
+        return self.total / np.float32(self.weight)
+
+    def probability(self, expression: Expression) -> float:
+        """Mean probability of the expression; of the leader for ``uncertain``."""
+        if expression is Expression.UNCERTAIN:
+            return float(self.mean.max())
+        return float(self.mean[EXPRESSIONS.index(expression)])
+
+
+class ExpressionSmoother:
+    """Running mean, threshold, dwell and silence, for each track."""
+
+    def __init__(self, settings: SmoothingSettings) -> None:
+        self._settings = settings
+        self._tracks: dict[int, _Memory] = {}
+
+    def update(
+        self, classifications: Sequence[Classification], now_s: float
+    ) -> list[ExpressionEvent]:
+        """Takes one frame's answers; returns the events that it decides."""
+        events = []
+        for classification in classifications:
+            track_id = classification.face.track_id
+            if track_id is None:
+                continue
+            memory = self._tracks.get(track_id)
+            if memory is None:
+                memory = _Memory(now_s, now_s, classification.face.box)
+                self._tracks[track_id] = memory
+            self._take(memory, classification, now_s)
+            event = self._decide(track_id, memory, now_s)
+            if event:
+                events.append(event)
+        return events + self._vanished(now_s)
+
+    def scene(self, frame: Frame) -> Scene:
+        """All faces announced and not yet vanished, largest first."""
+        states = [
+            FaceState(
+                track_id=track_id,
+                expression=memory.settled,
+                probability=memory.probability(memory.settled),
+                probabilities=memory.mean,
+                box=memory.box,
+                since_s=memory.settled_s,
+                doubt=memory.settled_doubt,
+            )
+            for track_id, memory in self._tracks.items()
+            if memory.settled is not None
+        ]
+        states.sort(key=lambda state: -state.box.area)
+        return Scene(tuple(states), frame.width, frame.height, frame.captured_at_s)
+
+    def _take(self, memory: _Memory, classification: Classification, now_s: float) -> None:
+        elapsed = max(0.0, now_s - memory.seen_s)
+        memory.seen_s = now_s
+        memory.box = classification.face.box
+        memory.doubt = classification.face.doubt
+        if memory.doubt is None:
+            window = self._settings.window_s
+            keep = math.exp(-elapsed / window) if window > 0 else 0.0
+            # Weighted like this, the first answers count fully instead of rising from zero.
+            memory.total = memory.total * np.float32(keep) + classification.probabilities
+            memory.weight = memory.weight * keep + 1
+        candidate = self._candidate(memory)
+        if candidate is not memory.candidate:
+            memory.candidate, memory.candidate_s = candidate, now_s
+
+    def _candidate(self, memory: _Memory) -> Expression:
+        """What the face seems to show now, before dwell."""
+        if memory.doubt is not None:
+            return Expression.UNCERTAIN
+        leader = EXPRESSIONS[int(np.argmax(memory.mean))]
+        threshold = self._settings.threshold
+        if leader is memory.settled:
+            threshold -= HYSTERESIS
+        return leader if memory.probability(leader) >= threshold else Expression.UNCERTAIN
+
+    def _decide(self, track_id: int, memory: _Memory, now_s: float) -> ExpressionEvent | None:
+        settings, candidate = self._settings, memory.candidate
+        if candidate is None:
+            return None
+        if memory.settled is None:
+            patience = settings.dwell_s  # something better may come than `uncertain`
+            if candidate is not Expression.UNCERTAIN:
+                patience = min(SETTLE_S, settings.dwell_s)
+            if now_s - memory.first_s < patience:
+                return None
+            return self._settle(EventType.APPEARED, track_id, memory, now_s)
+        if candidate is memory.settled:
+            memory.settled_doubt = memory.doubt
+            return None
+        steady = now_s - memory.candidate_s >= settings.dwell_s
+        if steady and now_s - memory.settled_s >= settings.refractory_s:
+            return self._settle(EventType.CHANGED, track_id, memory, now_s)
+        return None
+
+    def _settle(
+        self, event_type: EventType, track_id: int, memory: _Memory, now_s: float
+    ) -> ExpressionEvent:
+        previous, since_s = memory.settled, memory.settled_s
+        memory.settled, memory.settled_s = memory.candidate, now_s
+        memory.settled_doubt = memory.doubt
+        duration_s = 0.0 if previous is None else now_s - since_s
+        return _event(event_type, track_id, memory, previous, duration_s, now_s)
+
+    def _vanished(self, now_s: float) -> list[ExpressionEvent]:
+        events = []
+        for track_id, memory in list(self._tracks.items()):
+            if now_s - memory.seen_s <= self._settings.vanish_after_s:
+                continue
+            del self._tracks[track_id]
+            if memory.settled is not None:
+                lasted_s = memory.seen_s - memory.first_s
+                events.append(
+                    _event(EventType.VANISHED, track_id, memory, memory.settled, lasted_s, now_s)
+                )
+        return events
+
+
+def _event(
+    event_type: EventType,
+    track_id: int,
+    memory: _Memory,
+    previous: Expression | None,
+    duration_s: float,
+    now_s: float,
+) -> ExpressionEvent:
+    expression = memory.settled or Expression.UNCERTAIN
+    return ExpressionEvent(
+        event_type=event_type,
+        track_id=track_id,
+        expression=expression,
+        previous=previous,
+        probability=memory.probability(expression),
+        probabilities=memory.mean,
+        duration_ms=round(duration_s * 1000),
+        at_s=now_s,
+    )

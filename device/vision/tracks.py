@@ -1,0 +1,134 @@
+"""Tracks: which box of this frame is which face of the last one. Pure; sees no pictures.
+
+A track predicts its box with constant velocity, takes the detection that overlaps the
+prediction best, and lives on for a while when none does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from device.vocabulary import BoundingBox, Face
+
+MIN_OVERLAP = 0.2  # intersection over union of prediction and detection
+CONFIRMED_HITS = 2  # detections until a track counts: one alone is often a false alarm
+MAX_UNDETECTED_S = 1.0  # a lost track waits this long for its face
+CENTER_GAIN = 0.8  # of a detection's offset from the prediction
+SIZE_GAIN = 0.4  # less: detectors' sizes jitter, and the crop should not breathe
+VELOCITY_GAIN = 0.5
+MAX_PREDICTION_S = 0.5  # heads do not move on evenly for longer
+
+
+@dataclass
+class Track:
+    """One face through time.
+
+    Attributes:
+        track_id: never used again within one start.
+        box: newest estimate, px.
+        score: of the newest detection.
+        at_s: time of ``box``.
+        detected_s: time of the newest detection.
+        velocity: (x, y) of the centre, px a second.
+        hits: detections so far.
+        misses: detections in a row that did not find it.
+    """
+
+    track_id: int
+    box: BoundingBox
+    score: float
+    at_s: float
+    detected_s: float
+    velocity: tuple[float, float] = (0.0, 0.0)
+    hits: int = 1
+    misses: int = 0
+
+    @property
+    def confirmed(self) -> bool:
+        """True when it is more than one detector's whim."""
+        return self.hits >= CONFIRMED_HITS
+
+    def predicted(self, now_s: float) -> BoundingBox:
+        """Where the face should be now."""
+        ahead = min(max(now_s - self.at_s, 0.0), MAX_PREDICTION_S)
+        dx, dy = self.velocity[0] * ahead, self.velocity[1] * ahead
+        box = self.box
+        return BoundingBox(box.xmin + dx, box.ymin + dy, box.xmax + dx, box.ymax + dy)
+
+    def move_to(self, center: tuple[float, float], side: float, now_s: float) -> None:
+        """Takes a new measurement of centre and side into box and velocity."""
+        elapsed = now_s - self.at_s
+        if elapsed > 0:
+            old = self.box.center
+            gain = VELOCITY_GAIN
+            vx, vy = self.velocity
+            self.velocity = (
+                vx + gain * ((center[0] - old[0]) / elapsed - vx),
+                vy + gain * ((center[1] - old[1]) / elapsed - vy),
+            )
+        half = side / 2
+        x, y = center
+        self.box = BoundingBox(x - half, y - half, x + half, y + half)
+        self.at_s = now_s
+
+
+class Tracks:
+    """All tracks; detections go in, faces with ids come out."""
+
+    def __init__(self) -> None:
+        self.active: list[Track] = []
+        self._next_id = 1
+
+    def associate(self, detections: Sequence[Face], now_s: float) -> None:
+        """Gives each detection to the track whose prediction it overlaps best, or a new one."""
+        pairs = sorted(
+            (
+                (track.predicted(now_s).intersection_over_union(face.box), i, j)
+                for i, track in enumerate(self.active)
+                for j, face in enumerate(detections)
+            ),
+            reverse=True,
+        )
+        taken: set[int] = set()
+        found: set[int] = set()
+        for overlap, i, j in pairs:
+            if overlap < MIN_OVERLAP:
+                break
+            if i not in found and j not in taken:
+                found.add(i)
+                taken.add(j)
+                _correct(self.active[i], detections[j], now_s)
+        for i, track in enumerate(self.active):
+            if i not in found:
+                track.misses += 1
+        for j, face in enumerate(detections):
+            if j not in taken:
+                self.active.append(Track(self._next_id, face.box, face.score, now_s, now_s))
+                self._next_id += 1
+        self.forget(now_s)
+
+    def forget(self, now_s: float) -> None:
+        """Drops lost tracks, and unconfirmed ones at their first miss."""
+        self.active = [
+            track
+            for track in self.active
+            if now_s - track.detected_s <= MAX_UNDETECTED_S
+            and (track.confirmed or not track.misses)
+        ]
+
+
+def _correct(track: Track, face: Face, now_s: float) -> None:
+    expected = track.predicted(now_s)
+    (px, py), (x, y) = expected.center, face.box.center
+    side = max(expected.width, expected.height)
+    measured = max(face.box.width, face.box.height)
+    track.move_to(
+        (px + CENTER_GAIN * (x - px), py + CENTER_GAIN * (y - py)),
+        side + SIZE_GAIN * (measured - side),
+        now_s,
+    )
+    track.score = face.score
+    track.detected_s = now_s
+    track.hits += 1
+    track.misses = 0
