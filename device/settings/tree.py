@@ -160,8 +160,8 @@ class Display:
 
     backend: str = key(
         "auto",
-        "auto: framebuffer, else console, else none",
-        choices=("auto", "framebuffer", "terminal", "none"),
+        "auto: the terminal Mien was started in, else framebuffer, else console, else none",
+        choices=("auto", "framebuffer", "console", "terminal", "none"),
     )
     framebuffer: str = key("/dev/fb0", "framebuffer device")
     console: str = key("/dev/tty1", "console the service writes to")
