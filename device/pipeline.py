@@ -116,8 +116,8 @@ class Publisher(Protocol):
         """The newest state; retained, rate-limited, only when it changed."""
 
     @property
-    def connected(self) -> bool:
-        """True while the broker has accepted us."""
+    def problem(self) -> str | None:
+        """What is wrong with the broker or the outbox, in one line."""
 
     def close(self) -> None:
         """Says ``stopped`` and disconnects."""
@@ -231,7 +231,7 @@ def process(parts: Parts, frame: Frame) -> Scene:
 def finish_frame(parts: Parts, scene: Scene, frame: Frame | None) -> None:
     """Hands the newest state to the network and the screen."""
     camera = CameraState.ONLINE
-    problem = parts.status.problem
+    problem = parts.status.problem or parts.publisher.problem
     if parts.control.paused:
         camera = CameraState.PAUSED
     elif parts.camera.problem:

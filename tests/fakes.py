@@ -77,7 +77,7 @@ class FakeSmoother:
 
 
 class FakePublisher:
-    connected = True
+    problem: str | None = None
 
     def __init__(self) -> None:
         self.events: list[ExpressionEvent] = []

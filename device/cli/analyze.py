@@ -1,0 +1,163 @@
+"""``mien analyze``: batch inference on pictures, folders and videos, one JSON line a frame.
+
+Each line is ``{"source", "frame", "width", "height", "faces": [{"box", "score", "landmarks",
+"expression", "probability", "probabilities", "track_id"}]}``. The expression is the most
+probable one, whatever its probability (nothing is smoothed here); a face too small, blurred,
+dark, bright or turned to be read is ``uncertain`` and carries the reason as ``doubt``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from device.camera import replay
+from device.composition import Vision, build_vision
+from device.errors import CameraError, MienError, UsageError
+from device.settings import Settings, load_settings
+from device.vision.annotate import draw
+from device.vision.preprocess import to_grey
+from device.vocabulary import EXPRESSIONS, Classification, Expression, Frame
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="picture, folder, video"
+    )
+    parser.add_argument("--json", action="store_true", help="JSON lines also in a terminal")
+    parser.add_argument("--save", type=Path, metavar="DIR", help="write annotated pictures here")
+
+
+def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Analyzes every path; unreadable ones are reported and the others go on."""
+    settings = load_settings(args.config, environment)
+    if args.save:
+        _make_folder(args.save)
+    stills = build_vision(settings)
+    as_json = args.json or not sys.stdout.isatty()
+    status = 0
+    files: list[Path] = []
+    for path in args.paths:
+        try:
+            files += replay.list_sources(path)
+        except CameraError as error:
+            status = _report(error)
+    with tqdm(files, unit="file", disable=not _long_work(files), file=sys.stderr) as progress:
+        for path in progress:
+            try:
+                for frame, result, classifications in analyze(path, settings, stills):
+                    print(json.dumps(result) if as_json else _for_people(result), flush=True)
+                    if args.save:
+                        _save(args.save, frame, result["frame"], classifications)
+            except MienError as error:
+                if error.exit_status == 78:
+                    raise
+                status = _report(error)
+    return status
+
+
+def analyze(
+    path: Path, settings: Settings, stills: Vision
+) -> Iterator[tuple[Frame, dict[str, Any], list[Classification]]]:
+    """Yields every frame of a picture or video with its JSON object and classifications.
+
+    Args:
+        path: one picture or video.
+        settings: for the fresh tracker that each video gets.
+        stills: the parts that all pictures share.
+
+    Raises:
+        CameraError: the file cannot be read.
+    """
+    is_video = replay.is_video(path)
+    vision = build_vision(settings) if is_video else stills
+    for number, frame in enumerate(replay.read_all(path, color=True)):
+        image = to_grey(frame.image)
+        if is_video:
+            faces = vision.tracker.update(image, frame.captured_at_s)
+        else:
+            faces = vision.examine(image)
+        classifications = vision.classifier.classify(image, faces)
+        yield frame, describe(frame, number, classifications), classifications
+
+
+def describe(frame: Frame, number: int, classifications: list[Classification]) -> dict[str, Any]:
+    """The documented JSON object of one frame."""
+    return {
+        "source": frame.source,
+        "frame": number,
+        "width": frame.width,
+        "height": frame.height,
+        "faces": [_describe_face(c) for c in classifications],
+    }
+
+
+def _describe_face(classification: Classification) -> dict[str, Any]:
+    face = classification.face
+    landmarks = face.landmarks
+    expression = Expression.UNCERTAIN if face.doubt else classification.expression
+    described: dict[str, Any] = {
+        "box": list(face.box.as_pixels()),
+        "score": round(float(face.score), 4),
+        "landmarks": None if landmarks is None else np.round(landmarks, 1).tolist(),
+        "expression": expression.value,
+        "probability": round(classification.probability, 4),
+        "probabilities": {
+            e.value: round(float(p), 4)
+            for e, p in zip(EXPRESSIONS, classification.probabilities, strict=True)
+        },
+    }
+    if face.doubt:
+        described["doubt"] = face.doubt
+    if face.track_id is not None:
+        described["track_id"] = face.track_id
+    return described
+
+
+def _for_people(result: dict[str, Any]) -> str:
+    where = f"{result['source']}#{result['frame']}" if result["frame"] else result["source"]
+    faces = ", ".join(f"{f['expression']} {f['probability']:.0%}" for f in result["faces"])
+    return f"{where}: {faces or 'no face'}"
+
+
+def _save(folder: Path, frame: Frame, number: int, classifications: list[Classification]) -> None:
+    stem = Path(frame.source).stem + (
+        f"-{number:06d}" if replay.is_video(Path(frame.source)) else ""
+    )
+    target = folder / f"{stem}.jpg"
+    picture = cv2.cvtColor(draw(frame.image, classifications), cv2.COLOR_RGB2BGR)
+    written, data = cv2.imencode(".jpg", picture)
+    try:
+        if not written:
+            raise OSError(0, "OpenCV cannot encode it")
+        target.write_bytes(data.tobytes())
+    except OSError as error:
+        raise UsageError(f"{target}: cannot write: {error.strerror}") from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot make the folder: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"{folder}: not writable")
+
+
+def _long_work(files: list[Path]) -> bool:
+    return sys.stderr.isatty() and (len(files) > 3 or any(map(replay.is_video, files)))
+
+
+def _report(error: MienError, out: TextIO | None = None) -> int:
+    tqdm.write(f"mien: {error}", file=out or sys.stderr)
+    return error.exit_status

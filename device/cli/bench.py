@@ -1,0 +1,112 @@
+"""``mien bench``: replays a fixed source through the whole path as fast as it can.
+
+What is timed is what the daemon does with a frame: grey, detect or track, crop, classify,
+smooth, publish to a broker, hand over to the screen. Reading or rendering the source is not.
+Frames carry the time stamps of the source's own pace, so detection happens as often as live.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+from tqdm import tqdm
+
+from device.camera import demo, replay
+from device.composition import build_offline_parts
+from device.pipeline import Parts, finish_frame, process
+from device.service.metrics import Metrics
+from device.settings import Settings, load_settings
+from device.vocabulary import Frame
+
+WARM_UP_FRAMES = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("--source", type=Path, metavar="PATH", help="picture, folder or video")
+    parser.add_argument("--frames", type=int, default=450, help="at most this many (450)")
+    parser.add_argument("--threads", type=int, help="threads of network and OpenCV (settings: 1)")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Prints stage times, frames a second and memory."""
+    settings = load_settings(args.config, environment)
+    if args.threads is not None:
+        threads = replace(settings.classifier, threads=max(1, args.threads))
+        settings = replace(settings, classifier=threads)
+    cv2.setNumThreads(settings.classifier.threads)
+    result = bench(settings, args.source, args.frames)
+    print(json.dumps(result) if args.json else _for_people(result))
+    return 0
+
+
+def bench(settings: Settings, source: Path | None, num_frames: int) -> dict[str, Any]:
+    """Runs the frames and returns ``{"frames", "ms_per_frame", "fps", "rss_mb", "stages"}``."""
+    metrics = Metrics(window=num_frames)
+    with build_offline_parts(settings, metrics) as parts:
+        frames = _frames(settings, source)
+        for frame in itertools.islice(frames, WARM_UP_FRAMES):
+            _run(parts, frame)
+        metrics.reset()
+        took_s, count, cpu_start_s = 0.0, 0, time.process_time()
+        limited = itertools.islice(frames, num_frames)
+        hidden = not sys.stderr.isatty()
+        for frame in tqdm(limited, total=num_frames, unit="frame", disable=hidden):
+            start = time.perf_counter()
+            _run(parts, frame)
+            took_s += time.perf_counter() - start
+            count += 1
+        cpu_s = time.process_time() - cpu_start_s
+        rss_mb = resident_mb()
+    if not count:
+        return {"frames": 0, "ms_per_frame": 0.0, "fps": 0.0, "rss_mb": rss_mb, "stages": {}}
+    return {
+        "frames": count,
+        "ms_per_frame": round(took_s / count * 1e3, 3),
+        "fps": round(count / took_s, 1),
+        "cpu_ms_per_frame": round(cpu_s / count * 1e3, 3),
+        "rss_mb": rss_mb,
+        "stages": metrics.stage_times_ms(),
+    }
+
+
+def _run(parts: Parts, frame: Frame) -> None:
+    with parts.metrics.stage("frame"):
+        scene = process(parts, frame)
+        finish_frame(parts, scene, frame)
+
+
+def _frames(settings: Settings, source: Path | None) -> Iterator[Frame]:
+    """All frames of the source; the demo's never end."""
+    if source is None:
+        return demo.frames(settings.camera.width, settings.camera.height, rate_hz=15.0)
+    paths = replay.list_sources(source)
+    return itertools.chain.from_iterable(replay.read_all(path) for path in paths)
+
+
+def resident_mb() -> float:
+    """Resident memory of this process in MB (10^6 bytes)."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return round(int(line.split()[1]) * 1024 / 1e6, 1)
+    return 0.0
+
+
+def _for_people(result: dict[str, Any]) -> str:
+    lines = [
+        f"{result['frames']} frames, {result['ms_per_frame']} ms a frame, {result['fps']} frames/s, "
+        f"{result['rss_mb']} MB resident"
+    ]
+    for name, times in result["stages"].items():
+        lines.append(f"  {name:<14} p50 {times['p50_ms']:8.3f} ms   p95 {times['p95_ms']:8.3f} ms")
+    return "\n".join(lines)

@@ -1,0 +1,27 @@
+"""``mien check``: validates settings, model and detector before anything starts."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+
+from device.composition import build_vision
+from device.settings import load_settings
+from device.vision.runtime import runtime_name
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """No arguments of its own."""
+
+
+def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Prints what would run; the first thing that would not raises its error."""
+    settings = load_settings(args.config, environment)
+    vision = build_vision(settings)
+    card = vision.classifier.card
+    print(f"settings  {args.config or 'built-in defaults'}: good")
+    print(f"model     {card.name} {card.version}, self-test passed on {runtime_name()}")
+    print(f"detector  {settings.detector.kind}")
+    print(f"camera    {settings.camera.source} (not opened; `mien doctor` tries it)")
+    print(f"broker    {settings.mqtt.host or 'embedded, loopback only'} (not contacted)")
+    return 0

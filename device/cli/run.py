@@ -1,0 +1,72 @@
+"""``mien run``: the daemon.
+
+Without a configuration: the demo source, an embedded broker on loopback, text in the terminal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+
+from device.composition import Daemon, open_daemon
+from device.pipeline import run
+from device.settings import Settings, load_settings
+
+log = logging.getLogger("mien")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument(
+        "--source", type=Path, metavar="PATH", help="replay this instead of a camera"
+    )
+
+
+def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Runs until SIGTERM or Ctrl-C (both exit 0) or the end of the source."""
+    settings = load_settings(args.config, environment)
+    if args.config is None:
+        settings = replace(settings, camera=replace(settings.camera, source="demo"))
+    if args.source:
+        camera = replace(settings.camera, source="replay", path=str(args.source))
+        settings = replace(settings, camera=camera)
+    _log_to_stderr(settings.log.level)
+    cv2.setNumThreads(settings.classifier.threads)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    color = "NO_COLOR" not in environment
+    with open_daemon(settings, sys.stdout, color) as daemon:
+        _tell(settings, daemon)
+        run(daemon.parts, stop.is_set)
+    return 0
+
+
+def _tell(settings: Settings, daemon: Daemon) -> None:
+    """One line that says what runs, and for the demo the line that follows it."""
+    status = daemon.parts.status
+    log.info(
+        "%s runs: camera %s, detector %s, model %s",
+        daemon.topics.device_id, settings.camera.source, status.detector, status.model,
+    )  # fmt: skip
+    if not settings.mqtt.host:
+        access = daemon.reach()
+        topics = f"{settings.mqtt.prefix}/#"
+        follow = f"mosquitto_sub -h {access.host} -p {access.port} -t '{topics}' -v"
+        log.info("follow it with: %s", follow)
+        log.info("or with:        mien watch --broker %s", access)
+
+
+def _log_to_stderr(level: str) -> None:
+    """Lines for the journal, which adds the time itself."""
+    logging.basicConfig(
+        stream=sys.stderr, level=level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
