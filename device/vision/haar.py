@@ -28,14 +28,14 @@ class HaarDetector:
 
     def detect(self, image: GreyImage) -> list[Face]:
         """Faces of a (height, width) uint8 image, largest first."""
+        if min(image.shape) < self._min_face_px:
+            return []
         scale = min(1.0, WINDOW_PX / self._min_face_px)
         small = image
         if scale < 1:
             resized = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             small = np.asarray(resized, np.uint8)
         smallest = round(self._min_face_px * scale)
-        if min(small.shape) < smallest:
-            return []
         boxes, neighbours = self._cascade.detectMultiScale2(
             small, SCALE_STEP, MIN_NEIGHBOURS, minSize=(smallest, smallest)
         )

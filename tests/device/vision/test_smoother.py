@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from device.settings.tree import Smoothing
+from device.vision.smoother import ExpressionSmoother
+from device.vocabulary import (
+    EXPRESSIONS,
+    BoundingBox,
+    Classification,
+    EventType,
+    Expression,
+    ExpressionEvent,
+    Face,
+    Frame,
+)
+
+FRAME_S = 1 / 15
+SETTINGS = Smoothing(
+    threshold=0.45, window_s=0.4, dwell_s=0.4, refractory_s=0.5, vanish_after_s=1.0
+)
+
+
+def answer(
+    expression: Expression, probability: float = 0.9, track_id: int = 1, doubt: str | None = None
+) -> Classification:
+    probabilities = np.full(7, (1 - probability) / 6, np.float32)
+    probabilities[EXPRESSIONS.index(expression)] = probability
+    face = Face(BoundingBox(0, 0, 50, 50), 0.9, track_id=track_id, doubt=doubt)
+    return Classification(face, probabilities)
+
+
+def play(
+    smoother: ExpressionSmoother, answers: list[list[Classification]], start_s: float = 0.0
+) -> list[ExpressionEvent]:
+    events = []
+    for number, frame in enumerate(answers):
+        events += smoother.update(frame, start_s + number * FRAME_S)
+    return events
+
+
+def scene_of(smoother: ExpressionSmoother, at_s: float = 0.0):
+    return smoother.scene(Frame(np.zeros((480, 640), np.uint8), at_s))
+
+
+def test_a_face_appears_within_half_a_second_and_once() -> None:
+    events = play(ExpressionSmoother(SETTINGS), [[answer(Expression.HAPPY)]] * 30)
+    assert [(e.event_type, e.expression, e.previous) for e in events] == [
+        (EventType.APPEARED, Expression.HAPPY, None)
+    ]
+    assert 0.1 < events[0].at_s <= 0.5
+    assert events[0].duration_ms == 0
+    assert events[0].probability == pytest.approx(0.9)
+
+
+def test_nothing_is_announced_before_it_settles() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    assert play(smoother, [[answer(Expression.HAPPY)]] * 2) == []
+    assert scene_of(smoother).faces == ()
+
+
+def test_a_face_without_a_leader_appears_uncertain() -> None:
+    events = play(ExpressionSmoother(SETTINGS), [[answer(Expression.HAPPY, 0.3)]] * 30)
+    assert [e.expression for e in events] == [Expression.UNCERTAIN]
+    assert events[0].probabilities[3] == pytest.approx(0.3)
+
+
+def test_a_change_counts_after_its_dwell_and_says_what_was_before() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    play(smoother, [[answer(Expression.HAPPY)]] * 30)
+    events = play(smoother, [[answer(Expression.SAD)]] * 30, start_s=2.0)
+    assert [(e.event_type, e.expression, e.previous) for e in events] == [
+        (EventType.CHANGED, Expression.SAD, Expression.HAPPY)
+    ]
+    assert 2.4 <= events[0].at_s <= 2.8
+    assert events[0].duration_ms == pytest.approx((events[0].at_s - 0.2) * 1000, abs=70)
+
+
+def test_a_glance_shorter_than_the_dwell_is_not_a_change() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    glance = [[answer(Expression.SURPRISE)]] * 4  # 270 ms
+    smile = [[answer(Expression.HAPPY)]] * 15
+    events = play(smoother, smile + glance + smile)
+    assert [e.event_type for e in events] == [EventType.APPEARED]
+
+
+def test_flicker_between_two_classes_is_no_stream_of_events() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    flicker = [[answer(EXPRESSIONS[3 + number % 2], 0.6)] for number in range(150)]
+    events = play(smoother, flicker)
+    assert len(events) <= 2
+
+
+def test_refractory_time_holds_back_the_next_change() -> None:
+    settings = Smoothing(window_s=0, dwell_s=0, refractory_s=1.0)
+    smoother = ExpressionSmoother(settings)
+    events = play(smoother, [[answer(EXPRESSIONS[3 + number % 2])] for number in range(46)])
+    times = [e.at_s for e in events]
+    assert next(e.event_type for e in events) is EventType.APPEARED
+    assert all(b - a >= 1.0 - 1e-9 for a, b in itertools.pairwise(times))
+    assert len(events) >= 3
+
+
+def test_an_unseen_face_vanishes_and_tells_how_long_it_stayed() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    play(smoother, [[answer(Expression.HAPPY)]] * 31)  # seen for 2 s
+    assert smoother.update([], 2.9) == []
+    assert len(scene_of(smoother).faces) == 1
+    events = smoother.update([], 3.1)
+    assert [(e.event_type, e.expression, e.previous) for e in events] == [
+        (EventType.VANISHED, Expression.HAPPY, Expression.HAPPY)
+    ]
+    assert events[0].duration_ms == pytest.approx(2000, abs=5)
+    assert scene_of(smoother).faces == ()
+    assert smoother.update([], 9.0) == []
+
+
+def test_a_face_never_announced_vanishes_in_silence() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    smoother.update([answer(Expression.HAPPY)], 0.0)
+    assert smoother.update([], 5.0) == []
+
+
+def test_one_blurred_frame_changes_nothing_and_a_blurred_face_becomes_uncertain() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    good, blurred = [answer(Expression.HAPPY)], [answer(Expression.HAPPY, doubt="blurred")]
+    assert len(play(smoother, [good] * 15 + [blurred] + [good] * 15)) == 1
+    events = play(smoother, [blurred] * 15, start_s=3.0)
+    assert [(e.expression, e.previous) for e in events] == [
+        (Expression.UNCERTAIN, Expression.HAPPY)
+    ]
+    state = scene_of(smoother).faces[0]
+    assert (state.expression, state.doubt) == (Expression.UNCERTAIN, "blurred")
+
+
+def test_tracks_do_not_mix() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    frame = [answer(Expression.HAPPY), answer(Expression.ANGRY, track_id=2)]
+    events = play(smoother, [frame] * 15)
+    assert {(e.track_id, e.expression) for e in events} == {
+        (1, Expression.HAPPY),
+        (2, Expression.ANGRY),
+    }
+
+
+def test_scene_is_largest_first_and_says_since_when() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    small = answer(Expression.HAPPY)
+    large = Classification(Face(BoundingBox(0, 0, 200, 200), 0.9, track_id=2), small.probabilities)
+    play(smoother, [[small, large]] * 15)
+    scene = scene_of(smoother, 1.0)
+    assert [state.track_id for state in scene.faces] == [2, 1]
+    assert (scene.frame_width, scene.frame_height, scene.at_s) == (640, 480, 1.0)
+    assert scene.faces[0].since_s == pytest.approx(0.2)
+
+
+def test_a_face_without_a_track_is_left_alone() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    untracked = Classification(Face(BoundingBox(0, 0, 9, 9), 1), np.full(7, 1 / 7, np.float32))
+    assert play(smoother, [[untracked]] * 30) == []

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from device.settings.tree import Quality
+from device.vision.quality import QualityGate
+from device.vision.tracker import DetectAndTrack
+from device.vocabulary import BoundingBox, Face, GreyImage
+
+FRAME_S = 1 / 15
+SIDE = 64
+
+
+def scene(x: int, y: int = 80) -> GreyImage:
+    """A textured square (the face) before a plain, noisy wall."""
+    random = np.random.default_rng(1)
+    image = random.integers(90, 110, (240, 320), dtype=np.uint8)
+    blocks = random.integers(0, 255, (8, 8), dtype=np.uint8)
+    image[y : y + SIDE, x : x + SIDE] = np.kron(blocks, np.ones((8, 8), np.uint8))
+    return image
+
+
+class ScriptedDetector:
+    """Returns one list of x positions a call; counts the calls."""
+
+    def __init__(self) -> None:
+        self.positions: list[int] = []
+        self.calls = 0
+
+    def detect(self, image: GreyImage) -> list[Face]:
+        self.calls += 1
+        return [Face(BoundingBox(x, 80, x + SIDE, 80 + SIDE), 0.9) for x in self.positions]
+
+
+def tracker_of(detector: ScriptedDetector, interval_s: float = 0.2) -> DetectAndTrack:
+    gate = QualityGate(Quality())
+    return DetectAndTrack(detector, gate, interval_s, clock=lambda: 0.0)
+
+
+def test_follows_a_moving_head_between_detections() -> None:
+    detector = ScriptedDetector()
+    tracker = tracker_of(detector)
+    for number in range(30):
+        x = 20 + 6 * number  # 90 px a second: more than a face's side
+        detector.positions = [x]
+        faces = tracker.update(scene(x), number * FRAME_S)
+        if number >= 1:
+            assert [face.track_id for face in faces] == [1]
+            assert faces[0].box.xmin == pytest.approx(x, abs=5)
+    assert detector.calls <= 12
+
+
+def test_a_new_face_is_reported_within_300_ms() -> None:
+    detector = ScriptedDetector()
+    tracker = tracker_of(detector)
+    for number in range(4):
+        assert tracker.update(scene(100), number * FRAME_S) == []
+    detector.positions = [100]  # right after the detection of frame 3
+    for number in range(4, 10):
+        if tracker.update(scene(100), number * FRAME_S):
+            break
+    assert (number - 4) * FRAME_S <= 0.3
+
+
+def test_a_missed_detection_is_bridged_by_the_face_s_picture() -> None:
+    detector = ScriptedDetector()
+    detector.positions = [100]
+    tracker = tracker_of(detector)
+    for number in range(2):
+        tracker.update(scene(100), number * FRAME_S)
+    detector.positions = []
+    for number in range(2, 12):
+        faces = tracker.update(scene(100 + number), number * FRAME_S)
+        assert [face.track_id for face in faces] == [1]
+
+
+def test_a_face_that_left_is_not_reported() -> None:
+    detector = ScriptedDetector()
+    detector.positions = [100]
+    tracker = tracker_of(detector)
+    for number in range(2):
+        tracker.update(scene(100), number * FRAME_S)
+    detector.positions = []
+    wall = np.random.default_rng(2).integers(90, 110, (240, 320), dtype=np.uint8)
+    assert tracker.update(wall, 2 * FRAME_S) == []
+
+
+def test_a_false_alarm_of_one_frame_is_not_reported() -> None:
+    detector = ScriptedDetector()
+    tracker = tracker_of(detector)
+    detector.positions = [100]
+    reported = tracker.update(scene(10), 0.0)
+    detector.positions = []
+    for number in range(1, 10):
+        reported += tracker.update(scene(10), number * FRAME_S)
+    assert reported == []
+
+
+def test_faces_come_largest_first_with_their_doubt() -> None:
+    class TwoSizes(ScriptedDetector):
+        def detect(self, image: GreyImage) -> list[Face]:
+            small, large = BoundingBox(5, 5, 25, 25), BoundingBox(100, 80, 164, 144)
+            return [Face(small, 0.9), Face(large, 0.9)]
+
+    tracker = tracker_of(TwoSizes())
+    tracker.update(scene(100), 0.0)
+    faces = tracker.update(scene(100), FRAME_S)
+    assert [face.doubt for face in faces] == [None, "too small"]
