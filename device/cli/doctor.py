@@ -1,0 +1,169 @@
+"""``mien doctor``: what works on this board; a report to paste into an issue.
+
+Nothing is changed, and nothing is sent but one connection to the broker. Each line is
+``ok``, ``--`` (not here, not needed) or ``!!`` (broken, with the remedy).
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from collections.abc import Callable, Mapping
+from importlib import metadata, util
+from pathlib import Path
+from shutil import which
+
+import cv2
+
+from device import __version__
+from device.camera.v4l2_devices import list_cameras
+from device.composition import load_classifier
+from device.errors import MienError
+from device.mqtt.access import broker_access
+from device.mqtt.clock import kernel_clock_is_synced
+from device.mqtt.identity import make_device_id
+from device.mqtt.probe import probe
+from device.settings import Settings, load_settings
+from device.vision.detector import build_detector
+from device.vision.runtime import runtime_name
+
+Finding = tuple[str, str]  # ("ok" | "--" | "!!", text)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """No arguments of its own."""
+
+
+def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Prints the report; 1 when something is broken."""
+    broken = False
+    settings = Settings()
+    try:
+        settings = load_settings(args.config, environment)
+        print(_line("settings", ("ok", str(args.config or "built-in defaults"))))
+    except MienError as error:
+        broken = True
+        print(_line("settings", ("!!", str(error))))
+    checks: dict[str, Callable[[Settings], Finding]] = {
+        "mien": _software,
+        "board": _board,
+        "python": _python,
+        "opencv": _opencv,
+        "detector": _detector,
+        "runtime": _runtime,
+        "model": _model,
+        "csi camera": _csi_camera,
+        "usb camera": _usb_camera,
+        "screen": _screen,
+        "broker": _broker,
+        "clock": _clock,
+        "heat": _heat,
+    }
+    for name, check in checks.items():
+        finding = _examine(check, settings)
+        broken = broken or finding[0] == "!!"
+        print(_line(name, finding), flush=True)
+    return int(broken)
+
+
+def _examine(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    try:
+        return check(settings)
+    except MienError as error:
+        return "!!", str(error)
+    except Exception as error:  # a report must come to its end
+        return "!!", f"{type(error).__name__}: {error}"
+
+
+def _line(name: str, finding: Finding) -> str:
+    return f"{finding[0]}  {name:<11} {finding[1]}"
+
+
+def _software(settings: Settings) -> Finding:
+    return "ok", f"{__version__}, device id {make_device_id(settings.device.id)}"
+
+
+def _board(_: Settings) -> Finding:
+    tree = Path("/proc/device-tree/model")
+    name = tree.read_bytes().rstrip(b"\0").decode(errors="replace") if tree.exists() else "unnamed"
+    text = f"{name}, {platform.machine()}, Linux {platform.release()}"
+    if sys.maxsize < 2**32:
+        return "!!", f"{text}: a 32-bit system; install the 64-bit one (no TFLite runtime for this)"
+    return "ok", text
+
+
+def _python(_: Settings) -> Finding:
+    packages = ("numpy", "paho-mqtt", "fastjsonschema", "sdnotify")
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in packages)
+    return "ok", f"{platform.python_version()}, {versions}"
+
+
+def _opencv(_: Settings) -> Finding:
+    has = {"Haar": hasattr(cv2, "CascadeClassifier"), "HOG": hasattr(cv2, "HOGDescriptor")}
+    text = f"{cv2.__version__}, " + ", ".join(f"{n} {'yes' if h else 'no'}" for n, h in has.items())
+    if not all(has.values()):
+        return "!!", f"{text}: install opencv-python-headless below 5"
+    return "ok", text
+
+
+def _detector(settings: Settings) -> Finding:
+    build_detector(settings.detector)
+    return "ok", settings.detector.kind
+
+
+def _runtime(_: Settings) -> Finding:
+    name = runtime_name()
+    return "ok", f"{name} {metadata.version(name.replace('_', '-'))} (XNNPACK on the CPU)"
+
+
+def _model(settings: Settings) -> Finding:
+    card = load_classifier(settings).card
+    return "ok", f"{card.name} {card.version}, sha256 {card.sha256[:12]}, self-test passed"
+
+
+def _csi_camera(_: Settings) -> Finding:
+    found = []
+    if util.find_spec("picamera2"):
+        found.append("picamera2 installed")
+    if which("gst-launch-1.0") and Path("/etc/nv_tegra_release").exists():
+        found.append("Jetson GStreamer")
+    return ("ok", ", ".join(found)) if found else ("--", "neither picamera2 nor Jetson's GStreamer")
+
+
+def _usb_camera(_: Settings) -> Finding:
+    cameras = [f"{c.path} ({c.card})" for c in list_cameras()]
+    if cameras:
+        return "ok", ", ".join(cameras)
+    nodes = len(list(Path("/dev").glob("video*")))
+    if nodes:
+        return "--", f"{nodes} /dev/video* but none that this user can open as a camera"
+    return "--", "no /dev/video*"
+
+
+def _screen(settings: Settings) -> Finding:
+    framebuffer = Path(settings.display.framebuffer)
+    if not framebuffer.exists():
+        return "--", f"no {framebuffer}: text goes to the console, or nowhere"
+    size = Path("/sys/class/graphics") / framebuffer.name / "virtual_size"
+    return "ok", f"{framebuffer} {size.read_text().strip() if size.exists() else ''}".strip()
+
+
+def _broker(settings: Settings) -> Finding:
+    if not settings.mqtt.host:
+        return "--", "none set: the daemon brings its own on loopback"
+    access = broker_access(settings.mqtt, make_device_id(settings.device.id))
+    probe(access)
+    return "ok", f"{access} accepts us"
+
+
+def _clock(_: Settings) -> Finding:
+    if kernel_clock_is_synced():
+        return "ok", "synchronised"
+    return "--", "not synchronised: events carry clock_synced = false"
+
+
+def _heat(_: Settings) -> Finding:
+    zones = sorted(Path("/sys/class/thermal").glob("thermal_zone*/temp"))
+    degrees = [int(zone.read_text()) / 1000 for zone in zones]
+    return ("ok", f"{max(degrees):.0f} °C") if degrees else ("--", "no thermal sensor")
