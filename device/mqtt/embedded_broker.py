@@ -1,0 +1,121 @@
+"""The demo's own MQTT broker: amqtt in a child process, on loopback only.
+
+A child, because a broker in a thread would take its share of the interpreter from the frame
+loop and 0.3 s of imports from the start. It ends when its standard input does, so it cannot
+outlive the daemon, even one that was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from device.errors import BrokerError
+
+LOOPBACK = "127.0.0.1"
+PREFERRED_PORT = 1883
+ANONYMOUS = "amqtt.plugins.authentication.AnonymousAuthPlugin"
+
+
+class EmbeddedBroker:
+    """Starts at construction; ``port`` waits until it listens.
+
+    Args:
+        port: 0 for 1883 where it is free, else any free one.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self._port: int | None = None
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __spec__.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the daemon, which then says `stopped`
+        )
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{port}\n".encode())
+        self._process.stdin.flush()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on.
+
+        Raises:
+            BrokerError: it did not come up.
+        """
+        if self._port is None:
+            assert self._process.stdout is not None
+            line = self._process.stdout.readline().decode().strip()
+            if not line.isdigit():
+                raise BrokerError(f"the embedded broker did not start: {line or 'no answer'}")
+            self._port = int(line)
+        return self._port
+
+    def close(self) -> None:
+        """Ends the broker."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        try:
+            self._process.wait(3.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+
+
+def _free_port(port: int) -> int:
+    """The port if nobody has it; a free one for 0."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((LOOPBACK, port))
+        return int(probe.getsockname()[1])
+
+
+async def _listen(ports: Sequence[int]) -> int:
+    """Starts amqtt on the first of the ports that is free."""
+    from amqtt.broker import Broker  # only in the child: the daemon does not need it
+    from amqtt.errors import BrokerError as StartError
+
+    for asked in ports:
+        try:
+            port = _free_port(asked)
+            config: dict[str, Any] = {
+                "listeners": {"default": {"type": "tcp", "bind": f"{LOOPBACK}:{port}"}},
+                "plugins": {ANONYMOUS: {"allow_anonymous": True}},
+            }
+            await Broker(config).start()
+        except (OSError, StartError) as error:  # taken, perhaps just now
+            logging.getLogger(__name__).debug("port %d: %s", asked, error)
+        else:
+            return port
+    raise OSError(errno.EADDRINUSE, f"port {ports[0]} of {LOOPBACK} is taken")
+
+
+async def _serve() -> None:
+    asked = int(sys.stdin.buffer.readline())
+    print(await _listen([asked] if asked else [PREFERRED_PORT, 0, 0]), flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
+    os._exit(0)  # nothing to save; amqtt's own shutdown waits for its clients
+
+
+def main() -> int:
+    """The child process."""
+    logging.disable(logging.CRITICAL)
+    try:
+        asyncio.run(_serve())
+    except OSError as error:
+        print(error.strerror, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

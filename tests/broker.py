@@ -1,0 +1,106 @@
+"""Brokers for tests: they start, get killed and start again on the same port."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from device.mqtt.embedded_broker import EmbeddedBroker
+
+MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
+class TestBroker(Protocol):
+    """What the tests do with a broker."""
+
+    __test__ = False
+    port: int
+
+    def start(self) -> None:
+        """Starts, or starts again after ``kill``."""
+
+    def kill(self) -> None:
+        """Ends it as a power cut would."""
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int, within_s: float = 5.0) -> None:
+    """Returns when something listens there."""
+    by_s = time.monotonic() + within_s
+    while not _listens(port):
+        assert time.monotonic() < by_s, f"nothing listens on port {port}"
+        time.sleep(0.01)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Mosquitto:
+    """A mosquitto process.
+
+    Args:
+        folder: for its configuration and log.
+        options: more lines of configuration; ``{port}`` stands for the port.
+    """
+
+    def __init__(self, folder: Path, options: str = "allow_anonymous true") -> None:
+        self.port = free_port()
+        self._config = folder / f"mosquitto-{self.port}.conf"
+        self._config.write_text(f"listener {self.port} 127.0.0.1\npersistence false\n{options}\n")
+        self.log_path = folder / f"mosquitto-{self.port}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        assert MOSQUITTO
+        with self.log_path.open("ab") as log:
+            command = [MOSQUITTO, "-c", str(self._config), "-v"]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_for_port(self.port)
+
+    def kill(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+class Embedded:
+    """amqtt, where there is no mosquitto."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._broker: EmbeddedBroker | None = None
+
+    def start(self) -> None:
+        self._broker = EmbeddedBroker(self.port)
+        assert self._broker.port == self.port
+
+    def kill(self) -> None:
+        if self._broker:
+            self._broker.close()
+            self._broker = None
+
+
+@contextmanager
+def start_broker(folder: Path, options: str = "allow_anonymous true") -> Iterator[TestBroker]:
+    """A running broker that ends with the block."""
+    broker: TestBroker = Mosquitto(folder, options) if MOSQUITTO else Embedded()
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.kill()

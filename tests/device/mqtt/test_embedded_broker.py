@@ -1,0 +1,76 @@
+"""The demo's broker: quick, on loopback only, gone with the daemon."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from device.mqtt.access import embedded_access
+from device.mqtt.embedded_broker import EmbeddedBroker
+from tests.broker import free_port
+from tests.device.mqtt.appliance import DEVICE, running_publisher, wait_until
+from tests.scenes import change
+from tests.subscriber import Subscriber
+
+
+@pytest.fixture
+def broker() -> Iterator[EmbeddedBroker]:
+    broker = EmbeddedBroker(free_port())
+    yield broker
+    broker.close()
+
+
+def listening_addresses(port: int) -> set[str]:
+    """Local addresses that listen on a port, from the kernel's tables (hexadecimal)."""
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            address, state = line.split()[1], line.split()[3]
+            host, _, hexadecimal = address.partition(":")
+            if state == "0A" and int(hexadecimal, 16) == port:
+                found.add(host)
+    return found
+
+
+def test_it_carries_events_on_loopback_only(broker: EmbeddedBroker) -> None:
+    with Subscriber(broker.port) as subscriber:
+        access = embedded_access(broker.port, DEVICE)
+        with running_publisher(broker.port, access=access) as publisher:
+            publisher.publish(change())
+            subscriber.wait_for("event")
+        subscriber.wait_for("availability", lambda seen: seen[-1].payload == b"stopped")
+    assert listening_addresses(broker.port) == {"0100007F"}
+
+
+def test_a_taken_port_is_avoided() -> None:
+    first, second = EmbeddedBroker(), EmbeddedBroker()
+    try:
+        assert first.port != second.port
+        assert listening_addresses(first.port) == listening_addresses(second.port) != set()
+    finally:
+        first.close()
+        second.close()
+
+
+def test_it_ends_with_a_daemon_that_was_killed() -> None:
+    code = (
+        "from device.mqtt.embedded_broker import EmbeddedBroker as B; import time\n"
+        f"b = B({free_port()}); print(b.port, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as daemon:
+        assert daemon.stdout is not None
+        port = int(daemon.stdout.readline())
+        daemon.kill()
+    wait_until(lambda: not listening_addresses(port), 5.0)
+
+
+def test_closing_takes_no_time_with_clients_connected(broker: EmbeddedBroker) -> None:
+    with Subscriber(broker.port):
+        start = time.monotonic()
+        broker.close()
+        assert time.monotonic() - start < 1.0

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import io
+import json
+import threading
+
+import pytest
+
+from device.errors import BrokerError
+from device.mqtt.access import BrokerAccess
+from device.mqtt.watch import describe, watch
+from tests.broker import TestBroker, free_port
+from tests.device.mqtt.appliance import DEVICE, running_publisher, wait_until
+from tests.scenes import change
+
+EVENT = {
+    "at": "2026-11-23T14:05:09.123Z",
+    "event_type": "changed",
+    "track_id": 3,
+    "expression": "happy",
+    "previous": "neutral",
+    "probability": 0.914,
+}
+
+
+def test_events_of_a_running_appliance_are_printed(mosquitto: TestBroker) -> None:
+    out, stop = io.StringIO(), threading.Event()
+    access = BrokerAccess("127.0.0.1", mosquitto.port, "ignored")
+    thread = threading.Thread(target=watch, args=(access, "mien", out, stop.is_set))
+    thread.start()
+    with running_publisher(mosquitto.port) as publisher:
+        wait_until(lambda: "availability online" in out.getvalue())
+        publisher.publish(change())
+        wait_until(lambda: "neutral -> happy 90%" in out.getvalue())
+    wait_until(lambda: "availability stopped" in out.getvalue())
+    stop.set()
+    thread.join(5.0)
+    assert DEVICE in out.getvalue()
+    assert "\x1b" not in out.getvalue()
+
+
+def test_a_missing_broker_is_an_error() -> None:
+    with pytest.raises(BrokerError, match="nothing listens"):
+        watch(BrokerAccess("127.0.0.1", free_port(), "x"), "mien", io.StringIO())
+
+
+def test_a_line_names_time_device_face_and_change() -> None:
+    line = describe("mien/abc/event", json.dumps(EVENT).encode(), colors=False)
+    assert line == "14:05:09.123 abc  face 3: neutral -> happy 91%"
+
+
+def test_colours_only_where_asked_for() -> None:
+    payload = json.dumps(EVENT).encode()
+    assert describe("mien/abc/event", payload, colors=True).startswith("\x1b[33m")
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"[]", b"{}", b"\xff\xfe", b"[" * 5000, b'{"at":1}', b"\x1b[2J"]
+)
+def test_rubbish_on_the_topic_is_shown_harmlessly(payload: bytes) -> None:
+    assert "\x1b" not in describe("mien/\x1b[2J/event", payload, colors=True)
+    assert "\x1b" not in describe("mien/abc/availability", payload, colors=True)

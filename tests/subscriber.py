@@ -1,0 +1,95 @@
+"""A subscriber for tests that remembers what it saw."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One message."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    at_s: float
+
+    @property
+    def name(self) -> str:
+        """The topic without prefix and device id."""
+        return self.topic.split("/", 2)[-1]
+
+    def json(self) -> dict[str, Any]:
+        """The payload as JSON."""
+        body: dict[str, Any] = json.loads(self.payload)
+        return body
+
+
+class Subscriber:
+    """Connects (again and again), subscribes, remembers.
+
+    Args:
+        port: of the broker on loopback.
+        topic: what to subscribe to.
+    """
+
+    def __init__(self, port: int, topic: str = "#", client_id: str = "") -> None:
+        self._lock = threading.Lock()
+        self._seen: list[Seen] = []
+        self._subscribed = threading.Event()
+        self._topic = topic
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_connect = lambda client, *_: client.subscribe(topic, 1)
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_disconnect = lambda *_: self._subscribed.clear()
+        self._client.on_message = self._remember
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        assert self._subscribed.wait(5.0)
+
+    def __enter__(self) -> Subscriber:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _remember(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
+        seen = Seen(message.topic, message.payload, message.retain, time.monotonic())
+        with self._lock:
+            self._seen.append(seen)
+
+    def publish(self, topic: str, payload: bytes | str, retain: bool = False) -> None:
+        """Publishes at QoS 1 and waits until the broker has it."""
+        self._client.publish(topic, payload, 1, retain).wait_for_publish(5.0)
+
+    def wait_subscribed(self, within_s: float = 10.0) -> None:
+        """After the broker came back."""
+        assert self._subscribed.wait(within_s)
+
+    def seen(self, name: str | None = None) -> list[Seen]:
+        """Everything so far, or what came to one topic of the device."""
+        with self._lock:
+            return [m for m in self._seen if name is None or m.name == name]
+
+    def wait_for(
+        self, name: str, check: Callable[[list[Seen]], bool] = bool, within_s: float = 10.0
+    ) -> list[Seen]:
+        """Waits until ``check`` accepts the messages of a topic, and returns them."""
+        by_s = time.monotonic() + within_s
+        while True:
+            found = self.seen(name)
+            if found and check(found):
+                return found
+            if time.monotonic() > by_s:
+                raise AssertionError(f"{name}: {len(found)} messages, last {found[-1:]}")
+            time.sleep(0.01)
