@@ -26,7 +26,9 @@ def draw(image: Image, classifications: Sequence[Classification]) -> Image:
     Returns:
         (height, width, 3) RGB uint8.
     """
-    canvas = np.array(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image)
+    canvas = np.array(
+        cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image, np.uint8
+    )
     thickness = max(1, round(min(canvas.shape[:2]) / 300))
     for classification in classifications:
         face = classification.face
@@ -38,7 +40,7 @@ def draw(image: Image, classifications: Sequence[Classification]) -> Image:
             for x, y in face.landmarks:
                 cv2.circle(canvas, (round(x), round(y)), 1 + thickness, POINT, cv2.FILLED)
         _write(canvas, _caption(classification), (xmin, ymin), colour, thickness)
-    return np.asarray(canvas, np.uint8)
+    return canvas
 
 
 def _caption(classification: Classification) -> str:
