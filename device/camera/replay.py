@@ -17,25 +17,8 @@ from device.vocabulary import Frame, Image
 
 log = logging.getLogger("mien.camera")
 
-PICTURE_SUFFIXES = frozenset(
-    [".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"]
-)
-VIDEO_SUFFIXES = frozenset(
-    [
-        ".avi",
-        ".gif",
-        ".m4v",
-        ".mjpeg",
-        ".mjpg",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".mpeg",
-        ".mpg",
-        ".ts",
-        ".webm",
-    ]
-)
+PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+VIDEO_SUFFIXES = (".avi", ".gif", ".m4v", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
 MAX_PICTURE_BYTES = 256 << 20
 MISSING_SHARE = 0.05  # frames a container may promise too many; its count is often an estimate
 
@@ -51,11 +34,11 @@ def list_sources(path: Path) -> list[Path]:
     Raises:
         CameraError: nothing there, not permitted, or a folder without pictures and videos.
     """
+    known = PICTURE_SUFFIXES + VIDEO_SUFFIXES
     try:
         if not path.is_dir():
             path.stat()
             return [path]
-        known = PICTURE_SUFFIXES | VIDEO_SUFFIXES
         files = sorted(
             file
             for file in path.rglob("*")
@@ -64,7 +47,7 @@ def list_sources(path: Path) -> list[Path]:
     except OSError as error:
         raise CameraError(f"{path}: cannot read: {error.strerror}") from error
     if not files:
-        kinds = " ".join(sorted(PICTURE_SUFFIXES | VIDEO_SUFFIXES))
+        kinds = " ".join(known)
         raise CameraError(f"{path}: no picture and no video in this folder; known are {kinds}")
     return files
 
@@ -211,7 +194,7 @@ class ReplaySource:
         while True:
             num_shown = 0
             for file in files:
-                for image in self._play_or_tell(file, told):
+                for image in self._play_or_tell(file, told, is_only=len(files) == 1):
                     num_shown += 1
                     yield image
             if not num_shown:
@@ -219,10 +202,15 @@ class ReplaySource:
             if not self._settings.loop:
                 return
 
-    def _play_or_tell(self, file: Path, told: set[Path]) -> Iterator[Image]:
+    def _play_or_tell(self, file: Path, told: set[Path], is_only: bool) -> Iterator[Image]:
+        num_shown = 0
         try:
-            yield from self._play_file(file)
+            for image in self._play_file(file):
+                num_shown += 1
+                yield image
         except CameraError as error:
+            if is_only and not num_shown:
+                raise
             if file not in told:
                 log.warning("%s", error)
                 told.add(file)

@@ -1,0 +1,148 @@
+"""Text for people in a terminal or on a Linux console; one line a change where it is neither."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from device.display.wording import NOTICE, Shown, headline, percent
+from device.vocabulary import Expression, FaceState
+
+BAR_CELLS = 24
+DEFAULT_SIZE = (80, 24)  # columns, rows
+
+CLEAR_BELOW = "\x1b[J"
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+BOLD, DIM, WARN, REVERSE, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[7m", "\x1b[0m"
+
+
+class TerminalPainter:
+    """Redraws a block of lines in place.
+
+    The cursor rests on an empty line above the block: what the log prints in between lands
+    there, and the next block is drawn below it.
+
+    Args:
+        stream: a terminal.
+        name: of the device.
+        notice: say that expressions are being read.
+        color: bold, dim and yellow; off for NO_COLOR.
+        size: (columns, rows); asked of the terminal by default, so it may change.
+        clock_text: the time of day.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        name: str = "Mien",
+        notice: bool = True,
+        color: bool = True,
+        size: Callable[[], tuple[int, int]] | None = None,
+        clock_text: Callable[[], str] = lambda: time.strftime("%H:%M:%S"),
+    ) -> None:
+        self._stream = stream
+        self._name = name
+        self._notice = notice
+        self._color = color
+        self._size = size or self._ask_size
+        self._clock_text = clock_text
+        self._block: list[str] = []
+
+    def paint(self, shown: Shown) -> None:
+        """Draws the block over the last one."""
+        columns, rows = self._size()
+        block = self._lines(shown, columns, rows)
+        self._block = block
+        body = "\n".join(["", *block])
+        up = f"\x1b[{len(block)}A" if block else ""
+        self._stream.write(f"{HIDE_CURSOR}\r{CLEAR_BELOW}{body}\r{up}")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Leaves the last block and puts the cursor below it."""
+        self._stream.write("\n" * (len(self._block) + 1) + SHOW_CURSOR)
+        self._stream.flush()
+
+    def _lines(self, shown: Shown, columns: int, rows: int) -> list[str]:
+        head = f"{self._name}  {shown.status.model}  {self._clock_text()}"
+        lines = [self._style(head, REVERSE if shown.flash else DIM, columns)]
+        words = headline(shown)
+        if words:
+            lines.append(self._style(words, BOLD, columns))
+        else:
+            room = max(1, rows - 5)
+            faces = shown.scene.faces
+            lines += [self._face_line(face, columns) for face in faces[:room]]
+            if len(faces) > room:
+                lines.append(self._style(f"and {len(faces) - room} more", DIM, columns))
+        if shown.status.problem:
+            lines.append(self._style(f"! {shown.status.problem}", WARN, columns))
+        if self._notice:
+            lines.append(self._style(NOTICE, DIM, columns))
+        return lines
+
+    def _face_line(self, face: FaceState, columns: int) -> str:
+        cells = round(face.probability * BAR_CELLS)
+        bar = "█" * cells + "░" * (BAR_CELLS - cells)
+        number = f"face {face.track_id}"
+        text = f"{number:<9}{face.expression.value:<10}{bar} {percent(face):>5}"
+        if face.doubt:
+            text += f"  {face.doubt}"
+        style = DIM if face.expression is Expression.UNCERTAIN else BOLD
+        return self._style(text, style, columns)
+
+    def _style(self, text: str, style: str, columns: int) -> str:
+        text = text[: columns - 1]  # a full line would wrap and spoil the count of lines
+        return f"{style}{text}{PLAIN}" if self._color else text
+
+    def _ask_size(self) -> tuple[int, int]:
+        try:
+            size = os.get_terminal_size(self._stream.fileno())
+        except (OSError, ValueError):
+            return DEFAULT_SIZE
+        return (size.columns or DEFAULT_SIZE[0], size.lines or DEFAULT_SIZE[1])
+
+
+class LinePainter:
+    """One line a change, for pipes and journals.
+
+    Args:
+        stream: where the lines go.
+        clock_text: the time of day.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        clock_text: Callable[[], str] = lambda: time.strftime("%H:%M:%S"),
+    ) -> None:
+        self._stream = stream
+        self._clock_text = clock_text
+        self._faces: dict[int, Expression] = {}
+        self._headline: str | None = None
+        self._problem: str | None = None
+
+    def paint(self, shown: Shown) -> None:
+        """Writes what changed since the last time."""
+        lines = []
+        faces = {face.track_id: face for face in shown.scene.faces}
+        for track_id, face in faces.items():
+            if self._faces.get(track_id) is not face.expression:
+                lines.append(f"face {track_id}: {face.expression.value} {percent(face)}")
+        lines += [f"face {track_id}: gone" for track_id in self._faces if track_id not in faces]
+        words = headline(shown)
+        if words and words != self._headline:
+            lines.append(words)
+        if shown.status.problem != self._problem:
+            lines.append(f"! {shown.status.problem}" if shown.status.problem else "all well again")
+        self._faces = {track_id: face.expression for track_id, face in faces.items()}
+        self._headline, self._problem = words, shown.status.problem
+        for line in lines:
+            self._stream.write(f"{self._clock_text()} {line}\n")
+        if lines:
+            self._stream.flush()
+
+    def close(self) -> None:
+        """The lines stay."""

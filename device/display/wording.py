@@ -1,0 +1,41 @@
+"""What the screen says, whatever it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from device.pipeline import Status
+from device.vocabulary import CameraState, FaceState, Frame, Scene
+
+NOTICE = "Expressions are being read here. No picture is kept."
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The newest state, handed from the loop to a painter.
+
+    Attributes:
+        scene: the faces, largest first.
+        status: camera, problem, model.
+        frame: for the camera view; None without one.
+        flash: True in the bright half of ``identify``'s blinking.
+    """
+
+    scene: Scene
+    status: Status
+    frame: Frame | None = None
+    flash: bool = False
+
+
+def headline(shown: Shown) -> str | None:
+    """The large words when there is no face to name; None when there is."""
+    if shown.status.camera is CameraState.PAUSED:
+        return "paused"
+    if shown.status.camera is CameraState.OFFLINE:
+        return "camera lost"
+    return None if shown.scene.faces else "no face"
+
+
+def percent(face: FaceState) -> str:
+    """``83 %``."""
+    return f"{face.probability * 100:.0f} %"

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from device.camera.jetson import JetsonSource, pipeline
+from device.camera.source import CameraAbsentError
+from device.errors import CameraError
+from device.settings.tree import Camera as CameraSettings
+
+FAKE_GST_LAUNCH = """
+import re, sys, time
+line = " ".join(sys.argv[1:])
+width, height = (int(n) for n in re.search(r"width=(\\d+),height=(\\d+)", line).groups())
+bytes_px = 4 if "RGBA" in line else 1
+behaviour = {behaviour!r}
+for number in range(1, 4):
+    picture = bytes([number, 2, 3, 255][:bytes_px]) * (width * height)
+    half = len(picture) // 2
+    sys.stdout.buffer.write(picture[:half]); sys.stdout.buffer.flush()
+    sys.stdout.buffer.write(picture[half:]); sys.stdout.buffer.flush()
+    if behaviour == "hang":
+        time.sleep(60)
+if behaviour == "fail":
+    print("Setting pipeline to PAUSED", file=sys.stderr)
+    print("ERROR: from element nvarguscamerasrc0: No cameras available", file=sys.stderr)
+"""
+
+
+def gst_launch(folder: Path, behaviour: str = "fail") -> list[str]:
+    """A program that speaks gst-launch's side: raw pictures on stdout, complaints on stderr."""
+    path = folder / "gst-launch"
+    path.write_text(FAKE_GST_LAUNCH.format(behaviour=behaviour))
+    return [sys.executable, str(path)]
+
+
+def test_the_pipeline_asks_the_hardware_for_grey_of_our_size_and_rate() -> None:
+    line = " ".join(pipeline(CameraSettings(device="1", frame_rate_hz=12.5), color=False))
+    assert line == (
+        "--quiet nvarguscamerasrc sensor-id=1 "
+        "! video/x-raw(memory:NVMM),format=NV12,framerate=30/1 ! nvvidconv "
+        "! video/x-raw,format=GRAY8,width=640,height=480 "
+        "! videorate drop-only=true ! video/x-raw,framerate=25/2 ! fdsink fd=1 sync=false"
+    )
+
+
+def test_grey_pictures_come_whole_though_the_pipe_cuts_them(tmp_path: Path) -> None:
+    source = JetsonSource(CameraSettings(), program=gst_launch(tmp_path))
+    source.open()
+    try:
+        for number in (1, 2, 3):
+            image = source.read()
+            assert image is not None
+            assert image.shape == (480, 640)
+            assert (image == number).all()
+        with pytest.raises(CameraError, match=r"GStreamer ended: ERROR: .* No cameras available"):
+            source.read()
+    finally:
+        source.close()
+
+
+def test_color_is_rgb_without_the_fourth_byte(tmp_path: Path) -> None:
+    source = JetsonSource(CameraSettings(), color=True, program=gst_launch(tmp_path))
+    source.open()
+    try:
+        image = source.read()
+    finally:
+        source.close()
+    assert image is not None
+    assert image.shape == (480, 640, 3)
+    assert image[0, 0].tolist() == [1, 2, 3]
+
+
+def test_a_hanging_argus_is_an_error_and_its_process_is_ended(tmp_path: Path) -> None:
+    settings = CameraSettings(stale_after_s=1)
+    source = JetsonSource(settings, program=gst_launch(tmp_path, "hang"))
+    source.open()
+    process = source._process
+    assert process is not None
+    source.read()
+    with pytest.raises(CameraError, match="restart nvargus-daemon"):
+        source.read()
+    source.close()
+    source.close()
+    assert process.poll() is not None
+
+
+def test_without_gstreamer_the_way_to_get_it_is_said() -> None:
+    source = JetsonSource(CameraSettings(), program=["no-such-gst-launch"])
+    with pytest.raises(CameraAbsentError, match=r"no-such-gst-launch: .* apt install gstreamer1"):
+        source.open()
+    source.close()

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+import pytest
+
+from device.camera.picamera import PicameraSource
+from device.camera.source import CameraAbsentError
+from device.errors import CameraError
+from device.settings.tree import Camera as CameraSettings
+
+STRIDE = 704  # rows of 640 px padded to the hardware's 64 bytes
+
+
+class FakeRequest:
+    def __init__(self) -> None:
+        self.released = False
+
+    def make_array(self, stream: str) -> np.ndarray:
+        if stream == "main":
+            return np.full((480, 640, 3), (1, 2, 3), np.uint8)
+        plane = np.full((480 * 3 // 2, STRIDE), 128, np.uint8)
+        plane[:480, :640] = 77
+        return plane
+
+    def release(self) -> None:
+        self.released = True
+
+
+class FakePicamera2:
+    """The part of picamera2 that we use."""
+
+    def __init__(self, silent: bool = False, busy: bool = False) -> None:
+        self.silent, self.busy = silent, busy
+        self.calls: list[str] = []
+        self.configuration: dict[str, Any] = {}
+        self.request = FakeRequest()
+
+    def create_video_configuration(self, **options: Any) -> dict[str, Any]:
+        return options
+
+    def configure(self, configuration: dict[str, Any]) -> None:
+        self.configuration = configuration
+
+    def start(self) -> None:
+        if self.busy:
+            raise RuntimeError("Failed to acquire camera")
+        self.calls.append("start")
+
+    def capture_request(self, wait: bool) -> str:
+        assert wait is False
+        return "job"
+
+    def wait(self, job: str, timeout: float) -> FakeRequest:
+        assert (job, timeout) == ("job", 5.0)
+        if self.silent:
+            raise TimeoutError
+        return self.request
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+def open_source(camera: FakePicamera2, color: bool = False) -> PicameraSource:
+    source = PicameraSource(CameraSettings(device="1"), color, connect=lambda number: camera)
+    source.open()
+    return source
+
+
+def test_grey_is_the_luma_plane_without_its_padding() -> None:
+    camera = FakePicamera2()
+    image = open_source(camera).read()
+    assert image is not None
+    assert image.shape == (480, 640)
+    assert np.all(image == 77)
+    assert camera.request.released
+    assert camera.configuration["lores"] == {"size": (640, 480), "format": "YUV420"}
+
+
+def test_color_is_the_main_stream_as_rgb() -> None:
+    camera = FakePicamera2()
+    image = open_source(camera, color=True).read()
+    assert image is not None
+    assert image[0, 0].tolist() == [1, 2, 3]
+    assert camera.configuration["main"]["format"] == "BGR888"  # libcamera names it backwards
+
+
+def test_a_silent_sensor_is_an_error_that_names_the_cable() -> None:
+    with pytest.raises(CameraError, match="picamera 1: no picture for 5 s; check the ribbon"):
+        open_source(FakePicamera2(silent=True)).read()
+
+
+def test_a_busy_sensor_is_an_error_and_is_given_back() -> None:
+    camera = FakePicamera2(busy=True)
+    source = PicameraSource(CameraSettings(), connect=lambda number: camera)
+    with pytest.raises(CameraError, match="picamera 0: cannot be started: Failed to acquire"):
+        source.open()
+    source.close()
+    source.close()
+    assert camera.calls == ["stop", "close"]
+
+
+def test_without_picamera2_the_way_to_get_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_picamera2(name: str, *args: Any, **keywords: Any) -> Any:
+        if name == "picamera2":
+            raise ImportError(name)
+        return real_import(name, *args, **keywords)
+
+    real_import = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", no_picamera2)
+    with pytest.raises(CameraAbsentError, match="sudo apt install python3-picamera2"):
+        PicameraSource(CameraSettings()).open()

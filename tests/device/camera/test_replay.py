@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from device.camera.pace import Pace
+from device.camera.replay import ReplaySource, is_video, list_sources, read_all
+from device.errors import CameraError
+from device.settings.tree import Camera as CameraSettings
+from device.vocabulary import Frame
+
+NO_WAIT = Pace(1000, sleep=lambda _: None)
+NUM_FRAMES = 30
+
+
+def write_picture(path: Path, level: int = 100, height: int = 24, width: int = 32) -> Path:
+    assert cv2.imwrite(str(path), np.full((height, width, 3), level, np.uint8))
+    return path
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    for number in range(NUM_FRAMES):
+        writer.write(np.full((48, 64, 3), 8 * number, np.uint8))
+    writer.release()
+    return path
+
+
+def replay(path: Path, loop: bool = False) -> ReplaySource:
+    settings = CameraSettings(source="replay", path=str(path), loop=loop)
+    source = ReplaySource(settings, pace=NO_WAIT)
+    source.open()
+    return source
+
+
+def test_a_picture_is_one_frame_in_its_own_size(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.png", height=1000, width=1500)
+    (frame,) = read_all(path, start_s=3.0)
+    assert frame.image.shape == (1000, 1500)
+    assert (frame.captured_at_s, frame.source) == (3.0, str(path))
+
+
+def test_color_is_rgb(tmp_path: Path) -> None:
+    path = tmp_path / "red.png"
+    cv2.imwrite(str(path), np.full((4, 4, 3), (0, 0, 255), np.uint8))  # OpenCV writes BGR
+    (frame,) = read_all(path, color=True)
+    assert frame.image[0, 0].tolist() == [255, 0, 0]
+
+
+def test_a_video_is_all_its_frames_at_its_own_rate(video: Path) -> None:
+    frames = list(read_all(video))
+    assert len(frames) == NUM_FRAMES
+    assert [f.captured_at_s for f in frames[:3]] == pytest.approx([0.0, 0.1, 0.2])
+    assert frames[20].image.mean() == pytest.approx(160, abs=3)
+
+
+def test_a_cut_off_video_gives_its_frames_and_then_says_so(video: Path) -> None:
+    cut = video.with_name("cut.avi")
+    cut.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    frames: list[Frame] = []
+    with pytest.raises(CameraError, match=r"cut\.avi: ends after \d+ of 30 frames; .* cut off"):
+        frames.extend(read_all(cut))
+    assert 0 < len(frames) < 25
+
+
+@pytest.mark.parametrize("name", ["bad.png", "bad.mp4"])
+def test_what_cannot_be_decoded_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"this is text, not a picture " * 20)
+    with pytest.raises(CameraError, match=rf"bad\.{name[-3:]}: not a (picture|video)"):
+        list(read_all(path))
+
+
+def test_an_empty_file_and_a_missing_one_are_told_apart(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.jpg"
+    empty.touch()
+    with pytest.raises(CameraError, match="the file is empty"):
+        list(read_all(empty))
+    with pytest.raises(CameraError, match="No such file"):
+        list(read_all(tmp_path / "gone.jpg"))
+    with pytest.raises(CameraError, match="No such file"):
+        list(read_all(tmp_path / "gone.mp4"))
+
+
+def test_a_folder_is_listed_in_order_with_its_subfolders(tmp_path: Path) -> None:
+    (tmp_path / "happy").mkdir()
+    inner = write_picture(tmp_path / "happy" / "b.JPG")
+    outer = write_picture(tmp_path / "a.png")
+    (tmp_path / "notes.txt").write_text("no picture")
+    write_picture(tmp_path / ".hidden.png")
+    assert list_sources(tmp_path) == [outer, inner]
+    assert list_sources(outer) == [outer]
+
+
+def test_an_empty_folder_and_a_missing_path_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(CameraError, match="no picture and no video in this folder"):
+        list_sources(tmp_path)
+    with pytest.raises(CameraError, match="No such file"):
+        list_sources(tmp_path / "gone")
+
+
+def test_videos_are_known_by_their_name() -> None:
+    assert is_video(Path("A.MP4"))
+    assert not is_video(Path("a.jpg"))
+
+
+def test_replay_ends_or_starts_again(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", 10)
+    write_picture(tmp_path / "b.png", 20)
+    once = replay(tmp_path)
+    levels = []
+    while (image := once.read()) is not None:
+        levels.append(int(image[0, 0]))
+    assert levels == [10, 20]
+    endless = replay(tmp_path, loop=True)
+    looped = [endless.read() for _ in range(5)]
+    assert [int(image[0, 0]) for image in looped if image is not None] == [10, 20, 10, 20, 10]
+
+
+def test_replay_names_a_bad_file_once_and_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_picture(tmp_path / "a.png", 10)
+    (tmp_path / "bad.png").write_bytes(b"no")
+    caplog.set_level(logging.WARNING)
+    source = replay(tmp_path, loop=True)
+    assert all(source.read() is not None for _ in range(5))
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'bad.png'}: not a picture, or damaged"
+    ]
+
+
+def test_replay_of_nothing_readable_is_an_error(tmp_path: Path) -> None:
+    for name in ("x.png", "y.png"):
+        (tmp_path / name).write_bytes(b"no")
+    with pytest.raises(CameraError, match="none of its 2 files can be read"):
+        replay(tmp_path, loop=True).read()
+    (tmp_path / "y.png").unlink()
+    with pytest.raises(CameraError, match=r"x\.png: not a picture"):
+        replay(tmp_path / "x.png", loop=True).read()
+
+
+def test_a_cut_off_video_is_replayed_as_far_as_it_goes(
+    video: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cut = video.with_name("cut.avi")
+    cut.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
+    source = replay(cut, loop=True)
+    assert all(source.read() is not None for _ in range(2 * NUM_FRAMES))
+    assert len(caplog.records) == 1
