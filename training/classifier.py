@@ -1,0 +1,103 @@
+"""``training classifier``: from FER2013 to a run directory with a trained network."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from device.errors import UsageError
+from training.cleaning import Dropped, clean, relabel, summary, write_list
+from training.fer2013 import Pictures, Split, read_pictures
+from training.recipes import Recipe
+from training.runs import RUNS, read_recipe, read_settings, write_settings
+
+DATA = Path("data/fer2013.csv")
+VOTES = Path("data/fer2013new.csv")
+NETWORK_NAMES = ("expression", "expression-tiny", "mini-xception", "paper")
+
+
+def add_arguments(commands: Any) -> None:
+    """Adds the command to ``python -m training``."""
+    parser = commands.add_parser("classifier", help="train a network on FER2013")
+    parser.add_argument("--network", choices=NETWORK_NAMES)
+    parser.add_argument("--data", type=Path, help=f"CSV file or folder, default {DATA}")
+    parser.add_argument("--votes", type=Path, help=f"FER+ votes, default {VOTES} if it is there")
+    parser.add_argument("--run", type=Path, dest="run_path", help="run directory to make")
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with an interrupted run")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"))
+    parser.add_argument("--teacher", metavar="RUN", help="learn from this run's answers as well")
+    parser.add_argument("--relabel", action="store_true", help="use the crowd's sure labels")
+    parser.add_argument("--keep-all", action="store_true", help="no cleaning")
+    parser.set_defaults(run=run_command)
+
+
+def run_command(arguments: argparse.Namespace, command: str) -> int:
+    """Trains, or goes on training, and evaluates at the end."""
+    if arguments.resume:
+        run, recipe = arguments.resume, read_recipe(arguments.resume)
+        data = read_settings(run)["data"]
+        data_path, votes_path = arguments.data or data["path"], arguments.votes or data["votes"]
+    else:
+        recipe = recipe_of(arguments)
+        run = arguments.run_path or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{recipe.network}"
+        data_path = arguments.data or DATA
+        votes_path = arguments.votes or (VOTES if VOTES.exists() and not arguments.data else None)
+    pictures, dropped = prepare(Path(data_path), votes_path and Path(votes_path), recipe)
+    if not arguments.resume:
+        start_run(run, recipe, pictures, dropped, [str(data_path), votes_path], command)
+    print(f"run directory {run}", flush=True)
+    from training import fitting  # after the checks above: TensorFlow takes seconds to load
+
+    fitting.fit(run, pictures, recipe, resume=bool(arguments.resume))
+    return 0
+
+
+def recipe_of(arguments: argparse.Namespace) -> Recipe:
+    """The recipe with what the command line changes."""
+    names = ("network", "epochs", "batch_size", "learning_rate", "seed", "precision", "teacher")
+    given = {name: getattr(arguments, name) for name in names}
+    recipe = replace(Recipe(), **{k: v for k, v in given.items() if v is not None})
+    return replace(recipe, clean=not arguments.keep_all, relabel=arguments.relabel)
+
+
+def prepare(
+    data: Path, votes: Path | None, recipe: Recipe
+) -> tuple[Pictures, list[Dropped]]:
+    """Reads and cleans; says what came of it."""
+    pictures = read_pictures(data, votes)
+    dropped: list[Dropped] = []
+    if recipe.clean:
+        pictures, dropped = clean(pictures)
+    if recipe.relabel:
+        pictures, changed = relabel(pictures)
+        dropped += changed
+    counts = [int((pictures.splits == split).sum()) for split in Split]
+    print(f"{data}: train {counts[0]}, validation {counts[1]}, test {counts[2]}", flush=True)
+    for reason, number in summary(dropped).items():
+        print(f"  {number} {reason}", flush=True)
+    if not all(counts[:2]):
+        raise UsageError(f"{data}: no pictures left to train on or to validate with")
+    return pictures, dropped
+
+
+def start_run(
+    run: Path, recipe: Recipe, pictures: Pictures, dropped: list[Dropped],
+    paths: list[Any], command: str,
+) -> None:  # fmt: skip
+    """Makes the directory and writes all that is known before training."""
+    if (run / "settings.json").exists():
+        raise UsageError(f"{run}: already holds a run; continue it with --resume {run}")
+    run.mkdir(parents=True, exist_ok=True)
+    data = {"path": paths[0], "votes": str(paths[1]) if paths[1] else None}
+    counts = {split.name.lower(): int((pictures.splits == split).sum()) for split in Split}
+    write_settings(run, recipe, {**data, **counts, "dropped": summary(dropped)}, command)
+    write_list(dropped, run / "dropped.csv")
+
+

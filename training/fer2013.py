@@ -1,0 +1,199 @@
+"""Reads FER2013 as its users have it, and the FER+ votes that belong to it.
+
+Three published forms are understood: ``fer2013.csv`` (columns emotion, pixels, Usage),
+``icml_face_data.csv`` (the same columns in another order) and folders
+(``train/angry/Training_10118481.jpg``). The official splits are kept: train / validation /
+test are ``Training`` / ``PublicTest`` / ``PrivateTest``.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from device.errors import UsageError
+from device.vision.preprocess import CROP_PX
+from device.vocabulary import EXPRESSIONS
+
+NUM_CLASSES = len(EXPRESSIONS)
+VOTE_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear",
+                "contempt", "unknown", "NF")  # fmt: skip
+CROWD_ORDER = (4, 5, 6, 1, 3, 2, 0)  # the vote column of each expression, in FER2013 order
+NOT_A_FACE = VOTE_COLUMNS.index("NF")
+FOLDER_NAMES = {expression.value: number for number, expression in enumerate(EXPRESSIONS)}
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+
+
+class Split(IntEnum):
+    """The official splits."""
+
+    TRAIN = 0
+    VALIDATION = 1
+    TEST = 2
+
+
+USAGES = {"Training": Split.TRAIN, "PublicTest": Split.VALIDATION, "PrivateTest": Split.TEST}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures with their labels; every array has one entry a picture.
+
+    Attributes:
+        pixels: (n, 48, 48) uint8.
+        labels: (n,) int64, FER2013's own labels.
+        splits: (n,) int64, values of ``Split``.
+        votes: (n, 10) int64 in the order of ``VOTE_COLUMNS``; all zero where nobody voted.
+        names: (n,) where each came from: ``row 17`` or a file's path in the folder.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+    splits: npt.NDArray[np.int64]
+    votes: npt.NDArray[np.int64]
+    names: npt.NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def subset(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Pictures:
+        """The pictures that a mask or an index array names."""
+        return Pictures(self.pixels[chosen], self.labels[chosen], self.splits[chosen],
+                        self.votes[chosen], self.names[chosen])  # fmt: skip
+
+    def split(self, split: Split) -> Pictures:
+        """The pictures of one official split."""
+        return self.subset(self.splits == split)
+
+    @property
+    def has_votes(self) -> bool:
+        """True where FER+ votes were read."""
+        return bool(self.votes.any())
+
+    def crowd(self) -> npt.NDArray[np.int64]:
+        """(n, 7) votes for the seven expressions, in FER2013 order."""
+        return self.votes[:, CROWD_ORDER]
+
+
+def read_pictures(data: Path, votes: Path | None = None) -> Pictures:
+    """Reads the pictures of a CSV file or a folder, and FER+'s votes if there are any.
+
+    Args:
+        data: ``fer2013.csv``, ``icml_face_data.csv`` or a folder with ``train`` and ``test``.
+        votes: ``fer2013new.csv``; only fits the CSV forms, whose rows it counts.
+
+    Raises:
+        UsageError: missing, unreadable or not in one of the published forms.
+    """
+    if not data.exists():
+        raise UsageError(
+            f"{data}: no such file. Put Kaggle's fer2013.csv (or icml_face_data.csv, or the folder "
+            "with train/ and test/) there, or name it with --data"
+        )
+    if data.is_dir():
+        if votes:
+            raise UsageError(f"{votes}: FER+ votes count the rows of the CSV; a folder has none")
+        return read_folder(data)
+    pictures = read_csv(data)
+    return pictures if votes is None else add_votes(pictures, votes)
+
+
+def read_csv(path: Path) -> Pictures:
+    """Reads one of the two CSV forms.
+
+    Raises:
+        UsageError: a column is missing or a row is damaged.
+    """
+    csv.field_size_limit(sys.maxsize)
+    pixels, labels, splits = [], [], []
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = csv.reader(file)
+        header = [column.strip() for column in next(rows, [])]
+        missing = {"emotion", "pixels", "Usage"} - set(header)
+        if missing:
+            raise UsageError(f"{path}: columns {', '.join(sorted(missing))} are missing")
+        label_at, pixels_at, usage_at = map(header.index, ("emotion", "pixels", "Usage"))
+        for number, row in enumerate(rows, start=2):
+            try:
+                picture = np.fromstring(row[pixels_at], np.uint8, sep=" ")
+                pixels.append(picture.reshape(CROP_PX, CROP_PX))
+                labels.append(list(range(NUM_CLASSES))[int(row[label_at])])
+                splits.append(USAGES[row[usage_at].strip()])
+            except (ValueError, IndexError, KeyError, DeprecationWarning) as error:
+                raise UsageError(f"{path}, line {number}: not a FER2013 row ({error})") from error
+    if not labels:
+        raise UsageError(f"{path}: has a header but no pictures")
+    names = np.array([f"row {number}" for number in range(len(labels))])
+    return Pictures(np.stack(pixels), np.array(labels), np.array(splits, np.int64),
+                    no_votes(len(labels)), names)  # fmt: skip
+
+
+def read_folder(path: Path) -> Pictures:
+    """Reads ``train/CLASS/*.jpg`` and ``test/CLASS/*.jpg``.
+
+    The split is the file name's (``PublicTest_123.jpg``) where it says one. Copies without
+    those names have no validation split: every tenth picture of ``train`` becomes it.
+
+    Raises:
+        UsageError: no pictures there, or one cannot be read.
+    """
+    files = sorted(f for f in path.glob("*/*/*") if f.suffix.lower() in IMAGE_SUFFIXES)
+    files = [f for f in files if f.parent.name in FOLDER_NAMES]
+    if not files:
+        raise UsageError(f"{path}: no pictures like train/angry/NAME.jpg in this folder")
+    pixels = np.stack([read_picture(file) for file in files])
+    labels = np.array([FOLDER_NAMES[file.parent.name] for file in files])
+    splits = np.array([folder_split(file) for file in files], np.int64)
+    if not (splits == Split.VALIDATION).any():
+        splits[np.flatnonzero(splits == Split.TRAIN)[::10]] = Split.VALIDATION
+    names = np.array([str(file.relative_to(path)) for file in files])
+    return Pictures(pixels, labels, splits, no_votes(len(labels)), names)
+
+
+def folder_split(file: Path) -> Split:
+    """The split that a file's name or, failing that, its folder says."""
+    usage = USAGES.get(file.name.split("_")[0])
+    if usage is not None:
+        return usage
+    return Split.TRAIN if file.parent.parent.name.startswith("train") else Split.TEST
+
+
+def read_picture(path: Path) -> npt.NDArray[np.uint8]:
+    """One picture as (48, 48) uint8 grey; other sizes are resized."""
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise UsageError(f"{path}: not a readable picture")
+    if picture.shape != (CROP_PX, CROP_PX):
+        picture = cv2.resize(picture, (CROP_PX, CROP_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(picture, np.uint8)
+
+
+def no_votes(count: int) -> npt.NDArray[np.int64]:
+    """(count, 10) zeros: nobody voted."""
+    return np.zeros((count, len(VOTE_COLUMNS)), np.int64)
+
+
+def add_votes(pictures: Pictures, path: Path) -> Pictures:
+    """Adds the votes of ``fer2013new.csv``, whose rows stand in the order of FER2013's.
+
+    Raises:
+        UsageError: missing, other columns, or another number of rows.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        votes = np.array([[int(row[column]) for column in VOTE_COLUMNS] for row in rows])
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the FER+ votes: {error.strerror}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: not FER+'s fer2013new.csv ({error})") from error
+    if len(votes) != len(pictures):
+        raise UsageError(f"{path}: {len(votes)} rows of votes for {len(pictures)} pictures")
+    return Pictures(pictures.pixels, pictures.labels, pictures.splits, votes, pictures.names)

@@ -1,0 +1,149 @@
+"""How a classifier is trained: the settings with their reasons, the targets and the batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from training.augmentation import Augmentation, augment
+from training.classifiers import HEADS
+from training.fer2013 import NUM_CLASSES, Pictures
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training besides the data.
+
+    Attributes:
+        network: a key of ``classifiers.NETWORKS``.
+        epochs: passes over the training pictures; the learning rate's cosine ends with them.
+        batch_size: pictures a step, over all replicas.
+        learning_rate: of SGD with Nesterov momentum, at its peak.
+        warmup_epochs: in which it rises from nothing.
+        weight_decay: decoupled, on kernels only.
+        label_smoothing: on FER2013's labels, of which a third contradict the crowd.
+        average_decay: of the moving average of the weights, an update every
+            ``average_every`` steps; about two epochs deep, which is worth a point.
+        clean: drop duplicates, faceless and blank pictures from the training split.
+        relabel: replace FER2013's labels by the crowd's where at least six of ten agree.
+        seed: of weights, order and augmentation.
+        precision: Keras' policy; bfloat16 halves the time on CPUs and GPUs that have it.
+        teacher: run directory whose averaged network's answers are learnt, "" for none.
+        teacher_share: of its answers in the targets; the rest stays the labels.
+    """
+
+    network: str = "expression"
+    epochs: int = 50
+    batch_size: int = 128
+    learning_rate: float = 0.1
+    warmup_epochs: float = 1.5
+    momentum: float = 0.9
+    weight_decay: float = 0.004
+    label_smoothing: float = 0.1
+    average_decay: float = 0.96
+    average_every: int = 16
+    clean: bool = True
+    relabel: bool = False
+    seed: int = 20261123
+    precision: str = "mixed_bfloat16"
+    teacher: str = ""
+    teacher_share: float = 0.7
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+def fer2013_targets(pictures: Pictures, smoothing: float) -> npt.NDArray[np.float32]:
+    """(n, 7) FER2013's own labels, smoothed."""
+    one_hot = np.eye(NUM_CLASSES, dtype=np.float32)[pictures.labels]
+    return one_hot * np.float32(1 - smoothing) + np.float32(smoothing / NUM_CLASSES)
+
+
+def crowd_targets(pictures: Pictures, smoothing: float) -> npt.NDArray[np.float32]:
+    """(n, 7) shares of the FER+ votes.
+
+    Single votes among ten are taken as slips, as FER+'s authors do (Barsoum et al., 2016).
+    Where nobody voted for one of the seven, FER2013's label has to serve.
+    """
+    votes = pictures.crowd().astype(np.float32)
+    steady = np.where(votes > 1, votes, 0)
+    votes = np.where(steady.sum(axis=1, keepdims=True) > 0, steady, votes)
+    total = votes.sum(axis=1, keepdims=True)
+    shares = votes / np.maximum(total, 1)
+    return np.where(total > 0, shares, fer2013_targets(pictures, smoothing)).astype(np.float32)
+
+
+class Batches(keras.utils.PyDataset):
+    """Augmented batches; the same seed and epoch give the same batches, also after a resume."""
+
+    def __init__(self, pictures: Pictures, recipe: Recipe, first_epoch: int = 0) -> None:
+        super().__init__(workers=1, max_queue_size=8)
+        self.pictures = pictures
+        self.recipe = recipe
+        self.targets = {
+            "fer2013": fer2013_targets(pictures, recipe.label_smoothing),
+            "crowd": crowd_targets(pictures, recipe.label_smoothing),
+        }
+        assert set(self.targets) == set(HEADS)
+        self.epoch = first_epoch
+        self.order = self.shuffled()
+
+    def shuffled(self) -> npt.NDArray[np.int64]:
+        """The order of the current epoch."""
+        return np.random.default_rng((self.recipe.seed, self.epoch)).permutation(len(self.pictures))
+
+    def __len__(self) -> int:
+        return len(self.pictures) // self.recipe.batch_size
+
+    def __getitem__(self, index: int) -> tuple[Any, dict[str, Any]]:
+        size = self.recipe.batch_size
+        chosen = self.order[index * size : (index + 1) * size]
+        random = np.random.default_rng((self.recipe.seed, self.epoch, index))
+        varied = augment(self.pictures.pixels[chosen], self.recipe.augmentation, random)
+        targets = {head: target[chosen] for head, target in self.targets.items()}
+        return varied[..., None].astype(np.float32), targets
+
+    def on_epoch_end(self) -> None:
+        """Draws a new order."""
+        self.epoch += 1
+        self.order = self.shuffled()
+
+
+class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises linearly, then falls to zero along half a cosine."""
+
+    def __init__(self, peak: float, warmup_steps: int, total_steps: int) -> None:
+        self.peak, self.warmup_steps, self.total_steps = peak, warmup_steps, total_steps
+
+    def __call__(self, step: Any) -> Any:
+        """The learning rate of this step."""
+        step = keras.ops.cast(step, "float32")
+        rise = (step + 1.0) / max(self.warmup_steps, 1)
+        progress = (step - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1)
+        fall = 0.5 * (1.0 + keras.ops.cos(np.pi * keras.ops.clip(progress, 0.0, 1.0)))
+        return self.peak * keras.ops.minimum(rise, fall)
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras needs to save the optimizer."""
+        return {
+            "peak": self.peak,
+            "warmup_steps": self.warmup_steps,
+            "total_steps": self.total_steps,
+        }
+
+
+def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
+    """Gives the model its optimizer and one loss a head."""
+    warmup = int(recipe.warmup_epochs * steps_per_epoch)
+    schedule = WarmupCosine(recipe.learning_rate, warmup, recipe.epochs * steps_per_epoch)
+    optimizer = keras.optimizers.SGD(
+        schedule, momentum=recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    model.compile(
+        optimizer,
+        loss={head: keras.losses.CategoricalCrossentropy(from_logits=True) for head in HEADS},
+        jit_compile=False,  # XLA's convolutions on CPUs are several times slower
+    )

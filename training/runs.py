@@ -1,0 +1,145 @@
+"""The run directory: everything of one training, written so that it can be resumed and repeated.
+
+``settings.json`` (recipe, data, versions, revision), ``history.csv``, ``last.weights.h5`` and
+``optimizer.npz`` (to resume), ``averaged.weights.h5`` (what is evaluated and exported),
+``dropped.csv``, ``augmentation.png``, ``curves.png``, ``confusion-*.png``, ``metrics.json``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from device.errors import UsageError
+from training.augmentation import Augmentation
+from training.recipes import Recipe
+
+RUNS = Path("runs")
+
+
+def newest_run(folder: Path = RUNS) -> Path:
+    """The run directory that was written to last.
+
+    Raises:
+        UsageError: there is none.
+    """
+    runs = sorted(folder.glob("*/settings.json"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        raise UsageError(f"{folder}: no runs here yet; train one with python -m training classifier")
+    return runs[-1].parent
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes the whole file or nothing."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def write_settings(run: Path, recipe: Recipe, data: dict[str, Any], command: str) -> None:
+    """Notes what is being trained, on what, by which versions."""
+    settings = {
+        "recipe": asdict(recipe),
+        "data": data,
+        "command": command,
+        "git_revision": git_revision(),
+        "versions": {
+            "python": platform.python_version(),
+            "keras": keras.__version__,
+            "backend": keras.backend.backend(),
+            "numpy": np.__version__,
+        },
+        "machine": platform.machine(),
+    }
+    write_json(run / "settings.json", settings)
+
+
+def read_settings(run: Path) -> dict[str, Any]:
+    """The settings of a run.
+
+    Raises:
+        UsageError: not a run directory.
+    """
+    try:
+        settings: dict[str, Any] = json.loads((run / "settings.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{run}: not a run directory ({error})") from error
+    return settings
+
+
+def read_recipe(run: Path) -> Recipe:
+    """The recipe of a run."""
+    fields = dict(read_settings(run)["recipe"])
+    fields["augmentation"] = Augmentation(**fields["augmentation"])
+    return Recipe(**fields)
+
+
+def git_revision() -> str:
+    """The revision that trained, "unknown" outside a checkout."""
+    command = ["git", "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def save_checkpoint(run: Path, model: keras.Model, averaged: list[Any]) -> None:
+    """Weights, optimizer and averaged weights; the optimizer last, as it says which step."""
+    weights = model.get_weights()
+    save_weights(run / "last.weights.h5", model)
+    model.set_weights(averaged)
+    save_weights(run / "averaged.weights.h5", model)
+    model.set_weights(weights)
+    arrays = [np.asarray(variable) for variable in model.optimizer.variables]
+    part = run / "optimizer.part.npz"
+    np.savez(part, *arrays)
+    os.replace(part, run / "optimizer.npz")
+
+
+def save_weights(path: Path, model: keras.Model) -> None:
+    """Writes the whole weights file or nothing."""
+    part = path.with_name("part-" + path.name)
+    model.save_weights(part)
+    os.replace(part, path)
+
+
+def load_checkpoint(run: Path, model: keras.Model) -> list[Any]:
+    """Puts weights and optimizer back; returns the averaged weights."""
+    model.load_weights(run / "averaged.weights.h5")
+    averaged = model.get_weights()
+    model.load_weights(run / "last.weights.h5")
+    model.optimizer.build(model.trainable_variables)
+    with np.load(run / "optimizer.npz") as arrays:
+        for variable, name in zip(model.optimizer.variables, arrays.files, strict=True):
+            variable.assign(arrays[name])
+    return list(averaged)
+
+
+def read_history(run: Path) -> list[dict[str, float]]:
+    """One entry an epoch, oldest first; empty before the first epoch has ended."""
+    path = run / "history.csv"
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+
+
+def write_history(run: Path, history: list[dict[str, float]]) -> None:
+    """Writes all epochs anew."""
+    columns = list(dict.fromkeys(key for row in history for key in row))
+    part = run / "history.csv.part"
+    with open(part, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(history)
+    os.replace(part, run / "history.csv")
