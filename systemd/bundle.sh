@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Makes dist/mien-VERSION-bundle.tar: all that install.sh needs where there is no network.
+#
+#   bundle.sh [--arch aarch64|x86_64]... [--python X.Y]... [--here] [--dir]
+#
+# Without options: both architectures, Python 3.10 to 3.13. --here: only this machine's.
+# --dir: leave the folder dist/mien-VERSION and make no tar of it. Wheels are fetched with the
+# package index that pip is set up for here, and must have the hashes in requirements/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+die() { echo "bundle.sh: $*" >&2; exit 1; }
+
+# The glibc each Python comes with: 3.10 Ubuntu 22.04, 3.11 Debian 12, 3.12 Ubuntu 24.04, 3.13 Debian 13.
+declare -A GLIBC=([3.10]=35 [3.11]=36 [3.12]=39 [3.13]=41)
+
+main() {
+    local arches=() pythons=() tar=yes version bundle
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --arch) arches+=("${2:?--arch needs a value}"); shift ;;
+            --python) pythons+=("${2:?--python needs a value}"); shift ;;
+            --here) arches=("$(uname -m)")
+                    pythons=("$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')") ;;
+            --dir) tar= ;;
+            *) die "unknown option $1" ;;
+        esac
+        shift
+    done
+    [ ${#arches[@]} -gt 0 ] || arches=(aarch64 x86_64)
+    [ ${#pythons[@]} -gt 0 ] || pythons=(3.10 3.11 3.12 3.13)
+
+    version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' device/__init__.py)
+    bundle=dist/mien-$version
+    rm -rf "$bundle" && mkdir -p "$bundle/wheels" "$bundle/requirements"
+    tools=$(mktemp -d) && trap 'rm -rf "$tools"' EXIT
+    python3 -m venv "$tools" || die "no venv: apt install python3-venv"
+
+    pure_wheels "$bundle/wheels"
+    for python in "${pythons[@]}"; do
+        for arch in "${arches[@]}"; do wheels_for "$bundle" "$python" "$arch"; done
+    done
+    cp LICENSE systemd/install.sh systemd/uninstall.sh systemd/mien.service systemd/mien.toml \
+       systemd/jetson.conf "$bundle/"
+    (cd "$bundle" && sha256sum ./*.* wheels/* requirements/* > SHA256SUMS)
+    if [ -n "$tar" ]; then
+        tar -C dist --sort=name --owner=0 --group=0 --numeric-owner -cf "$bundle-bundle.tar" "mien-$version"
+        rm -rf "$bundle"
+        echo "$bundle-bundle.tar"
+    else
+        echo "$bundle"
+    fi
+}
+
+# Mien itself, and what its author publishes as source only. The same commit gives the same
+# wheel: its hash names the release on the board.
+pure_wheels() {
+    export SOURCE_DATE_EPOCH
+    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 315532800)
+    grep -A1 '^sdnotify==' systemd/requirements/default.txt > "$tools/source-only.txt"
+    "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" . >&2
+    "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" --require-hashes \
+        --requirement "$tools/source-only.txt" >&2
+}
+
+wheels_for() {
+    local bundle=$1 python=$2 arch=$3 pins platforms=() n glibc=${GLIBC[$2]:-}
+    [ -n "$glibc" ] || die "Python $python: known are ${!GLIBC[*]}"
+    pins=default
+    [ "$python" != 3.11 ] || pins=bookworm
+    "$tools/bin/python" systemd/for_target.py "systemd/requirements/$pins.txt" "$python" "$arch" \
+        "$bundle"/wheels/sdnotify-*.whl > "$bundle/requirements/$python-$arch.txt"
+    for n in $(seq 17 "$glibc"); do platforms+=(--platform "manylinux_2_${n}_$arch"); done
+    "$tools/bin/pip" download --quiet --no-deps --only-binary=:all: --require-hashes \
+        --implementation cp --python-version "$python" --abi "cp${python/./}" --abi abi3 --abi none \
+        "${platforms[@]}" --platform "manylinux2014_$arch" --find-links "$bundle/wheels" --dest "$bundle/wheels" \
+        --requirement "$bundle/requirements/$python-$arch.txt" >&2 \
+        || die "wheels for Python $python on $arch: see above"
+}
+
+main "$@"

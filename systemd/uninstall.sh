@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Takes Mien off this machine.
+#
+#   sudo ./uninstall.sh            keeps /etc/mien (settings) and /var/lib/mien (remembered state)
+#   sudo ./uninstall.sh --purge    removes them too
+#
+# Packages that install.sh got from apt stay: other programs may use them by now.
+set -euo pipefail
+
+die() { echo "uninstall.sh: $*" >&2; exit 1; }
+
+main() {
+    local purge=
+    case ${1:-} in '') ;; --purge) purge=yes ;; *) die "unknown option $1 (known: --purge)" ;; esac
+    [ "$(id -u)" = 0 ] || die "needs root: sudo $0"
+    if [ -d /run/systemd/system ]; then
+        systemctl stop mien.service 2>/dev/null || true
+        systemctl reset-failed mien.service 2>/dev/null || true
+    fi
+    rm -rf /etc/systemd/system/mien.service /etc/systemd/system/mien.service.d \
+        /etc/systemd/system/multi-user.target.wants/mien.service /opt/mien
+    [ "$(readlink /usr/local/bin/mien)" != /opt/mien/current/bin/mien ] || rm /usr/local/bin/mien
+    [ ! -d /run/systemd/system ] || systemctl daemon-reload
+    if [ -n "$purge" ]; then
+        rm -rf /etc/mien /var/lib/mien /var/lib/private/mien
+        echo "mien: removed, with settings and state"
+    else
+        echo "mien: removed; settings and state are kept in /etc/mien and /var/lib/mien"
+    fi
+}
+
+main "$@"
