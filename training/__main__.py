@@ -16,8 +16,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     from training import classifier
+    from training.gan import command as generators
 
     classifier.add_arguments(commands)
+    generators.add_arguments(commands)
     arguments = parser.parse_args()
     try:
         return int(arguments.run(arguments, shlex.join(sys.argv[1:])))

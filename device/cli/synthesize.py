@@ -1,0 +1,165 @@
+"""``mien synthesize``: the largest face of a picture shows another expression, and says so.
+
+``--expression all`` writes one sheet: the face as it is and as all seven. The result carries a
+visible mark and metadata; nothing of the original file's metadata is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import device
+from device.camera.replay import read_picture
+from device.composition import build_vision
+from device.errors import ModelError, UsageError
+from device.settings import load_settings
+from device.vision.preprocess import to_grey
+from device.vision.synthesizer import Synthesizer
+from device.vision.synthetic_mark import draw_mark, encode_marked
+from device.vocabulary import EXPRESSIONS, BoundingBox, Expression, Face, GreyImage, Image
+
+SHIPPED = Path(device.__file__).parent / "models" / "generator.tflite"
+SUFFIXES = (".png", ".jpg", ".jpeg")
+MIN_FACE_PX = 32  # a smaller face has fewer pixels than the network makes
+SEARCH_PX = 1600  # longer pictures are searched at this length; faces in portraits are large
+TILE_PX = 240  # largest side of a tile of the sheet
+Examine = Callable[[GreyImage], list[Face]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("picture", type=Path, metavar="PICTURE", help="picture with a face")
+    names = ", ".join(e.value for e in EXPRESSIONS)
+    parser.add_argument("--expression", required=True, metavar="NAME", help=f"{names} or all")
+    parser.add_argument("--output", required=True, type=Path, metavar="FILE", help=".png or .jpg")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="another generator (.tflite)")
+
+
+def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Writes the marked result; the output file appears whole or not at all."""
+    expressions = wanted(args.expression)
+    check_output(args.output, args.picture)
+    model = args.model or SHIPPED
+    if not model.exists():
+        raise ModelError(f"{model}: no generator here; name one with --model")
+    settings = load_settings(args.config, environment)
+    image = read_picture(args.picture, color=True)
+    face, num_faces = largest_face(image, build_vision(settings).examine, args.picture)
+    if num_faces > 1:
+        print(f"mien: {args.picture}: {num_faces} faces, taking the largest", file=sys.stderr)
+    synthesizer = Synthesizer.load(model, settings.classifier.threads)
+    if len(expressions) == 1:
+        result = draw_mark(synthesizer.synthesize(image, face, expressions[0]))
+    else:
+        result = draw_mark(sheet(synthesizer, image, face, expressions))
+    write_whole(args.output, encode_marked(result, args.output.suffix.lower()))
+    return 0
+
+
+def wanted(name: str) -> tuple[Expression, ...]:
+    """The expressions that ``--expression`` names.
+
+    Raises:
+        UsageError: no such expression.
+    """
+    if name == "all":
+        return EXPRESSIONS
+    chosen = tuple(e for e in EXPRESSIONS if e.value == name)
+    if not chosen:
+        known = ", ".join(e.value for e in EXPRESSIONS)
+        raise UsageError(f"--expression {name!r}: known are {known}, and all")
+    return chosen
+
+
+def check_output(output: Path, picture: Path) -> None:
+    """Finds out before any work whether the result can be written.
+
+    Raises:
+        UsageError: not a picture's name, a folder, not writable, or the picture itself.
+    """
+    if output.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--output {output}: the name must end in {' or '.join(SUFFIXES)}")
+    if output.is_dir() or not output.parent.is_dir():
+        raise UsageError(f"--output {output}: not a file in an existing folder")
+    if output.exists() and picture.exists() and output.samefile(picture):
+        raise UsageError(f"--output {output}: would overwrite the picture itself")
+    if not os.access(output.parent, os.W_OK) or (
+        output.exists() and not os.access(output, os.W_OK)
+    ):
+        raise UsageError(f"--output {output}: not writable")
+
+
+def largest_face(image: Image, examine: Examine, path: Path) -> tuple[Face, int]:
+    """The largest face, in pixels of the picture, and how many there are.
+
+    Args:
+        image: the picture.
+        examine: finds faces in a grey picture.
+        path: for the message.
+
+    Raises:
+        UsageError: no face, or too small a face.
+    """
+    grey = to_grey(image)
+    scale = min(1.0, SEARCH_PX / max(grey.shape))
+    if scale < 1:
+        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    faces = examine(np.asarray(grey, np.uint8))
+    if not faces:
+        raise UsageError(f"{path}: no face found (upright, frontal faces are looked for)")
+    box = max((face.box for face in faces), key=lambda box: box.area)
+    box = BoundingBox(*(v / scale for v in (box.xmin, box.ymin, box.xmax, box.ymax)))
+    if min(box.width, box.height) < MIN_FACE_PX:
+        raise UsageError(
+            f"{path}: the largest face is {min(box.width, box.height):.0f} px wide, "
+            f"at least {MIN_FACE_PX} px are needed"
+        )
+    return Face(box, score=1.0), len(faces)
+
+
+def sheet(
+    synthesizer: Synthesizer, image: Image, face: Face, expressions: tuple[Expression, ...]
+) -> Image:
+    """Two rows of tiles with names: the face and its surroundings, as it is and as asked."""
+    x, y = face.box.center
+    reach = max(face.box.width, face.box.height)
+    height, width = image.shape[:2]
+    rows = slice(max(0, round(y - reach)), min(height, round(y + reach)))
+    columns = slice(max(0, round(x - reach)), min(width, round(x + reach)))
+    tiles = [_tile(image[rows, columns], "as it is")]
+    for expression in expressions:
+        made = synthesizer.synthesize(image, face, expression)
+        tiles.append(_tile(made[rows, columns], expression.value))
+    half = len(tiles) // 2
+    return np.vstack([np.hstack(tiles[:half]), np.hstack(tiles[half:])])
+
+
+def _tile(image: Image, name: str) -> Image:
+    scale = TILE_PX / max(image.shape[:2])
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    tile = cv2.resize(image, None, fx=scale, fy=scale, interpolation=method)
+    strip = np.zeros((22, *tile.shape[1:]), np.uint8)
+    cv2.putText(strip, name, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255,) * 3, 1, cv2.LINE_AA)
+    return np.vstack([strip, np.asarray(tile, np.uint8)])
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes beside the target and renames: never half a file.
+
+    Raises:
+        UsageError: the folder or disk does not take it.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(content)
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UsageError(f"--output {path}: cannot write: {error.strerror}") from error

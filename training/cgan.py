@@ -1,0 +1,82 @@
+"""``training cgan``: the first rival, a conditional GAN alone.
+
+Mirza and Osindero, 2014, with the projection discriminator of Miyato and Koyama, 2018. The same
+generator, faces, augmentation and penalty as StarGAN's; what it lacks is StarGAN's point: the
+domain heads and the way back.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from keras import ops
+
+from training.gan.differentiable import augment
+from training.gan.discriminator import build_discriminator
+from training.gan.guide import scale_pixels
+from training.gan.recipe import CganLosses
+from training.gan.translation import Translation, mean_over_scales, one_hot, update
+
+
+class Cgan(Translation):
+    """A generator and a discriminator that knows which expression it was promised."""
+
+    loss_names = ("adversarial", "change", "told_apart", "penalty")
+
+    def __init__(self, losses: CganLosses | None = None, **options) -> None:
+        dtype = options.get("dtype", "float32")
+        super().__init__(build_discriminator(dtype, conditional=True), **options)
+        self.losses_of = losses or CganLosses()
+
+    def train_step(self, data):
+        """One step of each player on ``(faces, sources, targets)``, as in ``StarGan``."""
+        faces, sources, targets = data
+        # 1. Pixels to -1..1, classes to one-hot.
+        real = scale_pixels(faces)
+        to_target, shown = one_hot(targets), one_hot(sources)
+        with tf.GradientTape() as generator_tape:
+            # 2. One fake serves both players.
+            fake = self.generator([real, to_target], training=True)
+            # 3. The discriminator's turn: real with what it shows against fake with what was asked.
+            with generator_tape.stop_recording():
+                critic = self.train_discriminator(real, shown, ops.stop_gradient(fake), to_target)
+            # 4. The generator's turn: pass for a real face that shows the target.
+            source_logits = self.discriminator([augment(fake, self.seed), to_target])
+            loss = mean_over_scales([ops.mean(ops.softplus(-s)) for s in source_logits])
+        update(self.generator_optimizer, generator_tape, loss, self.generator.trainable_variables)
+        # 5. The running mean.
+        self.average_generator()
+        change = ops.mean(ops.abs(fake - real))
+        return self.mean_losses(adversarial=loss, change=change, **critic)
+
+    def train_discriminator(self, real, shown, fake, to_target):
+        """The discriminator's half of a step; returns its losses by name."""
+        weights = self.losses_of
+        with tf.GradientTape() as tape:
+            both = augment(ops.concatenate([real, fake]), self.seed)
+            domains = ops.concatenate([shown, to_target])
+            source_logits = self.discriminator([both, domains], training=True)
+            n = ops.shape(real)[0]
+            told_apart = mean_over_scales(
+                [
+                    ops.mean(ops.softplus(-s[:n])) + ops.mean(ops.softplus(s[n:]))
+                    for s in source_logits
+                ]
+            )
+            penalty = tf.cond(
+                self.num_done % weights.penalty_interval == 0,
+                lambda: self.gradient_penalty(real, shown) * weights.penalty_interval,
+                lambda: tf.constant(0.0),
+            )
+            loss = told_apart + weights.lambda_penalty * penalty
+        variables = self.discriminator.trainable_variables
+        update(self.discriminator_optimizer, tape, loss, variables)
+        return {"told_apart": told_apart, "penalty": penalty}
+
+    def gradient_penalty(self, real, shown):
+        """Half the squared gradient of the source heads at real faces."""
+        with tf.GradientTape() as tape:
+            tape.watch(real)
+            source_logits = self.discriminator([real, shown], training=True)
+            total = sum(ops.sum(ops.mean(s, axis=(1, 2, 3))) for s in source_logits)
+        gradient = tape.gradient(total, real)
+        return 0.5 * ops.mean(ops.sum(ops.square(gradient), axis=(1, 2, 3)))

@@ -1,0 +1,104 @@
+"""``training stargan``, ``cgan`` and ``wgan``: from FER2013 to a run with a generator."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from device.errors import UsageError
+from training.classifier import DATA, VOTES
+from training.cleaning import clean
+from training.fer2013 import Pictures, Split, read_pictures
+from training.gan.recipe import LOSSES, GanRecipe, read_gan_recipe, write_recipe
+from training.runs import RUNS, read_settings
+
+GAN_RUNS = RUNS / "gan"
+HELP = {
+    "stargan": "train the generator that makes a face show another expression",
+    "cgan": "train StarGAN's first rival, a conditional GAN alone",
+    "wgan": "train StarGAN's second rival, a conditional Wasserstein GAN",
+}
+INTERRUPTED = 130
+
+
+def add_arguments(commands: Any) -> None:
+    """Adds the three commands to ``python -m training``."""
+    for kind, losses in LOSSES.items():
+        parser = commands.add_parser(kind, help=HELP[kind])
+        parser.add_argument("--data", type=Path, default=DATA, help=f"fer2013.csv, default {DATA}")
+        parser.add_argument("--votes", type=Path, default=VOTES, help=f"FER+, default {VOTES}")
+        parser.add_argument("--run", type=Path, dest="run_path", help="run directory to make")
+        parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run")
+        for name in (
+            "steps",
+            "round_steps",
+            "batch_size",
+            "guide_steps",
+            "seed",
+            "width",
+            "blocks",
+        ):
+            parser.add_argument("--" + name.replace("_", "-"), type=int, metavar="N")
+        parser.add_argument("--learning-rate", type=float, metavar="X")
+        parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"))
+        for field in dataclasses.fields(losses):
+            flag = "--" + field.name.replace("_", "-")
+            parser.add_argument(flag, type=type(field.default), metavar="X")
+        parser.set_defaults(run=run_command, kind=kind)
+
+
+def run_command(arguments: argparse.Namespace, command: str) -> int:
+    """Trains, or goes on training; the state is saved all along."""
+    if arguments.resume:
+        run, recipe = arguments.resume, read_gan_recipe(arguments.resume)
+        if arguments.steps:
+            raise UsageError("--steps belongs to the run's beginning: the learning rate ends there")
+        data = read_settings(run)["data"]
+        data_path, votes_path = Path(data["path"]), Path(data["votes"])
+    else:
+        recipe = recipe_of(arguments)
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{recipe.kind}"
+        run = arguments.run_path or GAN_RUNS / name
+        data_path, votes_path = arguments.data, arguments.votes
+    pictures, dropped = clean(read_pictures(data_path, votes_path))
+    print(f"{data_path}: {len(dropped)} training pictures left out as unfit", flush=True)
+    if not arguments.resume:
+        if (run / "settings.json").exists():
+            raise UsageError(f"{run}: already holds a run; continue it with --resume {run}")
+        run.mkdir(parents=True, exist_ok=True)
+        write_recipe(run, recipe, {"path": str(data_path), "votes": str(votes_path)}, command)
+    print(f"run directory {run}", flush=True)
+    finished = train(recipe, pictures, run)
+    if not finished:
+        print(f"interrupted; go on with --resume {run}", flush=True)
+    return 0 if finished else INTERRUPTED
+
+
+def recipe_of(arguments: argparse.Namespace) -> GanRecipe:
+    """The kind's recipe with what the command line changes."""
+    losses_type = LOSSES[arguments.kind]
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    own = {f.name for f in dataclasses.fields(losses_type)}
+    losses = losses_type(**{name: value for name, value in given.items() if name in own})
+    names = {f.name for f in dataclasses.fields(GanRecipe)} - {"losses"}
+    return GanRecipe(**{n: v for n, v in given.items() if n in names}, losses=losses)
+
+
+def train(recipe: GanRecipe, pictures: Pictures, run: Path) -> bool:
+    """Trains on the clear faces of the training split; True when all steps are done."""
+    from training.gan import rounds  # TensorFlow takes seconds to load
+    from training.gan.faces import clear_faces_of
+    from training.gan.sheets import one_of_each
+
+    learned = clear_faces_of(pictures.split(Split.TRAIN))
+    shown = clear_faces_of(pictures.split(Split.VALIDATION))
+    counts = np.bincount(learned.expressions).tolist()
+    print(f"{len(learned.pixels)} clear faces, in FER2013 order {counts}", flush=True)
+    model = rounds.build(recipe, learned, run)
+    samples = shown.pixels[one_of_each(shown.expressions)]
+    return rounds.fit(model, learned, samples, recipe, run)

@@ -1,0 +1,53 @@
+"""The discriminator: the same small network at two scales, each with two heads.
+
+Source: is this patch of a real picture? Domain: which expression? No normalisation, so that a
+gradient penalty of one face does not depend on its neighbours in the batch.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from device.vision.preprocess import CROP_PX
+from device.vocabulary import EXPRESSIONS
+
+SCALES = (1, 2)  # full and half size
+WIDTHS = {1: (32, 64, 128, 192), 2: (32, 64, 128)}  # channels after each halving
+
+
+def build_discriminator(dtype: str = "float32", conditional: bool = False) -> keras.Model:
+    """Builds the discriminator.
+
+    Args:
+        dtype: ``float32`` or ``mixed_bfloat16``.
+        conditional: for the rivals: a second input ``domain`` (N, 7) one-hot enters every
+            source head by projection (Miyato and Koyama, 2018), and there is no domain head.
+
+    Returns:
+        A model from ``face`` (N, 48, 48, 1) in -1..1 to a list of source logits (N, h, w, 1), one a
+        scale, and, unless conditional, a list of domain logits (N, 7), one a scale.
+    """
+    face = keras.Input((CROP_PX, CROP_PX, 1), name="face", dtype="float32")
+    domain = keras.Input((len(EXPRESSIONS),), name="domain", dtype="float32")
+    sources, domains = [], []
+    for scale in SCALES:
+        x = layers.AveragePooling2D(scale, dtype=dtype)(face) if scale > 1 else face
+        for depth, width in enumerate(WIDTHS[scale]):
+            x = layers.Conv2D(width, 4, 2, "same", dtype=dtype, name=f"scale{scale}_{depth}")(x)
+            x = layers.LeakyReLU(0.2, dtype=dtype)(x)
+        source = layers.Conv2D(1, 3, padding="same", dtype="float32", name=f"source{scale}")(x)
+        if conditional:
+            embedded = layers.Dense(x.shape[-1], use_bias=False, name=f"project{scale}")(domain)
+            pooled = layers.GlobalAveragePooling2D(dtype="float32")(x)
+            match = layers.Dot(1, dtype="float32")([pooled, embedded])
+            source = source + layers.Reshape((1, 1, 1))(match)
+        else:
+            flat = layers.Flatten(dtype="float32")(x)
+            domains.append(
+                layers.Dense(len(EXPRESSIONS), dtype="float32", name=f"domain{scale}")(flat)
+            )
+        sources.append(source)
+    if conditional:
+        return keras.Model([face, domain], sources, name="discriminator")
+    return keras.Model(face, [sources, domains], name="discriminator")

@@ -1,0 +1,122 @@
+"""Which faces a generator learns from, and how they are dealt out.
+
+Only faces on which the crowd (FER+) agrees: a face that half of the people call sad and half
+neutral teaches the generator neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from device.errors import UsageError
+from device.vocabulary import EXPRESSIONS
+from training.fer2013 import Pictures
+
+MIN_SHARE = 0.6  # of the crowd's votes
+MIN_FACES = 300  # a class with fewer clear faces is topped up
+
+Pixels = npt.NDArray[np.uint8]  # (N, 48, 48, 1)
+Classes = npt.NDArray[np.int32]  # (N,)
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Faces (N, 48, 48, 1) uint8 and the expressions (N,) that they show."""
+
+    pixels: Pixels
+    expressions: Classes
+
+
+def clear_faces_of(
+    pictures: Pictures, min_share: float = MIN_SHARE, min_faces: int = MIN_FACES
+) -> Faces:
+    """The pictures of one split whose expression is clear.
+
+    Raises:
+        UsageError: nobody voted on these pictures.
+    """
+    if not pictures.has_votes:
+        raise UsageError("generators are trained on faces the crowd agrees on: name --votes")
+    total = np.maximum(pictures.votes.sum(axis=1, keepdims=True), 1)
+    shares = pictures.crowd() / total
+    positions, expressions = find_clear(pictures.labels, shares, min_share, min_faces)
+    return Faces(pictures.pixels[positions][..., None], expressions)
+
+
+def find_clear(
+    labels: npt.NDArray[np.integer],
+    shares: npt.NDArray[np.floating],
+    min_share: float,
+    min_faces: int,
+) -> tuple[npt.NDArray[np.int64], Classes]:
+    """Positions, ascending, of the faces whose expression is clear, and what each one shows.
+
+    A class with fewer than ``min_faces`` of them (disgust, of which the crowd saw 46 where FER2013
+    says 436) is topped up with faces that FER2013 labels so, by falling share of the crowd.
+
+    Args:
+        labels: (N,) FER2013's classes.
+        shares: (N, 7) share of the crowd's votes for each expression, 0 to 1.
+        min_share: share from which a face is clear.
+        min_faces: number of faces below which a class is topped up.
+    """
+    leading = shares.argmax(axis=1)
+    chosen: dict[int, int] = {}
+    for expression in range(len(EXPRESSIONS)):
+        clear = np.flatnonzero((leading == expression) & (shares[:, expression] >= min_share))
+        chosen.update(dict.fromkeys(clear.tolist(), expression))
+    counts = np.bincount(list(chosen.values()), minlength=len(EXPRESSIONS))
+    for expression in np.flatnonzero(counts < min_faces).tolist():
+        own = shares[:, expression]
+        likely = np.flatnonzero((labels == expression) & (own > 0))
+        likely = likely[np.argsort(-own[likely], kind="stable")]
+        free = [int(i) for i in likely if int(i) not in chosen]
+        chosen.update(dict.fromkeys(free[: min_faces - counts[expression]], expression))
+    positions = np.array(sorted(chosen), np.int64)
+    return positions, np.array([chosen[i] for i in positions.tolist()], np.int32)
+
+
+class BalancedFaces(keras.utils.PyDataset):
+    """Batches with every expression equally often, as source and as target.
+
+    Batch ``n`` of a training is always the same, whenever and however often it was interrupted.
+    """
+
+    def __init__(
+        self,
+        faces: Faces,
+        batch_size: int,
+        first_step: int,
+        num_steps: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.faces = faces.pixels
+        self.batch_size, self.seed = batch_size, seed
+        self.first_step, self.num_steps = first_step, num_steps
+        self.by_class = [np.flatnonzero(faces.expressions == k) for k in range(len(EXPRESSIONS))]
+        empty = [EXPRESSIONS[k].value for k, own in enumerate(self.by_class) if not own.size]
+        if empty:
+            raise ValueError(f"no face shows {', '.join(empty)}")
+
+    def __len__(self) -> int:
+        """Number of batches."""
+        return self.num_steps
+
+    def __getitem__(self, index: int) -> tuple[Pixels, Classes, Classes]:
+        """Faces (B, 48, 48, 1) uint8, what they show (B,) and what they shall show (B,)."""
+        chance = np.random.default_rng([self.seed, self.first_step + index])
+        sources = self._deal(chance)
+        targets = self._deal(chance)
+        positions = [chance.choice(self.by_class[k]) for k in sources]
+        return self.faces[positions], sources, targets
+
+    def _deal(self, chance: np.random.Generator) -> Classes:
+        """As many of each class as the batch allows, shuffled."""
+        rounds = -(-self.batch_size // len(EXPRESSIONS))
+        deck = np.concatenate([chance.permutation(len(EXPRESSIONS)) for _ in range(rounds)])
+        return chance.permutation(deck[: self.batch_size]).astype(np.int32)

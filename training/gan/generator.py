@@ -1,0 +1,133 @@
+"""The generator: encoder, target embedding, modulated residual blocks, decoder, attention mask.
+
+StarGAN (Choi et al., CVPR 2018, section 3.4 of the paper this project follows) with three
+changes that make it small and keep the identity: the target enters as an embedding that
+modulates every normalisation (FiLM; Perez et al., 2018) instead of label planes, the work is
+done at 12×12, and the network paints a *change* through an attention mask (GANimation;
+Pumarola et al., 2018), so what the expression does not need is the input itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+from keras import layers, ops
+
+from device.vision.preprocess import CROP_PX
+from device.vocabulary import EXPRESSIONS
+
+MAX_PARAMETERS = 1_300_000
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """Size of the generator.
+
+    Attributes:
+        width: channels of the residual blocks at 12×12; a third of it at 24×24.
+        num_blocks: residual blocks.
+        embedding: length of the target's embedding.
+    """
+
+    width: int = 96
+    num_blocks: int = 4
+    embedding: int = 64
+
+
+@keras.saving.register_keras_serializable("mien")
+class ConditionalInstanceNorm(layers.Layer):
+    """Normalises each channel of each face, then scales and shifts it as the target asks.
+
+    Statistics are taken in float32: in bfloat16 the squares of small differences vanish.
+    """
+
+    EPSILON = 1e-5
+
+    def build(self, input_shape):
+        """One scale and one shift a channel, both linear in the embedding."""
+        channels = input_shape[0][-1]
+        self.scale = layers.Dense(channels, kernel_initializer="zeros", dtype="float32")
+        self.shift = layers.Dense(channels, kernel_initializer="zeros", dtype="float32")
+        self.scale.build(input_shape[1])
+        self.shift.build(input_shape[1])
+
+    def call(self, inputs):
+        """(N, H, W, C) features and (N, E) embedding to (N, H, W, C)."""
+        features, embedding = inputs
+        x = ops.cast(features, "float32")
+        centred = x - ops.mean(x, axis=(1, 2), keepdims=True)
+        variance = ops.mean(ops.square(centred), axis=(1, 2), keepdims=True)
+        normal = centred * ops.rsqrt(variance + self.EPSILON)
+        scale = ops.reshape(self.scale(embedding), (-1, 1, 1, x.shape[-1]))
+        shift = ops.reshape(self.shift(embedding), (-1, 1, 1, x.shape[-1]))
+        return ops.cast(normal * (1.0 + scale) + shift, features.dtype)
+
+    def compute_output_shape(self, input_shape):
+        """The features' shape."""
+        return input_shape[0]
+
+
+def build_generator(
+    settings: GeneratorSettings | None = None, dtype: str = "float32"
+) -> keras.Model:
+    """Builds the generator.
+
+    Args:
+        settings: sizes; None for the shipped ones.
+        dtype: ``float32``, or ``mixed_bfloat16`` to train faster where the processor has it.
+
+    Returns:
+        A model from ``face`` (N, 48, 48, 1) in -1..1 and ``target`` (N, 7) one-hot to the
+        face (N, 48, 48, 1) in -1..1 that shows the target.
+
+    Raises:
+        ValueError: more than ``MAX_PARAMETERS``.
+    """
+    settings = settings or GeneratorSettings()
+    width = settings.width
+    face = keras.Input((CROP_PX, CROP_PX, 1), name="face", dtype="float32")
+    target = keras.Input((len(EXPRESSIONS),), name="target", dtype="float32")
+    embedding = layers.Dense(settings.embedding, "swish", dtype="float32", name="embed")(target)
+
+    def modulated(x, name):
+        return ConditionalInstanceNorm(dtype=dtype, name=name)([x, embedding])
+
+    def conv(x, filters, kernel, stride=1, *, name):
+        options = {"padding": "same", "use_bias": False, "dtype": dtype, "name": name}
+        return layers.Conv2D(filters, kernel, stride, **options)(x)
+
+    def relu(x):
+        return layers.ReLU(dtype=dtype)(x)
+
+    half = relu(modulated(conv(face, width // 3, 4, 2, name="half"), "half_norm"))
+    x = relu(modulated(conv(half, width, 4, 2, name="quarter"), "quarter_norm"))
+    for block in range(settings.num_blocks):
+        inner = relu(modulated(conv(x, width, 3, name=f"block{block}a"), f"block{block}a_norm"))
+        inner = modulated(conv(inner, width, 3, name=f"block{block}b"), f"block{block}b_norm")
+        x = layers.Add(dtype=dtype)([x, inner])
+    # Resize and convolve: a transposed convolution leaves a checkerboard that int8 makes worse.
+    x = layers.UpSampling2D(2, dtype=dtype)(x)
+    x = modulated(conv(x, width // 3, 3, name="up_half"), "up_half_norm")
+    x = relu(layers.Add(dtype=dtype)([x, half]))  # where things are, past the bottleneck
+    x = layers.UpSampling2D(2, dtype=dtype)(x)
+    x = relu(modulated(conv(x, width // 4, 3, name="up_full"), "up_full_norm"))
+    # A mask near 0.27 at the start: the first fakes are near the inputs, and still move.
+    change = layers.Conv2D(1, 5, padding="same", activation="tanh", dtype="float32", name="change")
+    mask = layers.Conv2D(
+        1, 5, padding="same", activation="sigmoid", dtype="float32", name="mask",
+        bias_initializer=keras.initializers.Constant(-1.0),
+    )  # fmt: skip
+    masked = mask(x)
+    result = masked * change(x) + (1.0 - masked) * face
+    model = keras.Model([face, target], result, name="generator")
+    if model.count_params() > MAX_PARAMETERS:
+        raise ValueError(
+            f"a generator of {model.count_params():,} parameters; allowed: {MAX_PARAMETERS:,}"
+        )
+    return model
+
+
+def attention_of(generator: keras.Model) -> keras.Model:
+    """The same generator (shared weights) that also returns its mask (N, 48, 48, 1) in 0..1."""
+    return keras.Model(generator.inputs, [generator.output, generator.get_layer("mask").output])

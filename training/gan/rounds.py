@@ -1,0 +1,154 @@
+"""The loop around ``fit`` that StarGAN and its rivals share: rounds, sheets, state, resume."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+
+from training.gan.faces import BalancedFaces, Faces, Pixels
+from training.gan.generator import GeneratorSettings
+from training.gan.guide import GuideTraining, build_guide
+from training.gan.recipe import GanRecipe
+from training.gan.sheets import plot_losses, sample_sheet, write_picture
+from training.gan.translation import Translation
+
+SAVE_EVERY_S = 300.0  # within a round too
+
+
+class Interruption(keras.callbacks.Callback):
+    """Ends ``fit`` after the current step on SIGINT or SIGTERM, and saves now and then."""
+
+    def __init__(self, save: Callable[[], None]) -> None:
+        super().__init__()
+        self.asked = False
+        self.save, self.saved_at_s = save, time.monotonic()
+
+    def __enter__(self) -> Interruption:
+        """Listens."""
+        self.before = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Gives the signals back."""
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _ask(self, number: int, frame: object) -> None:
+        self.asked = True
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Called by Keras."""
+        if self.asked:
+            self.model.stop_training = True
+        if time.monotonic() - self.saved_at_s >= SAVE_EVERY_S:
+            self.save()
+            self.saved_at_s = time.monotonic()
+
+
+def fit(
+    model: Translation,
+    faces: Faces,
+    samples: Pixels,
+    recipe: GanRecipe,
+    run: Path,
+) -> bool:
+    """Trains from the run's state (or the beginning) to the recipe's last step.
+
+    Args:
+        model: compiled.
+        faces: to learn from.
+        samples: faces of the sample sheet.
+        recipe: how long and in what rounds.
+        run: where state, sheets, history and plots go.
+
+    Returns:
+        True when all steps are done, False when a signal ended it early.
+    """
+    state = run / "state.npz"
+    if state.exists():
+        model.load_state(state)
+    with Interruption(lambda: model.save_state(state)) as interruption:
+        while (done := int(model.num_done)) < recipe.steps and not interruption.asked:
+            round_end = min((done // recipe.round_steps + 1) * recipe.round_steps, recipe.steps)
+            batches = BalancedFaces(faces, recipe.batch_size, done, round_end - done, recipe.seed)
+            started_s = time.monotonic()
+            print(f"steps {done} to {round_end} of {recipe.steps}", flush=True)
+            fitted = model.fit(
+                batches, shuffle=False, verbose=verbosity(), callbacks=[interruption]
+            )
+            model.save_state(state)
+            took_s = time.monotonic() - started_s
+            _note(run / "losses.csv", int(model.num_done), took_s, fitted.history)
+            if not interruption.asked:
+                write_picture(
+                    run / "sheets" / f"step-{round_end:06d}.png",
+                    sample_sheet(model.mean_generator, samples),
+                )
+                plot_losses(run / "losses.csv", run / "losses.png")
+    return not interruption.asked
+
+
+def _note(path: Path, step: int, took_s: float, history: dict[str, list[float]]) -> None:
+    """Appends a round's mean losses."""
+    row = {"step": step, "seconds": round(took_s, 1)}
+    row |= {name: f"{values[-1]:.5g}" for name, values in sorted(history.items())}
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def build(recipe: GanRecipe, faces: Faces, run: Path) -> Translation:
+    """The compiled network of a recipe; StarGAN's with its guide, trained first if need be."""
+    from training.cgan import Cgan
+    from training.stargan import StarGan
+    from training.wgan import Wgan
+
+    options = {
+        "num_steps": recipe.steps,
+        "learning_rate": recipe.learning_rate,
+        "seed": recipe.seed,
+        "size": GeneratorSettings(recipe.width, recipe.blocks),
+        "dtype": recipe.precision,
+    }
+    keras.utils.set_random_seed(recipe.seed)
+    model: Translation
+    if recipe.kind == "stargan":
+        guide = train_guide(faces, recipe, run / "guide.weights.h5")
+        model = StarGan(guide, recipe.losses, **options)
+    else:
+        model = {"cgan": Cgan, "wgan": Wgan}[recipe.kind](recipe.losses, **options)
+    model.compile(jit_compile=False)  # XLA's convolutions on CPUs are several times slower
+    return model
+
+
+def train_guide(faces: Faces, recipe: GanRecipe, path: Path) -> keras.Model:
+    """The frozen guide: read from ``path``, or trained and written there."""
+    guide = build_guide(recipe.precision)
+    if path.exists():
+        guide.load_weights(path)
+        return guide
+    training = GuideTraining(guide, recipe.seed)
+    rate = keras.optimizers.schedules.CosineDecay(2e-3, max(recipe.guide_steps, 1))
+    training.compile(keras.optimizers.Adam(rate), jit_compile=False)
+    print(f"guide: {recipe.guide_steps} steps", flush=True)
+    batches = BalancedFaces(faces, 2 * recipe.batch_size, 0, recipe.guide_steps, recipe.seed + 1)
+    training.fit(batches, shuffle=False, verbose=verbosity())
+    partial = path.with_name("partial." + path.name)
+    guide.save_weights(partial)
+    os.replace(partial, path)
+    return guide
+
+
+def verbosity() -> int:
+    """A progress bar for people, a line a round for files."""
+    return 1 if sys.stdout.isatty() else 2

@@ -1,0 +1,170 @@
+"""What every network that translates faces has: generator, its running mean, critic, state.
+
+The rivals share all of this and the data, the number of steps and the generator, so that the
+table compares the losses and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from device.vocabulary import EXPRESSIONS
+from training.gan.generator import GeneratorSettings, attention_of, build_generator
+
+MEAN_DECAY = 0.999  # of the running mean: about the last thousand steps
+
+
+class Translation(keras.Model):
+    """A generator and a critic in training; subclasses add ``train_step``.
+
+    Attributes:
+        loss_names: what ``train_step`` returns the mean of since the round began.
+    """
+
+    loss_names: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        discriminator: keras.Model,
+        num_steps: int,
+        learning_rate: float = 2e-4,
+        seed: int = 1,
+        size: GeneratorSettings | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        super().__init__()
+        self.generator = build_generator(size, dtype)
+        self.painter = attention_of(self.generator)
+        self.mean_generator = build_generator(size, dtype)
+        self.mean_generator.set_weights(self.generator.get_weights())
+        self.discriminator = discriminator
+        # Full rate for the first half, then a line to zero: the last fakes settle.
+        schedule = keras.optimizers.schedules.PolynomialDecay(
+            learning_rate, max(num_steps // 2, 1), learning_rate / 20
+        )
+        late = LateDecay(schedule, num_steps // 2)
+        self.generator_optimizer = adam(late, self.generator)
+        self.discriminator_optimizer = adam(late, self.discriminator)
+        self.seed = keras.random.SeedGenerator(seed)
+        self.means = {name: keras.metrics.Mean(name) for name in self.loss_names}
+        self.num_done = self.add_weight(shape=(), dtype="int64", trainable=False, name="num_done")
+
+    def call(self, inputs):
+        """``[faces, one-hot targets]`` through the mean generator."""
+        return self.mean_generator(inputs)
+
+    def average_generator(self) -> None:
+        """Moves the mean generator towards the generator; faster while young."""
+        age = ops.cast(self.num_done, "float32")
+        keep = ops.minimum(MEAN_DECAY, (1.0 + age) / (10.0 + age))
+        for mean, new in zip(self.mean_generator.weights, self.generator.weights, strict=True):
+            mean.assign(keep * mean + (1.0 - keep) * new)
+        self.num_done.assign_add(1)
+
+    def mean_losses(self, **losses: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Counts a step's losses in and returns their means since the round began."""
+        for name, loss in losses.items():
+            self.means[name].update_state(loss)
+        return {name: mean.result() for name, mean in self.means.items()}
+
+    def variables_by_name(self) -> Iterator[tuple[str, keras.Variable]]:
+        """Everything that a resumed training needs, in a fixed order under fixed names."""
+        owners = {
+            "generator": self.generator.weights,
+            "mean_generator": self.mean_generator.weights,
+            "discriminator": self.discriminator.weights,
+            "generator_optimizer": self.generator_optimizer.variables,
+            "discriminator_optimizer": self.discriminator_optimizer.variables,
+            "progress": [self.num_done, self.seed.state],
+        }
+        for owner, variables in owners.items():
+            for index, variable in enumerate(variables):
+                yield f"{owner}/{index}", variable
+
+    def save_state(self, path: Path) -> None:
+        """Writes the state as one npz; a crash in between leaves the old one."""
+        state = {n: ops.convert_to_numpy(v.value) for n, v in self.variables_by_name()}
+        partial = path.with_suffix(".partial")
+        with partial.open("wb") as file:
+            np.savez(file, **state)
+        os.replace(partial, path)
+
+    def load_state(self, path: Path) -> None:
+        """Reads what ``save_state`` wrote.
+
+        Raises:
+            ValueError: the file belongs to a network of another size.
+        """
+        with np.load(path) as state:
+            for name, variable in self.variables_by_name():
+                if name not in state or state[name].shape != tuple(variable.shape):
+                    raise ValueError(f"{path}: {name} does not fit; other settings than the run's?")
+                variable.assign(state[name])
+
+
+@keras.saving.register_keras_serializable("mien")
+class LateDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Holds a schedule's first value for ``hold`` steps, then follows it."""
+
+    def __init__(self, schedule, hold: int) -> None:
+        self.schedule, self.hold = schedule, hold
+
+    def __call__(self, step):
+        """The learning rate of a step."""
+        return self.schedule(ops.maximum(ops.cast(step, "float32") - self.hold, 0.0))
+
+    def get_config(self):
+        """Constructor arguments."""
+        return {"schedule": self.schedule, "hold": self.hold}
+
+
+def adam(learning_rate, network: keras.Model) -> keras.optimizers.Optimizer:
+    """Adam for a player of the game, its slots made at once so that they can be restored."""
+    # beta_1 = 0.5: with 0.9 each player answers what the other did long ago.
+    optimizer = keras.optimizers.Adam(learning_rate, beta_1=0.5, beta_2=0.99)
+    optimizer.build(network.trainable_variables)
+    return optimizer
+
+
+def one_hot(classes: tf.Tensor) -> tf.Tensor:
+    """Class numbers (N,) to float32 (N, 7)."""
+    return ops.one_hot(classes, len(EXPRESSIONS), dtype="float32")
+
+
+def update(
+    optimizer: keras.optimizers.Optimizer, tape: tf.GradientTape, loss: tf.Tensor, variables: list
+) -> None:
+    """One step of one player."""
+    gradients = tape.gradient(loss, variables)
+    optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+
+def cross_entropy(classes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Mean cross-entropy of (N, 7) logits, float32."""
+    return ops.mean(keras.losses.sparse_categorical_crossentropy(classes, logits, from_logits=True))
+
+
+def mean_over_scales(values: list) -> tf.Tensor:
+    """Mean of one scalar a scale."""
+    return sum(values) / len(values)
+
+
+def load_generator(run: Path, size: GeneratorSettings) -> keras.Model:
+    """The mean generator of a run's state, in float32.
+
+    Raises:
+        ValueError: the state belongs to a generator of another size.
+        OSError: no state there.
+    """
+    generator = build_generator(size)
+    with np.load(run / "state.npz") as state:
+        weights = [state[f"mean_generator/{i}"] for i in range(len(generator.weights))]
+    generator.set_weights(weights)
+    return generator
