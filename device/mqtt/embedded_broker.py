@@ -14,6 +14,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ class EmbeddedBroker:
 
     def __init__(self, port: int = 0) -> None:
         self._port: int | None = None
+        self._asking = threading.Lock()  # the port comes once; the daemon and its client both ask
         self._process = subprocess.Popen(
             [sys.executable, "-m", __spec__.name],
             stdin=subprocess.PIPE,
@@ -50,12 +52,13 @@ class EmbeddedBroker:
         Raises:
             BrokerError: it did not come up.
         """
-        if self._port is None:
-            assert self._process.stdout is not None
-            line = self._process.stdout.readline().decode().strip()
-            if not line.isdigit():
-                raise BrokerError(f"the embedded broker did not start: {line or 'no answer'}")
-            self._port = int(line)
+        with self._asking:
+            if self._port is None:
+                assert self._process.stdout is not None
+                line = self._process.stdout.readline().decode().strip()
+                if not line.isdigit():
+                    raise BrokerError(f"the embedded broker did not start: {line or 'no answer'}")
+                self._port = int(line)
         return self._port
 
     def close(self) -> None:

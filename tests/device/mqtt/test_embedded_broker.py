@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,13 @@ def test_closing_takes_no_time_with_clients_connected(broker: EmbeddedBroker) ->
         start = time.monotonic()
         broker.close()
         assert time.monotonic() - start < 1.0
+
+
+def test_two_threads_may_ask_for_the_port_at_once() -> None:
+    broker = EmbeddedBroker(free_port())
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            asked = [pool.submit(lambda: broker.port) for _ in range(2)]
+            assert len({answer.result(timeout=20) for answer in asked}) == 1
+        finally:
+            broker.close()  # a thread that still waits for a line gets the end instead
