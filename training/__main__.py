@@ -10,16 +10,16 @@ import sys
 from device.errors import MienError
 
 
-
 def main() -> int:
     """Runs one command; explainable failures are one line and an exit status."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    from training import classifier
+    from training import classifier, evaluate_gan
     from training.gan import command as generators
 
     classifier.add_arguments(commands)
     generators.add_arguments(commands)
+    evaluate_gan.add_arguments(commands)
     arguments = parser.parse_args()
     try:
         return int(arguments.run(arguments, shlex.join(sys.argv[1:])))

@@ -67,9 +67,7 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
     return replace(recipe, clean=not arguments.keep_all, relabel=arguments.relabel)
 
 
-def prepare(
-    data: Path, votes: Path | None, recipe: Recipe
-) -> tuple[Pictures, list[Dropped]]:
+def prepare(data: Path, votes: Path | None, recipe: Recipe) -> tuple[Pictures, list[Dropped]]:
     """Reads and cleans; says what came of it."""
     pictures = read_pictures(data, votes)
     dropped: list[Dropped] = []
@@ -99,5 +97,3 @@ def start_run(
     counts = {split.name.lower(): int((pictures.splits == split).sum()) for split in Split}
     write_settings(run, recipe, {**data, **counts, "dropped": summary(dropped)}, command)
     write_list(dropped, run / "dropped.csv")
-
-

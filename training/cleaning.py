@@ -133,5 +133,3 @@ def write_list(dropped: list[Dropped], path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(["picture", "fer2013_label", "reason"])
         writer.writerows([entry.name, entry.label, entry.reason] for entry in dropped)
-
-

@@ -2,90 +2,59 @@
 
 from __future__ import annotations
 
-import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from tqdm import tqdm
 
 from training.classifiers import HEADS, build
 from training.fer2013 import Pictures, Split
+from training.metrics import protocols_for, truth_of
 from training.recipes import Batches, Recipe, compile_model
 from training.runs import load_checkpoint, read_history, save_checkpoint, write_history
 
 VALIDATE_EVERY = 2  # epochs; the last one always
 
 
-class WeightAverage(keras.callbacks.Callback):
-    """Keeps a moving average of all weights, the normalization's statistics included."""
+class WeightAverage:
+    """A moving average of all weights, the normalization's statistics included."""
 
-    def __init__(self, decay: float, every: int, averaged: list[Any] | None = None) -> None:
-        super().__init__()
+    def __init__(self, decay: float, every: int, averaged: list[Any], step: int) -> None:
         self.decay, self.every = decay, every
-        self.averaged: list[Any] = averaged or []
-        self.step = 0
+        self.averaged = averaged
+        self.step = step
 
-    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Starts from the weights as they are, unless the average was resumed."""
-        if not self.averaged:
-            self.averaged = self.model.get_weights()
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Moves the average a little towards the weights."""
+    def update(self, model: keras.Model) -> None:
+        """After each step; moves the average a little towards the weights."""
         self.step += 1
         if self.step % self.every:
             return
         # A young average would remember the random start: it begins as a plain mean.
-        decay = min(self.decay, self.step / self.every / (10 + self.step / self.every))
-        for average, weight in zip(self.averaged, self.model.get_weights(), strict=True):
+        updates = self.step / self.every
+        decay = min(self.decay, updates / (10 + updates))
+        for average, weight in zip(self.averaged, model.get_weights(), strict=True):
             average *= decay
             average += (1 - decay) * weight
 
 
-class Bookkeeper(keras.callbacks.Callback):
-    """After each epoch: validation with the averaged weights, history, checkpoint, one line."""
-
-    def __init__(self, run: Path, average: WeightAverage, validation: Pictures) -> None:
-        super().__init__()
-        self.run_path, self.average, self.validation = run, average, validation
-        self.history = read_history(run)
-        self.started_at_s = time.monotonic()
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Starts the clock."""
-        self.started_at_s = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Writes what the epoch brought."""
-        row = {"epoch": epoch + 1.0, **{k: round(float(v), 5) for k, v in (logs or {}).items()}}
-        if (epoch + 1) % VALIDATE_EVERY == 0 or epoch + 1 == self.params["epochs"]:
-            row |= self.validate()
-        row["seconds"] = round(time.monotonic() - self.started_at_s, 1)
-        self.history.append(row)
-        save_checkpoint(self.run_path, self.model, self.average.averaged)
-        write_history(self.run_path, self.history)
-        print("  ".join(f"{key} {value:g}" for key, value in row.items()), flush=True)
-
-    def validate(self) -> dict[str, float]:
-        """Accuracy of the averaged weights on the validation split, each head on its labels."""
-        weights = self.model.get_weights()
-        self.model.set_weights(self.average.averaged)
-        logits = predict(self.model, self.validation.pixels)
-        self.model.set_weights(weights)
-        labels = {"fer2013": self.validation.labels}
-        judged = np.ones(len(self.validation), bool)
-        if self.validation.has_votes:
-            votes = self.validation.crowd()
-            labels["crowd"] = votes.argmax(axis=1)
-            judged = 2 * votes.max(axis=1) > self.validation.votes.sum(axis=1)
-        scores = {}
-        for head, expected in labels.items():
-            right = logits[head].argmax(axis=1) == expected
-            right = right[judged] if head == "crowd" else right
-            scores[f"validation_{head}"] = round(float(right.mean()), 5)
-        return scores
+def validate(model: keras.Model, averaged: list[Any], validation: Pictures) -> dict[str, float]:
+    """Accuracy of the averaged weights on the validation split, each head on its labels."""
+    weights = model.get_weights()
+    model.set_weights(averaged)
+    logits = predict(model, validation.pixels)
+    model.set_weights(weights)
+    result = {}
+    heads = {"fer2013": "fer2013", "crowd": "majority"}
+    for head, protocol in heads.items():
+        if protocol in protocols_for(validation):
+            truth = truth_of(validation, protocol)
+            right = logits[head][truth.chosen].argmax(axis=1) == truth.labels
+            result[f"validation_{head}"] = round(float(right.mean()), 5)
+    return result
 
 
 def predict(model: keras.Model, pixels: Any, batch_size: int = 256) -> dict[str, Any]:
@@ -110,22 +79,38 @@ def fit(run: Path, pictures: Pictures, recipe: Recipe, resume: bool) -> keras.Mo
     keras.mixed_precision.set_global_policy(recipe.precision)
     train = pictures.split(Split.TRAIN)
     model = build(recipe.network)
-    compile_model(model, recipe, max(len(train) // recipe.batch_size, 1))
-    average = WeightAverage(recipe.average_decay, recipe.average_every)
-    done = 0
+    batches = Batches(train, recipe)
+    compile_model(model, recipe, len(batches))
+    averaged, done = model.get_weights(), 0
     if resume:
-        average.averaged = load_checkpoint(run, model)
+        averaged = load_checkpoint(run, model)
         done = int(read_history(run)[-1]["epoch"])
-        average.step = done * (len(train) // recipe.batch_size)
-    bookkeeper = Bookkeeper(run, average, pictures.split(Split.VALIDATION))
-    model.fit(
-        Batches(train, recipe, done),
-        epochs=recipe.epochs,
-        initial_epoch=done,
-        callbacks=[average, bookkeeper],
-        verbose=1 if os.isatty(1) else 0,
-        shuffle=False,  # Batches draws its own order, which a seed repeats
+    average = WeightAverage(
+        recipe.average_decay, recipe.average_every, averaged, done * len(batches)
     )
-    if average.averaged:
-        model.set_weights(average.averaged)
+    validation = pictures.split(Split.VALIDATION)
+    for epoch in range(done, recipe.epochs):
+        started_at_s = time.monotonic()
+        row = {"epoch": epoch + 1.0, **train_epoch(model, batches, average, epoch)}
+        if (epoch + 1) % VALIDATE_EVERY == 0 or epoch + 1 == recipe.epochs:
+            row |= validate(model, average.averaged, validation)
+        row["seconds"] = round(time.monotonic() - started_at_s, 1)
+        save_checkpoint(run, model, average.averaged)
+        write_history(run, [*read_history(run), row])
+        print("  ".join(f"{key} {value:g}" for key, value in row.items()), flush=True)
+    model.set_weights(average.averaged)
     return model
+
+
+def train_epoch(
+    model: keras.Model, batches: Batches, average: WeightAverage, epoch: int
+) -> dict[str, float]:
+    """One pass over the training pictures; returns the mean losses."""
+    model.reset_metrics()
+    logs: dict[str, float] = {}
+    steps = tqdm(batches.of_epoch(epoch), f"epoch {epoch + 1}", len(batches), leave=False,
+                 disable=not sys.stderr.isatty())  # fmt: skip
+    for pixels, targets in steps:
+        logs = model.train_on_batch(pixels, targets, return_dict=True)
+        average.update(model)
+    return {name: round(float(value), 5) for name, value in logs.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,11 +76,10 @@ def crowd_targets(pictures: Pictures, smoothing: float) -> npt.NDArray[np.float3
     return np.where(total > 0, shares, fer2013_targets(pictures, smoothing)).astype(np.float32)
 
 
-class Batches(keras.utils.PyDataset):
+class Batches:
     """Augmented batches; the same seed and epoch give the same batches, also after a resume."""
 
-    def __init__(self, pictures: Pictures, recipe: Recipe, first_epoch: int = 0) -> None:
-        super().__init__(workers=1, max_queue_size=8)
+    def __init__(self, pictures: Pictures, recipe: Recipe) -> None:
         self.pictures = pictures
         self.recipe = recipe
         self.targets = {
@@ -87,28 +87,21 @@ class Batches(keras.utils.PyDataset):
             "crowd": crowd_targets(pictures, recipe.label_smoothing),
         }
         assert set(self.targets) == set(HEADS)
-        self.epoch = first_epoch
-        self.order = self.shuffled()
-
-    def shuffled(self) -> npt.NDArray[np.int64]:
-        """The order of the current epoch."""
-        return np.random.default_rng((self.recipe.seed, self.epoch)).permutation(len(self.pictures))
 
     def __len__(self) -> int:
-        return len(self.pictures) // self.recipe.batch_size
+        """Steps an epoch; what does not fill a batch waits for another epoch's order."""
+        return max(len(self.pictures) // self.recipe.batch_size, 1)
 
-    def __getitem__(self, index: int) -> tuple[Any, dict[str, Any]]:
-        size = self.recipe.batch_size
-        chosen = self.order[index * size : (index + 1) * size]
-        random = np.random.default_rng((self.recipe.seed, self.epoch, index))
-        varied = augment(self.pictures.pixels[chosen], self.recipe.augmentation, random)
-        targets = {head: target[chosen] for head, target in self.targets.items()}
-        return varied[..., None].astype(np.float32), targets
-
-    def on_epoch_end(self) -> None:
-        """Draws a new order."""
-        self.epoch += 1
-        self.order = self.shuffled()
+    def of_epoch(self, epoch: int) -> Iterator[tuple[Any, dict[str, Any]]]:
+        """The epoch's batches: (b, 48, 48, 1) float32 pixels 0 to 255 and targets a head."""
+        random = np.random.default_rng((self.recipe.seed, epoch))
+        order = random.permutation(len(self.pictures))
+        for index in range(len(self)):
+            size = self.recipe.batch_size
+            chosen = order[index * size : (index + 1) * size]
+            varied = augment(self.pictures.pixels[chosen], self.recipe.augmentation, random)
+            targets = {head: target[chosen] for head, target in self.targets.items()}
+            yield varied[..., None].astype(np.float32), targets
 
 
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):

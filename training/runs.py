@@ -34,7 +34,9 @@ def newest_run(folder: Path = RUNS) -> Path:
     """
     runs = sorted(folder.glob("*/settings.json"), key=lambda path: path.stat().st_mtime)
     if not runs:
-        raise UsageError(f"{folder}: no runs here yet; train one with python -m training classifier")
+        raise UsageError(
+            f"{folder}: no runs here yet; train one with python -m training classifier"
+        )
     return runs[-1].parent
 
 

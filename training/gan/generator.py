@@ -3,7 +3,7 @@
 StarGAN (Choi et al., CVPR 2018, section 3.4 of the paper this project follows) with three
 changes that make it small and keep the identity: the target enters as an embedding that
 modulates every normalisation (FiLM; Perez et al., 2018) instead of label planes, the work is
-done at 12×12, and the network paints a *change* through an attention mask (GANimation;
+done at 12×12, and the network adds a *change* through an attention mask (after GANimation;
 Pumarola et al., 2018), so what the expression does not need is the input itself.
 """
 
@@ -79,7 +79,7 @@ def build_generator(
 
     Returns:
         A model from ``face`` (N, 48, 48, 1) in -1..1 and ``target`` (N, 7) one-hot to the
-        face (N, 48, 48, 1) in -1..1 that shows the target.
+        face (N, 48, 48, 1), about -1..1, that shows the target.
 
     Raises:
         ValueError: more than ``MAX_PARAMETERS``.
@@ -112,14 +112,17 @@ def build_generator(
     x = relu(layers.Add(dtype=dtype)([x, half]))  # where things are, past the bottleneck
     x = layers.UpSampling2D(2, dtype=dtype)(x)
     x = relu(modulated(conv(x, width // 4, 3, name="up_full"), "up_full_norm"))
-    # A mask near 0.27 at the start: the first fakes are near the inputs, and still move.
-    change = layers.Conv2D(1, 5, padding="same", activation="tanh", dtype="float32", name="change")
+    # No change at the start: the first fakes are the inputs, and what training adds is added to
+    # them. The sum may leave -1..1; whoever makes pixels of it clips.
+    change = layers.Conv2D(
+        1, 5, padding="same", activation="tanh", dtype="float32", name="change",
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.005),
+    )  # fmt: skip
     mask = layers.Conv2D(
         1, 5, padding="same", activation="sigmoid", dtype="float32", name="mask",
         bias_initializer=keras.initializers.Constant(-1.0),
     )  # fmt: skip
-    masked = mask(x)
-    result = masked * change(x) + (1.0 - masked) * face
+    result = face + 2.0 * mask(x) * change(x)
     model = keras.Model([face, target], result, name="generator")
     if model.count_params() > MAX_PARAMETERS:
         raise ValueError(

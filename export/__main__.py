@@ -1,0 +1,37 @@
+"""``python -m export``: from a run to what the board may run, and how good that is."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from device.errors import MienError
+
+
+def main() -> int:
+    """Runs one command; explainable failures are one line and an exit status."""
+    from export import benchmark, classifier, measure
+
+    parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for module in (classifier, measure, benchmark):
+        module.add_arguments(commands)
+    arguments = parser.parse_args()
+    try:
+        return int(arguments.run(arguments, shown(sys.argv[1:])))
+    except MienError as error:
+        print(f"export: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+
+
+def shown(words: list[str]) -> str:
+    """The command as a card may quote it: files of other folders by their names only."""
+    return shlex.join(Path(word).name if word.startswith("/") else word for word in words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

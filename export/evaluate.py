@@ -1,0 +1,63 @@
+"""What a TFLite file is worth on FER2013, by each protocol, as it runs on the board."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from device.vision.model_card import ModelCard
+from export.interpreter import TfliteClassifier
+from training.fer2013 import Pictures, Split
+from training.metrics import protocols_for, scores, truth_of
+
+
+def evaluate(
+    content: bytes,
+    pictures: Pictures,
+    temperature: float = 1.0,
+    prior_shift: list[float] | None = None,
+    runtime: str = "litert",
+) -> dict[str, Any]:
+    """Scores by protocol on the pictures of one split.
+
+    Args:
+        content: the ``.tflite`` bytes.
+        pictures: of one split, uncleaned.
+        temperature: of the card.
+        prior_shift: (7,) of the card; None for the natural prior.
+        runtime: which interpreter.
+    """
+    logits = TfliteClassifier(content, runtime=runtime).logits(pictures.pixels) / temperature
+    if prior_shift is not None:
+        logits = logits + np.asarray(prior_shift, np.float32)
+    results = {}
+    for protocol in protocols_for(pictures):
+        truth = truth_of(pictures, protocol)
+        results[protocol] = scores(logits[truth.chosen], truth.labels)
+    return results
+
+
+def evaluate_card(
+    content: bytes, card: ModelCard, pictures: Pictures, split: Split
+) -> dict[str, Any]:
+    """Both priors of a card on one split."""
+    chosen = pictures.split(split)
+    return {
+        "split": {Split.VALIDATION: "PublicTest", Split.TEST: "PrivateTest"}.get(split, "Training"),
+        "natural": evaluate(content, chosen, card.temperature),
+        "balanced": evaluate(content, chosen, card.temperature, card.prior_shift),
+    }
+
+
+def as_lines(result: dict[str, Any]) -> list[str]:
+    """The result for people, one line a protocol and prior."""
+    lines = []
+    for prior in ("natural", "balanced"):
+        for protocol, score in result[prior].items():
+            lines.append(
+                f"{result['split']} {protocol:9} {prior:8} n {score['n']:5}  "
+                f"accuracy {score['accuracy']:.2%}  balanced {score['balanced_accuracy']:.2%}  "
+                f"macro F1 {score['macro_f1']:.3f}  ECE {score['ece']:.2%}"
+            )
+    return lines

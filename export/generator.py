@@ -1,0 +1,216 @@
+"""``export generator``: from a generator's run to ``generator.tflite`` and its card.
+
+A gate: size, likeness to the float network and time are checked on faces of the validation
+split; on failure nothing is written and the exit status is 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from device.errors import MienError
+from device.vision.model_card import ModelCard, read_model
+from device.vision.preprocess import CROP_PX
+from device.vision.synthesizer import Synthesizer
+from device.vocabulary import EXPRESSIONS
+from training.fer2013 import Split, read_pictures
+from training.gan.recipe import read_gan_recipe
+from training.runs import read_settings
+
+MODELS = Path("device/models")
+MAX_BYTES = 1_500_000
+MIN_PSNR_DB = 30.0
+MAX_FACE_MS = 10.0
+PARITY_FACES = 200
+Crops = npt.NDArray[np.uint8]  # (N, 48, 48)
+
+
+def add_arguments(commands: Any) -> None:
+    """Adds the command to ``python -m export``."""
+    parser = commands.add_parser("generator", help="a generator's run to what the device may run")
+    parser.add_argument("run_path", type=Path, metavar="RUN", help="run directory of a generator")
+    parser.add_argument("--models", type=Path, default=MODELS, help=f"target, default {MODELS}")
+    parser.add_argument("--version", default="1", help="of the weights, for the card")
+    parser.add_argument("--data", type=Path, help="fer2013.csv, default: the run's own")
+    parser.set_defaults(run=run_command)
+
+
+def run_command(arguments: argparse.Namespace, command: str) -> int:
+    """Converts, checks and writes both files, or neither."""
+    data = arguments.data or Path(read_settings(arguments.run_path)["data"]["path"])
+    crops = read_pictures(data).split(Split.VALIDATION).pixels[:PARITY_FACES]
+    network = load_network(arguments.run_path)
+    expected = translate_by_keras(network, crops)
+    failures = []
+    for precision in ("dynamic-range int8", "float16"):
+        content = convert(network, precision)
+        facts = inspect(content, crops, expected)
+        print(f"{precision}: " + ", ".join(f"{k} {v}" for k, v in facts.items()), flush=True)
+        complaints = complaints_about(facts)
+        if not complaints:
+            card = make_card(arguments, content, {"weights": precision, **facts}, command)
+            write_pair(arguments.models / "generator.tflite", content, card)
+            return 0
+        failures.append(f"{precision}: {', '.join(complaints)}")
+    raise MienError(f"{arguments.run_path}: not fit for the device ({'; '.join(failures)})")
+
+
+def load_network(run: Path) -> Any:
+    """The run's mean generator in float32, uint8 in and out, scaling inside."""
+    import keras
+    from keras import ops
+
+    from training.gan.generator import GeneratorSettings
+    from training.gan.translation import load_generator
+
+    recipe = read_gan_recipe(run)
+    generator = load_generator(run, GeneratorSettings(recipe.width, recipe.blocks))
+    face = keras.Input((CROP_PX, CROP_PX, 1), batch_size=1, name="face", dtype="uint8")
+    target = keras.Input((len(EXPRESSIONS),), batch_size=1, name="target", dtype="float32")
+    made = generator([ops.cast(face, "float32") / 127.5 - 1.0, target])
+    pixels = ops.clip((made + 1.0) * 127.5, 0.0, 255.0) + 0.5  # casting cuts off
+    return keras.Model([face, target], ops.cast(pixels, "uint8"), name="generator")
+
+
+def convert(network: Any, precision: str) -> bytes:
+    """The network as TFLite bytes."""
+    import tensorflow as tf
+
+    specs = [
+        tf.TensorSpec((1, CROP_PX, CROP_PX, 1), tf.uint8, "face"),
+        tf.TensorSpec((1, len(EXPRESSIONS)), tf.float32, "target"),
+    ]
+    call = tf.function(lambda face, target: network([face, target], training=False))
+    concrete = call.get_concrete_function(*specs)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], network)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    return bytes(converter.convert())
+
+
+def translate_by_keras(network: Any, crops: Crops) -> Crops:
+    """(7 N, 48, 48): every crop with every target, by the float network."""
+    targets = np.eye(len(EXPRESSIONS), dtype=np.float32)
+    inner = network.get_layer("generator")
+    results = []
+    for target in targets:
+        wanted = np.tile(target, (len(crops), 1))
+        made = inner([crops[..., None].astype(np.float32) / 127.5 - 1.0, wanted], training=False)
+        results.append(np.clip(np.rint((np.asarray(made) + 1.0) * 127.5), 0, 255))
+    return np.stack(results, axis=1).reshape(-1, CROP_PX, CROP_PX).astype(np.uint8)
+
+
+def inspect(content: bytes, crops: Crops, expected: Crops) -> dict[str, float]:
+    """Size, likeness and time of the converted network through the device's own runtime."""
+    synthesizer = Synthesizer(content, ModelCard("generator", "0", "synthesize", ""))
+    made, times_ms = [], []
+    for crop in crops:
+        for expression in EXPRESSIONS:
+            start = time.perf_counter()
+            made.append(synthesizer.translate(crop, expression))
+            times_ms.append((time.perf_counter() - start) * 1e3)
+    return {
+        "bytes": len(content),
+        "psnr_db": round(psnr_db(np.stack(made), expected), 2),
+        "ms_a_face": round(statistics.median(times_ms), 2),
+        "n": len(made),
+    }
+
+
+def psnr_db(a: Crops, b: Crops) -> float:
+    """Peak signal to noise ratio of all pixels together; 99 for equal pictures."""
+    error = float(((a.astype(np.float64) - b) ** 2).mean())
+    return 99.0 if error == 0 else float(10 * np.log10(255**2 / error))
+
+
+def complaints_about(facts: dict[str, float]) -> list[str]:
+    """What keeps the network from the device; empty when nothing does."""
+    complaints = []
+    if facts["bytes"] > MAX_BYTES:
+        complaints.append(f"{facts['bytes']:,} bytes, allowed {MAX_BYTES:,}")
+    if not facts["psnr_db"] >= MIN_PSNR_DB:
+        complaints.append(f"PSNR {facts['psnr_db']} dB, at least {MIN_PSNR_DB:g}")
+    if facts["ms_a_face"] > MAX_FACE_MS:
+        complaints.append(f"{facts['ms_a_face']} ms a face, allowed {MAX_FACE_MS:g}")
+    return complaints
+
+
+def make_card(
+    arguments: argparse.Namespace, content: bytes, parity: dict[str, Any], command: str
+) -> ModelCard:
+    """The card, with a self-test on a drawn face and what the run's evaluations found."""
+    import json
+
+    bare = ModelCard("generator", arguments.version, "synthesize", "")
+    synthesizer = Synthesizer(content, bare)
+    face = drawn_face()
+    golden = [
+        {
+            "input": base64.b64encode(face.tobytes()).decode(),
+            "target": expression.value,
+            "output": base64.b64encode(synthesizer.translate(face, expression).tobytes()).decode(),
+        }
+        for expression in (EXPRESSIONS[3], EXPRESSIONS[5])
+    ]
+    settings = read_settings(arguments.run_path)
+    evaluations = sorted(arguments.run_path.glob("evaluation-*.json"))
+    facts = {
+        "run": {"recipe": settings["recipe"], "git_revision": settings["git_revision"]},
+        "exported_by": f"python -m export {command}",
+        "parity": parity,
+        "metrics": {e.stem: json.loads(e.read_text(encoding="utf-8")) for e in evaluations},
+        "data": "FER2013 (Goodfellow et al., 2013), training split, faces with clear FER+ votes",
+        "licence": "weights: Apache-2.0; FER2013's pictures are for research use and not included",
+        "limits": "made for upright frontal faces; shows how an expression may look, not how "
+        "this person shows it; every result has to be marked as synthetic",
+    }
+    return ModelCard(
+        name="generator",
+        version=arguments.version,
+        task="synthesize",
+        sha256=hashlib.sha256(content).hexdigest(),
+        golden=golden,
+        facts=facts,
+    )
+
+
+def drawn_face() -> Crops:
+    """A (48, 48) uint8 face of ellipses: nobody's picture has to travel in the card."""
+    y, x = np.mgrid[:CROP_PX, :CROP_PX].astype(np.float64)
+    face = 70 + 110 * (((x - 24) / 19) ** 2 + ((y - 25) / 23) ** 2 < 1)
+    for cx, cy, rx, ry, grey in ((15, 20, 4, 2, 60), (33, 20, 4, 2, 60), (24, 37, 8, 2, 70)):
+        face[((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 < 1] = grey
+    return np.asarray(face + x, np.uint8)
+
+
+def write_pair(path: Path, content: bytes, card: ModelCard) -> None:
+    """Writes model and card, and reads them back as the device will; on failure neither stays.
+
+    Raises:
+        MienError: the folder cannot be written, or the device would refuse the pair.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            draft = Path(folder) / path.name
+            draft.write_bytes(content)
+            draft.with_suffix(".json").write_text(card.to_json(), encoding="utf-8")
+            read_model(draft)
+            Synthesizer.load(draft)
+            os.replace(draft.with_suffix(".json"), path.with_suffix(".json"))
+            os.replace(draft, path)
+    except OSError as error:
+        raise MienError(f"{path}: cannot write: {error.strerror}") from error
+    print(f"{path} and its card written ({len(content):,} bytes)", flush=True)

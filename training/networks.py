@@ -1,0 +1,41 @@
+"""Rebuilds a run's network for use: float32, averaged weights, nothing of the training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from device.errors import UsageError
+from training.classifiers import HEADS, build
+from training.runs import read_recipe
+
+
+def load_network(run: Path) -> keras.Model:
+    """The network of a run, finished or still training, with its averaged weights.
+
+    Raises:
+        UsageError: no checkpoint there, or of another network.
+    """
+    recipe = read_recipe(run)
+    policy = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_global_policy("float32")
+    try:
+        model = build(recipe.network)
+        model.load_weights(run / "averaged.weights.h5")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{run}: no usable weights yet ({error})") from error
+    finally:
+        keras.mixed_precision.set_global_policy(policy)
+    return model
+
+
+def predict(model: keras.Model, pixels: Any, batch_size: int = 256) -> dict[str, Any]:
+    """Logits (n, 7) of each head for (n, 48, 48) uint8 pixels."""
+    parts = [
+        model.predict_on_batch(pixels[at : at + batch_size, ..., None].astype(np.float32))
+        for at in range(0, len(pixels), batch_size)
+    ]
+    return {head: np.concatenate([np.asarray(part[head]) for part in parts]) for head in HEADS}
