@@ -4,7 +4,7 @@ DEVICE_VENV := .venv
 DEV_VENV := .venv-dev
 DEV := $(DEV_VENV)/bin
 
-.PHONY: help run test check format train export bench
+.PHONY: help run test test-slow check format train export bench
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -13,9 +13,13 @@ help: ## list what can be made
 run: $(DEVICE_VENV)/.ready ## start Mien on the demo source with its own broker
 	@$(DEVICE_VENV)/bin/python -m device run
 
-test: $(DEV_VENV)/.ready ## all tests
+test: $(DEV_VENV)/.ready ## all tests but the slow ones
 	@tests/install-mosquitto.sh
 	$(DEV)/python -m pytest
+
+test-slow: $(DEV_VENV)/.ready ## the slow ones: hundreds of kills, floods, whole trainings
+	@tests/install-mosquitto.sh
+	$(DEV)/python -m pytest -m slow
 
 check: $(DEV_VENV)/.ready ## format, lint, types
 	$(DEV)/ruff format --check .

@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
         The exit status: 0 good, 1 run-time failure, 2 usage, 78 configuration.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # read when cv2 is first imported: what is
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # wrong with a file is ours to say
     args = _parser(argv).parse_args(argv)
     try:
         command = importlib.import_module(f"device.cli.{args.command}")

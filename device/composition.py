@@ -19,7 +19,7 @@ from device.mqtt.message import Topics
 from device.mqtt.publisher import MqttPublisher
 from device.pipeline import FaceDetector, Parts, Status
 from device.service.metrics import Metrics
-from device.service.watchdog import SystemdWatchdog
+from device.service.watchdog import NoWatchdog, SystemdWatchdog
 from device.settings import Settings
 from device.vision.classifier import TFLiteClassifier
 from device.vision.detector import build_detector
@@ -76,13 +76,15 @@ class Daemon:
     """The joined parts and what people are told at the start."""
 
     parts: Parts
-    watchdog: SystemdWatchdog
+    watchdog: SystemdWatchdog | NoWatchdog
     topics: Topics
     reach: Callable[[], BrokerAccess]
 
 
 @contextmanager
-def open_daemon(settings: Settings, out: TextIO, color: bool) -> Iterator[Daemon]:
+def open_daemon(
+    settings: Settings, out: TextIO, color: bool, under_systemd: bool
+) -> Iterator[Daemon]:
     """Everything ``mien run`` needs, started in the order that gives the quickest first event.
 
     Closed in the opposite order: the screen first, the broker's clients before the broker.
@@ -97,7 +99,7 @@ def open_daemon(settings: Settings, out: TextIO, color: bool) -> Iterator[Daemon
         vision = build_vision(settings)
         display = open_display(settings.display, settings.device.name, out, color)
         stack.callback(display.close)
-        watchdog = SystemdWatchdog()
+        watchdog = SystemdWatchdog() if under_systemd else NoWatchdog()
         parts = Parts(
             camera=camera,
             tracker=vision.tracker,
@@ -128,7 +130,7 @@ def build_offline_parts(settings: Settings, metrics: Metrics) -> Iterator[Parts]
             publisher=publisher,
             display=NoScreen(),
             control=Unattended(),
-            watchdog=SystemdWatchdog(),
+            watchdog=NoWatchdog(),
             metrics=metrics,
             status=_status(settings, vision),
         )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,7 +25,7 @@ from device.errors import CameraError, MienError, UsageError
 from device.settings import Settings, load_settings
 from device.vision.annotate import draw
 from device.vision.preprocess import to_grey
-from device.vocabulary import EXPRESSIONS, Classification, Expression, Frame
+from device.vocabulary import EXPRESSIONS, Classification, Frame
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Analyzes every path; unreadable ones are reported and the others go on."""
     settings = load_settings(args.config, environment)
-    if args.save:
-        _make_folder(args.save)
+    album = _Album(args.save) if args.save else None
     stills = build_vision(settings)
     as_json = args.json or not sys.stdout.isatty()
     status = 0
@@ -57,10 +55,10 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
             try:
                 for frame, result, classifications in analyze(path, settings, stills):
                     print(json.dumps(result) if as_json else _for_people(result), flush=True)
-                    if args.save:
-                        _save(args.save, frame, result["frame"], classifications)
+                    if album:
+                        album.save(frame, result["frame"], classifications)
             except MienError as error:
-                if error.exit_status == 78:
+                if not isinstance(error, CameraError):
                     raise
                 status = _report(error)
     return status
@@ -105,12 +103,11 @@ def describe(frame: Frame, number: int, classifications: list[Classification]) -
 def _describe_face(classification: Classification) -> dict[str, Any]:
     face = classification.face
     landmarks = face.landmarks
-    expression = Expression.UNCERTAIN if face.doubt else classification.expression
     described: dict[str, Any] = {
         "box": list(face.box.as_pixels()),
         "score": round(float(face.score), 4),
         "landmarks": None if landmarks is None else np.round(landmarks, 1).tolist(),
-        "expression": expression.value,
+        "expression": classification.expression.value,
         "probability": round(classification.probability, 4),
         "probabilities": {
             e.value: round(float(p), 4)
@@ -130,28 +127,40 @@ def _for_people(result: dict[str, Any]) -> str:
     return f"{where}: {faces or 'no face'}"
 
 
-def _save(folder: Path, frame: Frame, number: int, classifications: list[Classification]) -> None:
-    stem = Path(frame.source).stem + (
-        f"-{number:06d}" if replay.is_video(Path(frame.source)) else ""
-    )
-    target = folder / f"{stem}.jpg"
-    picture = cv2.cvtColor(draw(frame.image, classifications), cv2.COLOR_RGB2BGR)
-    written, data = cv2.imencode(".jpg", picture)
-    try:
-        if not written:
-            raise OSError(0, "OpenCV cannot encode it")
-        target.write_bytes(data.tobytes())
-    except OSError as error:
-        raise UsageError(f"{target}: cannot write: {error.strerror}") from error
+class _Album:
+    """Writes annotated pictures into one folder, each under a name of its own."""
 
+    def __init__(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{folder}: cannot make the folder: {error.strerror}") from error
+        self._folder = folder
+        self._stems: dict[str, str] = {}  # by source
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot make the folder: {error.strerror}") from error
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"{folder}: not writable")
+    def save(self, frame: Frame, number: int, classifications: list[Classification]) -> None:
+        """Draws and writes one frame.
+
+        Raises:
+            UsageError: the folder cannot be written to.
+        """
+        suffix = f"-{number:06d}" if replay.is_video(Path(frame.source)) else ""
+        target = self._folder / f"{self._stem(frame.source)}{suffix}.jpg"
+        picture = cv2.cvtColor(draw(frame.image, classifications), cv2.COLOR_RGB2BGR)
+        _, data = cv2.imencode(".jpg", picture)
+        try:
+            target.write_bytes(data.tobytes())
+        except OSError as error:
+            raise UsageError(f"{target}: cannot write: {error.strerror}") from error
+
+    def _stem(self, source: str) -> str:
+        if source not in self._stems:
+            stem, number = Path(source).stem, 1
+            while stem in self._stems.values():
+                number += 1
+                stem = f"{Path(source).stem}-{number}"
+            self._stems[source] = stem
+        return self._stems[source]
 
 
 def _long_work(files: list[Path]) -> bool:

@@ -43,8 +43,8 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    color = "NO_COLOR" not in environment
-    with open_daemon(settings, sys.stdout, color) as daemon:
+    color, under_systemd = "NO_COLOR" not in environment, "NOTIFY_SOCKET" in environment
+    with open_daemon(settings, sys.stdout, color, under_systemd) as daemon:
         _tell(settings, daemon)
         run(daemon.parts, stop.is_set)
     return 0

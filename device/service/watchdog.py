@@ -1,7 +1,7 @@
 """systemd's watchdog: READY with the first finished frame, WATCHDOG with the following ones.
 
 Only a finished frame proves that we live, so a hung camera or network call ends in a restart.
-Without ``NOTIFY_SOCKET`` (no systemd) every call does nothing.
+Where systemd does not listen, ``NoWatchdog`` takes its place.
 """
 
 from __future__ import annotations
@@ -58,3 +58,16 @@ class SystemdWatchdog:
     def stopping(self) -> None:
         """We are ending on purpose."""
         self._notifier.notify("STOPPING=1")
+
+
+class NoWatchdog:
+    """Where nobody watches: a terminal, a bench, a test."""
+
+    def pat(self) -> None:
+        """Nobody to tell."""
+
+    def say(self, status: str) -> None:
+        """Nobody to tell."""
+
+    def stopping(self) -> None:
+        """Nobody to tell."""

@@ -1,0 +1,118 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from device.__main__ import main
+from device.camera import demo
+from device.vocabulary import EXPRESSIONS
+
+PORTRAIT = Path(demo.__file__).parent / "astronaut.jpg"
+NAMES = {e.value for e in EXPRESSIONS}
+
+
+def analyze(capsys: pytest.CaptureFixture[str], *args: object) -> tuple[int, list[dict], str]:
+    status = main(["analyze", *map(str, args)], {})
+    out, err = capsys.readouterr()
+    return status, [json.loads(line) for line in out.splitlines()], err
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "demo.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 15, (320, 240))
+    frames = demo.frames(320, 240)
+    for _ in range(8):
+        writer.write(cv2.cvtColor(next(frames).image, cv2.COLOR_GRAY2BGR))
+    writer.release()
+    return path
+
+
+def test_a_picture_gives_the_documented_object(capsys: pytest.CaptureFixture[str]) -> None:
+    status, (result,), _ = analyze(capsys, PORTRAIT)
+    height, width = cv2.imread(str(PORTRAIT)).shape[:2]
+    assert status == 0
+    assert set(result) == {"source", "frame", "width", "height", "faces"}
+    assert (result["source"], result["frame"]) == (str(PORTRAIT), 0)
+    assert (result["width"], result["height"]) == (width, height)
+    (face,) = result["faces"]
+    assert {"box", "score", "landmarks", "expression", "probability", "probabilities"} <= set(face)
+    assert set(face["probabilities"]) == NAMES
+    assert sum(face["probabilities"].values()) == pytest.approx(1, abs=0.01)
+    assert face["expression"] == max(face["probabilities"], key=face["probabilities"].get)
+    xmin, ymin, xmax, ymax = face["box"]
+    assert 0 <= xmin < xmax <= width
+    assert 0 <= ymin < ymax <= height
+
+
+def test_the_astronaut_smiles(capsys: pytest.CaptureFixture[str]) -> None:
+    _, (result,), _ = analyze(capsys, PORTRAIT)
+    assert result["faces"][0]["expression"] == "happy"
+
+
+def test_a_video_gives_a_line_a_frame_with_a_steady_track(
+    capsys: pytest.CaptureFixture[str], clip: Path
+) -> None:
+    status, results, _ = analyze(capsys, clip)
+    assert status == 0
+    assert [r["frame"] for r in results] == list(range(8))
+    assert {f["track_id"] for r in results for f in r["faces"]} == {1}
+
+
+def test_an_unreadable_file_is_reported_and_the_others_go_on(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnot really")
+    status, results, err = analyze(capsys, tmp_path / "broken.png", PORTRAIT, tmp_path / "none.jpg")
+    assert status == 1
+    assert [r["source"] for r in results] == [str(PORTRAIT)]
+    assert "broken.png" in err
+    assert "none.jpg" in err
+    assert "Traceback" not in err
+
+
+def test_an_empty_folder_is_an_error(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, results, err = analyze(capsys, tmp_path)
+    assert (status, results) == (1, [])
+    assert str(tmp_path) in err
+
+
+def test_a_picture_without_a_face_has_none(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((240, 320), 90, np.uint8))
+    status, (result,), _ = analyze(capsys, tmp_path)
+    assert (status, result["faces"]) == (0, [])
+
+
+def test_save_writes_annotated_pictures(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, clip: Path
+) -> None:
+    target = tmp_path / "out"
+    status, _, _ = analyze(capsys, PORTRAIT, clip, "--save", target)
+    assert status == 0
+    names = sorted(p.name for p in target.iterdir())
+    assert names == ["astronaut.jpg", *(f"demo-{n:06d}.jpg" for n in range(8))]
+    drawn, original = cv2.imread(str(target / "astronaut.jpg")), cv2.imread(str(PORTRAIT))
+    assert np.abs(drawn.astype(int) - original).max() > 100
+
+
+def test_pictures_of_one_name_do_not_overwrite_each_other(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "same.png"), np.full((64, 64), 90, np.uint8))
+    analyze(capsys, tmp_path / "a", tmp_path / "b", "--save", tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_a_folder_that_cannot_be_made_is_usage(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    status, results, err = analyze(capsys, PORTRAIT, "--save", tmp_path / "file" / "out")
+    assert (status, results) == (2, [])
+    assert "cannot make the folder" in err

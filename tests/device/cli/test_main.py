@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+
+from device.__main__ import COMMANDS, main
+
+
+def test_wrong_settings_end_with_78_and_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "mien.toml"
+    config.write_text("[camera]\nwdith = 640\n")
+    assert main(["check", "--config", str(config)], {}) == 78
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"mien: {config}:2: unknown key camera.wdith")
+    assert err.count("\n") == 1
+
+
+def test_debug_shows_where(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="cannot read settings"):
+        main(["check", "--debug", "--config", str(tmp_path / "none.toml")], {})
+
+
+@pytest.mark.parametrize("argv", [[], ["dance"], ["analyze"], ["run", "--speed", "9"]])
+def test_a_wrong_command_line_is_usage(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(argv, {})
+    assert caught.value.code == 2
+    assert "usage: mien" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"], {})
+    assert caught.value.code == 0
+    assert f"usage: mien {command}" in capsys.readouterr().out
+
+
+def test_a_missing_model_is_a_configuration_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check"], {"MIEN_CLASSIFIER__MODEL": "/nowhere/net.tflite"}) == 78
+    assert "/nowhere/net.tflite" in capsys.readouterr().err
+
+
+def test_watch_without_a_broker_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["watch", "--broker", "127.0.0.1:9"], {}) == 1
+    assert "127.0.0.1:9" in capsys.readouterr().err
+    assert main(["watch", "--broker", "host:many"], {}) == 2
