@@ -27,7 +27,7 @@ class TerminalPainter:
     Args:
         stream: a terminal.
         name: of the device.
-        notice: say that expressions are being read.
+        notice: that expressions are being read; empty: none.
         color: bold, dim and yellow; off for NO_COLOR.
         size: (columns, rows); asked of the terminal by default, so it may change.
         clock_text: the time of day.
@@ -37,7 +37,7 @@ class TerminalPainter:
         self,
         stream: TextIO,
         name: str = "Mien",
-        notice: bool = True,
+        notice: str = NOTICE,
         color: bool = True,
         size: Callable[[], tuple[int, int]] | None = None,
         clock_text: Callable[[], str] = lambda: time.strftime("%H:%M:%S"),
@@ -80,7 +80,7 @@ class TerminalPainter:
         if shown.status.problem:
             lines.append(self._style(f"! {shown.status.problem}", WARN, columns))
         if self._notice:
-            lines.append(self._style(NOTICE, DIM, columns))
+            lines.append(self._style(self._notice, DIM, columns))
         return lines
 
     def _face_line(self, face: FaceState, columns: int) -> str:

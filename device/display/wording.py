@@ -8,6 +8,14 @@ from device.pipeline import Status
 from device.vocabulary import CameraState, FaceState, Frame, Scene
 
 NOTICE = "Expressions are being read here. No picture is kept."
+CAPTURE_NOTICE = "Expressions are being read here. Pictures of faces are kept on this device."
+
+
+def notice_text(wanted: bool, capturing: bool) -> str:
+    """The notice; while faces are collected it stands there even if it was switched off."""
+    if capturing:
+        return CAPTURE_NOTICE
+    return NOTICE if wanted else ""
 
 
 @dataclass(frozen=True)

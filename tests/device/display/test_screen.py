@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from device.display.choose import open_display
-from device.display.screen import FLASH_HZ, FLASH_S, NoScreen, Screen
+from device.display.screen import FLASH_HZ, FLASH_S, Screen
 from device.display.wording import Shown
 from device.pipeline import Status
 from device.settings.tree import Display as DisplaySettings
@@ -122,8 +122,3 @@ def test_without_a_terminal_the_text_goes_out_as_lines() -> None:
     assert written.wait(TIMEOUT_S)
     screen.close()
     assert stream.getvalue().endswith("no face\n")
-
-
-def test_none_is_none() -> None:
-    screen = open_display(DisplaySettings(backend="none"), "Mien", io.StringIO())
-    assert isinstance(screen, NoScreen)

@@ -1,0 +1,170 @@
+"""The picture on HDMI: renders the newest state and writes what changed to the framebuffer."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from device.display.pixels import Geometry, pack
+from device.display.render import Frills, render, wandering
+from device.display.wording import Shown
+
+REFRESH_S = 10.0  # everything is written anew, over whatever else got onto the screen
+
+
+class Device(Protocol):
+    """An open framebuffer; OSError when it goes away."""
+
+    def geometry(self) -> Geometry:
+        """Size, rows and channels as they are now."""
+
+    def write(self, data: bytes, offset: int) -> None:
+        """Puts bytes at an offset."""
+
+    def close(self) -> None:
+        """Closes it."""
+
+
+class Console(Protocol):
+    """The text console on the same screen."""
+
+    def enter(self) -> None:
+        """Silences it; OSError when that cannot be."""
+
+    def leave(self) -> None:
+        """Gives it back; harmless when it was not entered."""
+
+    def is_in_front(self) -> bool:
+        """False while somebody works on another one."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What stands around the faces and never changes.
+
+    Attributes:
+        name: of the device.
+        notice: that expressions are being read; empty: none.
+        show_camera: the camera's picture with boxes beside the text.
+    """
+
+    name: str = "Mien"
+    notice: str = ""
+    show_camera: bool = False
+
+
+class FramebufferPainter:
+    """Paints on a framebuffer that may come and go.
+
+    Args:
+        open_device: opens the framebuffer; OSError when it is not there.
+        console: silenced while we paint.
+        look: names and notices.
+        clock: monotonic seconds.
+        clock_text: the time of day.
+    """
+
+    def __init__(
+        self,
+        open_device: Callable[[], Device],
+        console: Console,
+        look: Look,
+        clock: Callable[[], float] = time.monotonic,
+        clock_text: Callable[[], str] = lambda: time.strftime("%H:%M"),
+    ) -> None:
+        self._open_device = open_device
+        self._console = console
+        self._look = look
+        self._clock = clock
+        self._clock_text = clock_text
+        self._device: Device | None = None
+        self._painted: Hashable = None
+        self._rows: npt.NDArray[np.uint8] | None = None
+        self._refreshed_s = 0.0
+
+    def paint(self, shown: Shown) -> None:
+        """Writes the rows that changed.
+
+        Raises:
+            OSError: no framebuffer, or it went away; the next call tries again.
+            ValueError: a framebuffer of a depth that is not supported.
+        """
+        try:
+            self._paint(self._device or self._open(), shown)
+        except (OSError, ValueError):
+            self._release()
+            raise
+
+    def close(self) -> None:
+        """Gives the screen back to the console."""
+        self._release()
+
+    def _open(self) -> Device:
+        self._device = self._open_device()
+        with contextlib.suppress(OSError):  # no console, or not ours: paint nevertheless
+            self._console.enter()
+        return self._device
+
+    def _paint(self, device: Device, shown: Shown) -> None:
+        geometry, now_s = device.geometry(), self._clock()
+        if not self._console.is_in_front():
+            self._painted = self._rows = None
+            return
+        if now_s - self._refreshed_s >= REFRESH_S:
+            self._painted = self._rows = None
+        clock_text, look = self._clock_text(), self._look
+        state = (
+            geometry,
+            clock_text,
+            wandering(now_s, geometry.height),
+            visible_state(shown, look.show_camera),
+        )
+        if state == self._painted:
+            return
+        frills = Frills(look.name, clock_text, look.notice, now_s, look.show_camera)
+        rows = pack(render(shown, geometry.width, geometry.height, frills), geometry)
+        self._write_changed(device, rows, geometry, now_s)
+        self._painted, self._rows = state, rows
+
+    def _write_changed(
+        self, device: Device, rows: npt.NDArray[np.uint8], geometry: Geometry, now_s: float
+    ) -> None:
+        first, end = 0, len(rows)
+        if self._rows is not None and self._rows.shape == rows.shape:
+            changed = np.flatnonzero((rows != self._rows).any(axis=1))
+            if not changed.size:
+                return
+            first, end = int(changed[0]), int(changed[-1]) + 1
+        else:
+            self._refreshed_s = now_s
+        data = rows[first:end].tobytes()
+        device.write(data, geometry.start + first * geometry.stride)
+
+    def _release(self) -> None:
+        device, self._device = self._device, None
+        self._painted = self._rows = None
+        with contextlib.suppress(OSError):  # it went away together with the screen
+            self._console.leave()
+        if device is not None:
+            device.close()
+
+
+def visible_state(shown: Shown, show_camera: bool) -> Hashable:
+    """What of a state can be seen: two that are equal look the same, and are painted once."""
+    faces = tuple(
+        (
+            face.expression,
+            round(face.probability * 100),
+            face.doubt,
+            tuple(np.rint(face.probabilities * 50).astype(int).tolist()),
+        )
+        for face in shown.scene.faces
+    )
+    picture = shown.frame.captured_at_s if show_camera and shown.frame else None
+    return faces, shown.status.camera, shown.status.problem, shown.flash, picture

@@ -1,0 +1,88 @@
+"""From an RGB picture to the bytes a framebuffer wants."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from device.vocabulary import Image
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Where one colour lies in a pixel: lowest bit and number of bits."""
+
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A framebuffer as the kernel describes it.
+
+    Attributes:
+        width: visible px.
+        height: visible px.
+        stride: bytes from one row to the next, at least width × bytes per pixel.
+        bits_per_pixel: 16 or 32.
+        red: its place in the pixel.
+        green: its place in the pixel.
+        blue: its place in the pixel.
+        start: byte offset of the visible part.
+    """
+
+    width: int
+    height: int
+    stride: int
+    bits_per_pixel: int
+    red: Channel
+    green: Channel
+    blue: Channel
+    start: int = 0
+
+
+def pack(image: Image, geometry: Geometry) -> npt.NDArray[np.uint8]:
+    """The picture in the framebuffer's layout; the padding of each row is zero.
+
+    Args:
+        image: (height, width, 3) uint8 RGB.
+        geometry: of the same size.
+
+    Returns:
+        (height, stride) uint8.
+
+    Raises:
+        ValueError: neither 16 nor 32 bits a pixel, or rows shorter than the picture.
+    """
+    if geometry.bits_per_pixel not in (16, 32):
+        raise ValueError(
+            f"{geometry.bits_per_pixel} bits a pixel are not supported, 16 and 32 are; "
+            "set the screen's depth in the boot settings"
+        )
+    num_bytes = geometry.bits_per_pixel // 8
+    used = geometry.width * num_bytes
+    if geometry.stride < used:
+        raise ValueError(f"rows of {geometry.stride} bytes cannot hold {geometry.width} px")
+    channels = (geometry.red, geometry.green, geometry.blue)
+    rows = np.zeros((geometry.height, geometry.stride), np.uint8)
+    if num_bytes == 4 and all(c.length == 8 and c.offset % 8 == 0 for c in channels):
+        places = rows[:, :used].reshape(geometry.height, geometry.width, 4)
+        for number, channel in enumerate(channels):  # whole bytes: no arithmetic needed
+            places[..., _byte(channel)] = image[..., number]
+        return rows
+    pixels = np.zeros(image.shape[:2], np.uint32)
+    for number, channel in enumerate(channels):
+        value = image[..., number].astype(np.uint32) << 8 >> (16 - channel.length)
+        pixels |= value << channel.offset
+    words = pixels.astype(np.uint16) if num_bytes == 2 else pixels
+    rows[:, :used] = words.view(np.uint8)
+    return rows
+
+
+def _byte(channel: Channel) -> int:
+    """Which byte of a 32-bit pixel in memory."""
+    number = channel.offset // 8
+    return number if sys.byteorder == "little" else 3 - number

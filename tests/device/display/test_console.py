@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+
+from device.display.choose import FirstThatPaints, open_display
+from device.display.console import ConsolePainter
+from device.display.screen import NoScreen, Screen
+from device.display.terminal import TerminalPainter
+from device.display.wording import Shown
+from device.settings.tree import Display as DisplaySettings
+from tests.device.display.screens import STATES
+
+
+def test_text_goes_to_the_console_and_it_is_opened_anew_after_a_failure() -> None:
+    controller, terminal = os.openpty()
+    path = os.ttyname(terminal)
+    painter = ConsolePainter(path, lambda stream: TerminalPainter(stream, "Hall"))
+    painter.paint(STATES["one"])
+    written = os.read(controller, 4096).decode()
+    assert written.startswith("\x1b[2J")
+    assert "happy" in written
+    painter.close()
+    painter.close()
+    assert os.read(controller, 4096).endswith(b"\x1b[?25h")  # the cursor is back
+    painter.paint(STATES["no-face"])
+    assert "no face" in os.read(controller, 4096).decode()
+    painter.close()
+    os.close(controller)
+    os.close(terminal)
+
+
+def test_a_missing_console_is_an_error_each_time(tmp_path: Path) -> None:
+    painter = ConsolePainter(str(tmp_path / "tty1"), lambda stream: TerminalPainter(stream))
+    for _ in range(2):
+        with pytest.raises(OSError, match="No such file"):
+            painter.paint(STATES["one"])
+
+
+class FakePainter:
+    def __init__(self, works: bool) -> None:
+        self.works = works
+        self.num_painted = self.num_closed = 0
+
+    def paint(self, shown: Shown) -> None:
+        if not self.works:
+            raise OSError("fake: not here")
+        self.num_painted += 1
+
+    def close(self) -> None:
+        self.num_closed += 1
+
+
+def test_auto_goes_down_the_ladder_and_up_again() -> None:
+    framebuffer, console = FakePainter(works=False), FakePainter(works=True)
+    ladder = FirstThatPaints([framebuffer, console])
+    ladder.paint(STATES["one"])
+    assert console.num_painted == 1
+    framebuffer.works = True  # a screen was plugged in
+    ladder.paint(STATES["one"])
+    assert (framebuffer.num_painted, console.num_painted) == (1, 1)
+    assert console.num_closed == 1
+
+
+def test_auto_without_any_screen_says_what_each_answered() -> None:
+    ladder = FirstThatPaints([FakePainter(works=False), FakePainter(works=False)])
+    with pytest.raises(OSError, match="none to show text on: fake: not here; fake: not here"):
+        ladder.paint(STATES["one"])
+
+
+@pytest.mark.parametrize("backend", ["auto", "framebuffer", "console"])
+def test_missing_screens_are_never_fatal(tmp_path: Path, backend: str) -> None:
+    settings = DisplaySettings(
+        backend=backend, framebuffer=str(tmp_path / "fb0"), console=str(tmp_path / "tty1")
+    )
+    screen = open_display(settings, "Hall", io.StringIO())
+    assert isinstance(screen, Screen)
+    state = STATES["one"]
+    screen.show(state.scene, state.status, None)
+    screen.identify()
+    screen.close()
+
+
+def test_none_is_none() -> None:
+    assert isinstance(open_display(DisplaySettings(backend="none"), "", io.StringIO()), NoScreen)

@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from device.display.fbdev import FramebufferDevice, QuietConsole, parse_geometry
+from device.display.framebuffer import REFRESH_S, FramebufferPainter, Look, visible_state
+from device.display.pixels import Channel, Geometry, pack
+from device.display.render import Frills, render
+from device.vocabulary import Expression
+from tests.device.display.screens import STATES, THREE, camera_view, face, shown
+
+XRGB = (Channel(16, 8), Channel(8, 8), Channel(0, 8))
+RGB565 = (Channel(11, 5), Channel(5, 6), Channel(0, 5))
+SCREEN = Geometry(320, 240, 1300, 32, *XRGB)
+LOOK = Look("Hall", "notice")
+
+
+class FakeScreen:
+    """A framebuffer in a file, as ``FramebufferDevice`` would hand it out; may be unplugged."""
+
+    def __init__(self, folder: Path, geometry: Geometry = SCREEN) -> None:
+        self.path = folder / "fb0"
+        self.size = geometry
+        self.plugged = True
+        self.writes: list[tuple[int, int]] = []  # offset, bytes
+        self.num_open = 0
+        self.path.write_bytes(bytes(geometry.start + geometry.height * geometry.stride))
+
+    def open(self) -> FakeScreen:
+        if not self.plugged:
+            raise FileNotFoundError(2, "No such file or directory", "/dev/fb0")
+        self.num_open += 1
+        return self
+
+    def geometry(self) -> Geometry:
+        if not self.plugged:
+            raise OSError(19, "No such device")
+        return self.size
+
+    def write(self, data: bytes, offset: int) -> None:
+        self.writes.append((offset, len(data)))
+        device = FramebufferDevice(str(self.path))  # the real writing, on a file
+        device.write(data, offset)
+        device.close()
+
+    def close(self) -> None:
+        self.num_open -= 1
+
+    def picture(self) -> np.ndarray:
+        data = np.frombuffer(self.path.read_bytes(), np.uint8)[self.size.start :]
+        return data[: self.size.height * self.size.stride].reshape(-1, self.size.stride)
+
+
+class FakeConsole:
+    def __init__(self) -> None:
+        self.entered = False
+        self.in_front = True
+
+    def enter(self) -> None:
+        self.entered = True
+
+    def leave(self) -> None:
+        self.entered = False
+
+    def is_in_front(self) -> bool:
+        return self.in_front
+
+
+class Rig:
+    """A painter with everything it stands on."""
+
+    def __init__(self, folder: Path, geometry: Geometry = SCREEN, look: Look = LOOK) -> None:
+        self.screen = FakeScreen(folder, geometry)
+        self.console = FakeConsole()
+        self.now_s = 100.0
+        self.painter = FramebufferPainter(
+            self.screen.open, self.console, look, lambda: self.now_s, lambda: "14:03"
+        )
+
+    def expected(self, name: str) -> np.ndarray:
+        size = self.screen.size
+        frills = Frills("Hall", "14:03", "notice", self.now_s)
+        return pack(render(STATES[name], size.width, size.height, frills), size)
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        SCREEN,
+        Geometry(320, 240, 640, 16, *RGB565),
+        Geometry(321, 241, 645, 16, *RGB565),  # odd sides and rows
+        Geometry(320, 240, 1300, 32, *XRGB, start=1300 * 240 + 8),  # panned to the second page
+    ],
+)
+def test_the_rendered_picture_stands_in_the_framebuffer(tmp_path: Path, geometry: Geometry) -> None:
+    rig = Rig(tmp_path, geometry)
+    rig.painter.paint(STATES["three"])
+    assert np.array_equal(rig.screen.picture(), rig.expected("three"))
+
+
+def test_only_what_changed_is_written_and_the_whole_picture_is_right(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.painter.paint(shown(*THREE))
+    rig.painter.paint(shown(*THREE))  # nothing to see
+    assert len(rig.screen.writes) == 1
+    changed = (THREE[0], replace(THREE[1], probability=0.2), THREE[2])
+    rig.painter.paint(shown(*changed))
+    assert len(rig.screen.writes) == 2
+    assert rig.screen.writes[1][1] < rig.screen.writes[0][1] / 2
+    expected = render(shown(*changed), 320, 240, Frills("Hall", "14:03", "notice", rig.now_s))
+    assert np.array_equal(rig.screen.picture(), pack(expected, SCREEN))
+
+
+def test_everything_is_written_anew_from_time_to_time(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.painter.paint(STATES["one"])
+    rig.screen.path.write_bytes(bytes(240 * 1300))  # something else got onto the screen
+    rig.now_s += REFRESH_S + 0.1
+    rig.painter.paint(STATES["one"])
+    assert np.array_equal(rig.screen.picture(), rig.expected("one"))
+
+
+def test_the_console_is_silenced_and_given_back(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    assert not rig.console.entered
+    rig.painter.paint(STATES["one"])
+    assert rig.console.entered
+    rig.painter.close()
+    assert not rig.console.entered
+    assert rig.screen.num_open == 0
+    rig.painter.close()
+
+
+def test_an_unplugged_screen_is_an_error_and_a_new_one_is_used_in_its_own_size(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(tmp_path)
+    rig.painter.paint(STATES["one"])
+    rig.screen.plugged = False
+    for _ in range(2):
+        with pytest.raises(OSError, match="No such"):
+            rig.painter.paint(STATES["one"])
+    assert (rig.screen.num_open, rig.console.entered) == (0, False)
+    rig.screen.plugged, rig.screen.size = True, Geometry(200, 150, 400, 16, *RGB565)
+    rig.painter.paint(STATES["one"])
+    assert np.array_equal(rig.screen.picture(), rig.expected("one"))
+
+
+def test_another_screen_without_a_gap_is_noticed(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.painter.paint(STATES["one"])
+    rig.screen.size = Geometry(200, 150, 400, 16, *RGB565)
+    rig.painter.paint(STATES["one"])
+    assert np.array_equal(rig.screen.picture(), rig.expected("one"))
+
+
+def test_nothing_is_painted_while_somebody_works_on_another_console(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.painter.paint(STATES["one"])
+    rig.console.in_front = False
+    rig.painter.paint(STATES["three"])
+    assert len(rig.screen.writes) == 1
+    rig.console.in_front = True
+    rig.painter.paint(STATES["three"])
+    assert np.array_equal(rig.screen.picture(), rig.expected("three"))
+
+
+def test_a_screen_without_a_console_is_painted_nevertheless(tmp_path: Path) -> None:
+    class NoConsole(FakeConsole):
+        def enter(self) -> None:
+            raise PermissionError(13, "Permission denied")
+
+    rig = Rig(tmp_path)
+    rig.painter = FramebufferPainter(
+        rig.screen.open, NoConsole(), LOOK, lambda: rig.now_s, lambda: "14:03"
+    )
+    rig.painter.paint(STATES["one"])
+    assert np.array_equal(rig.screen.picture(), rig.expected("one"))
+
+
+def test_a_flicker_that_cannot_be_seen_is_not_painted() -> None:
+    base = visible_state(shown(face(Expression.HAPPY, 0.931)), False)
+    assert visible_state(shown(face(Expression.HAPPY, 0.933)), False) == base
+    assert visible_state(shown(face(Expression.HAPPY, 0.95)), False) != base
+    view = camera_view(False)
+    assert view.frame is not None
+    later = replace(view, frame=replace(view.frame, captured_at_s=1.0))
+    assert visible_state(view, False) == visible_state(later, False)
+    assert visible_state(view, True) != visible_state(later, True)
+
+
+def test_the_kernels_structures_are_read() -> None:
+    # A Raspberry Pi's fb0 at 1280x800x32 as x86-64 and aarch64 lay the structures out.
+    variable = struct.pack("<8I", 1280, 800, 1280, 1600, 0, 800, 32, 0)
+    variable += struct.pack("<12I", 16, 8, 0, 8, 8, 0, 0, 8, 0, 0, 0, 0) + bytes(80)
+    fixed = struct.pack("<16sQIIIIHHH2xI", b"vc4drmfb", 0, 8192000, 0, 0, 2, 1, 1, 0, 5120)
+    assert struct.calcsize("P") == 8
+    assert parse_geometry(variable, fixed) == Geometry(1280, 800, 5120, 32, *XRGB, start=800 * 5120)
+
+
+def test_a_file_is_no_framebuffer(tmp_path: Path) -> None:
+    path = tmp_path / "fb0"
+    path.touch()
+    device = FramebufferDevice(str(path))
+    with pytest.raises(OSError, match="Inappropriate ioctl"):
+        device.geometry()
+    device.close()
+
+
+def test_a_console_in_text_mode_gets_its_cursor_hidden_and_back() -> None:
+    controller, terminal = os.openpty()  # takes text but knows no graphics mode
+    console = QuietConsole(os.ttyname(terminal))
+    console.enter()
+    assert os.read(controller, 100).startswith(b"\x1b[?25l")
+    assert console.is_in_front()
+    console.leave()
+    assert os.read(controller, 100).startswith(b"\x1b[?25h")
+    console.leave()
+    os.close(controller)
+    os.close(terminal)
