@@ -11,8 +11,7 @@ cd "$(dirname "$0")/.."
 
 die() { echo "bundle.sh: $*" >&2; exit 1; }
 
-# The glibc each Python comes with: 3.10 Ubuntu 22.04, 3.11 Debian 12, 3.12 Ubuntu 24.04, 3.13 Debian 13.
-declare -A GLIBC=([3.10]=35 [3.11]=36 [3.12]=39 [3.13]=41)
+. systemd/target.sh
 
 main() {
     local arches=() pythons=() tar=yes version bundle
@@ -64,16 +63,13 @@ pure_wheels() {
 }
 
 wheels_for() {
-    local bundle=$1 python=$2 arch=$3 pins platforms=() n glibc=${GLIBC[$2]:-}
-    [ -n "$glibc" ] || die "Python $python: known are ${!GLIBC[*]}"
-    pins=default
+    local bundle=$1 python=$2 arch=$3 pins=default
     [ "$python" != 3.11 ] || pins=bookworm
+    target_options "$python" "$arch"
     "$tools/bin/python" systemd/for_target.py "systemd/requirements/$pins.txt" "$python" "$arch" \
         "$bundle"/wheels/sdnotify-*.whl > "$bundle/requirements/$python-$arch.txt"
-    for n in $(seq 17 "$glibc"); do platforms+=(--platform "manylinux_2_${n}_$arch"); done
-    "$tools/bin/pip" download --quiet --no-deps --only-binary=:all: --require-hashes \
-        --implementation cp --python-version "$python" --abi "cp${python/./}" --abi abi3 --abi none \
-        "${platforms[@]}" --platform "manylinux2014_$arch" --find-links "$bundle/wheels" --dest "$bundle/wheels" \
+    "$tools/bin/pip" download --quiet --no-deps --require-hashes "${TARGET[@]}" \
+        --find-links "$bundle/wheels" --dest "$bundle/wheels" \
         --requirement "$bundle/requirements/$python-$arch.txt" >&2 \
         || die "wheels for Python $python on $arch: see above"
 }

@@ -66,7 +66,7 @@ python_version() { /usr/bin/env python3 -c 'import sys; print("%d.%d" % sys.vers
 
 # Only what is missing, so that a prepared board needs no network.
 install_system_packages() {
-    local wanted=(python3-venv) missing=() package
+    local wanted=(python3-venv udev) missing=() package
     # picamera2 is bound to this system's libcamera: only apt has the right one.
     ! is_raspberry_pi_os || wanted+=(python3-picamera2)
     [ ! -e /etc/nv_tegra_release ] || wanted+=(gstreamer1.0-tools)
@@ -108,8 +108,9 @@ build_release() {
     touch "$release/.complete"
 }
 
+# --isolated: no settings of the caller's pip reach in.
 offline_pip() {
-    "$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps \
+    "$1/bin/python" -m pip --isolated install --quiet --disable-pip-version-check --no-index --no-deps \
         --no-cache-dir --find-links "$HERE/wheels" "${@:2}" || die "pip could not install the wheels"
 }
 

@@ -19,6 +19,7 @@ PACKAGES=(
 die() { echo "base.sh: $*" >&2; exit 1; }
 
 # The mirrors of this machine's own apt, so that no address is written down here.
+# shellcheck disable=SC2016  # apt's own placeholders
 mirror_of() {
     apt-get indextargets --format '$(LABEL) $(SITE)' | awk -v label="$1" '$1 == label { print $2; exit }'
 }

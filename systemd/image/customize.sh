@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Puts Mien into a stock Raspberry Pi OS Lite (64-bit) image, for CSI cameras and the Pi 5:
+#
+#   systemd/image/customize.sh IMAGE
+#
+# IMAGE is changed in place: keep the download. Needs no root and no loop device (debugfs and
+# mtools write into the file), about 3 GB of space, and a network for the wheels.
+set -euo pipefail
+
+HERE=$(cd "$(dirname "$0")" && pwd)
+TOP=$(cd "$HERE/../.." && pwd)
+GROW_MIB=700        # room for Mien in the root; Raspberry Pi OS leaves next to none
+
+die() { echo "customize.sh: $*" >&2; exit 1; }
+
+main() {
+    [ $# = 1 ] || die "usage: customize.sh IMAGE"
+    local image=$1 python bundle
+    [ -f "$image" ] || die "$image: no such file (an .img; unpack .xz with: xz -d)"
+    for tool in sfdisk debugfs e2fsck resize2fs mcopy; do
+        command -v "$tool" >/dev/null || die "$tool is missing: apt install fdisk e2fsprogs mtools"
+    done
+    find_partitions "$image"
+    work=$(mktemp -d "${TMPDIR:-/var/tmp}/mien-customize.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    dd if="$image" of="$work/root.img" bs=512 skip="$ROOT_START" count="$ROOT_SECTORS" conv=sparse status=none
+    python=$(check_system "$work/root.img")
+
+    bundle=$TOP/$("$HERE/../bundle.sh" --arch aarch64 --python "$python" --dir)
+    "$HERE/overlay.sh" "$bundle" "$python" "$work/overlay"
+    grow "$image" "$work/root.img"
+    write_overlay "$work/root.img" "$work/overlay"
+    compare "$work/root.img" "$work/overlay"
+    dd if="$work/root.img" of="$image" bs=512 seek="$ROOT_START" conv=notrunc status=none
+    mcopy -o -i "$image@@$((BOOT_START * 512))" "$HERE/mien-setup.toml" "$bundle/mien.toml" ::/
+    rm -rf "$bundle"
+    echo "$image: Mien is in; edit mien-setup.toml and mien.toml on its first partition, then flash it"
+}
+
+# BOOT_START, ROOT_START, ROOT_SECTORS in sectors of 512 bytes.
+find_partitions() {
+    local table
+    table=$(sfdisk --dump "$1" 2>/dev/null) || die "$1: no partition table: not a disk image"
+    read -r BOOT_START < <(sed -nE 's/.*[^0-9]1 : start= *([0-9]+).*type=c.*/\1/p' <<<"$table") \
+        || die "$1: its first partition is not FAT: not a Raspberry Pi image"
+    read -r ROOT_START ROOT_SECTORS \
+        < <(sed -nE 's/.*[^0-9]2 : start= *([0-9]+), size= *([0-9]+), type=83.*/\1 \2/p' <<<"$table") \
+        || die "$1: its second partition is not Linux: not a Raspberry Pi image"
+}
+
+# Prints the Python that the image brings.
+check_system() {
+    local root=$1 python
+    debugfs -R 'stat /usr/lib/ld-linux-aarch64.so.1' "$root" 2>/dev/null | grep -q Inode \
+        || die "not a 64-bit ARM system: take Raspberry Pi OS Lite (64-bit)"
+    ! debugfs -R 'stat /opt/mien' "$root" 2>/dev/null | grep -q Inode \
+        || die "Mien is already in this image: start from a fresh copy of the download"
+    python=$(debugfs -R 'stat /usr/bin/python3' "$root" 2>/dev/null \
+        | sed -nE 's/.*Fast link dest: "python([0-9.]+)".*/\1/p')
+    [ -n "$python" ] || die "no Python in this image"
+    echo "$python"
+}
+
+# The root takes GROW_MIB more at the end of the file; the system grows it into the card later.
+grow() {
+    local image=$1 root=$2
+    truncate -s "+${GROW_MIB}M" "$image"
+    echo ", $((ROOT_SECTORS + GROW_MIB * 2048))" | sfdisk --quiet -N 2 "$image" >/dev/null
+    truncate -s "+${GROW_MIB}M" "$root"
+    e2fsck -fp "$root" >/dev/null || [ $? = 1 ] || die "the image's root file system is damaged"
+    resize2fs "$root" >/dev/null 2>&1 || die "the image's root file system cannot be grown"
+}
+
+# One debugfs session that makes folders, files and links; what it writes belongs to root.
+write_overlay() {
+    local root=$1 overlay=$2
+    (cd "$overlay" && find . -mindepth 1 -type d -printf 'mkdir "%P"\n' | sort
+     cd "$overlay" && find . -type f -printf "write \"$overlay/%P\" \"%P\"\n"
+     cd "$overlay" && find . -type l -printf 'symlink "%P" "%l"\n') > "$work/commands"
+    # "mkdir" of what exists says so and goes on; compare() finds whatever else went wrong.
+    debugfs -w -f "$work/commands" "$root" >"$work/log" 2>&1
+    (cd "$overlay" && find . -type f -perm /077 -prune -o -type f -printf 'sif "%P" mode 0100600\n') > "$work/modes"
+    debugfs -w -f "$work/modes" "$root" >>"$work/log" 2>&1
+    e2fsck -fn "$root" >/dev/null || die "the file system is damaged after writing: see e2fsck -fn"
+}
+
+# Reads everything back.
+compare() {
+    local root=$1 overlay=$2 file
+    mkdir "$work/back"
+    debugfs -R "rdump /opt/mien $work/back" "$root" >/dev/null 2>&1
+    diff -r --no-dereference "$overlay/opt/mien" "$work/back/mien" >&2 || die "Mien was not written completely"
+    while read -r file; do
+        debugfs -R "stat \"$file\"" "$root" 2>/dev/null | grep -q Inode || die "$file was not written"
+    done < <(cd "$overlay" && find etc usr \( -type f -o -type l \))
+}
+
+main "$@"

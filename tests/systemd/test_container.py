@@ -1,0 +1,231 @@
+"""The service, the installer and going back, under a booted systemd. Run by ``make image-test``.
+
+The tests build on each other in the order of the file, as the life of an appliance does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.systemd.container import Container, booted, wait_until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif("MIEN_IMAGE_TEST" not in os.environ, reason="runs with make image-test"),
+]
+
+GOLDEN = Path("tests/golden")
+SETTINGS = """\
+[camera]
+source = "demo"
+[classifier]
+model = "/etc/mien/brightness.tflite"
+[mqtt]
+password_file = "/run/credentials/mien.service/mqtt-password"
+[display]
+backend = "none"
+"""
+CHANGING = ("proc", "sys", "dev", "run", "tmp", "var/log", "var/tmp", "root")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle for this machine's own Python 3.11 container."""
+    machine = os.uname().machine
+    command = ["systemd/bundle.sh", "--arch", machine, "--python", "3.11", "--dir"]
+    made = Path(subprocess.check_output(command, text=True).strip().splitlines()[-1])
+    target = tmp_path_factory.mktemp("bundle") / "bundle"
+    shutil.move(made, target)
+    return target
+
+
+@pytest.fixture(scope="module")
+def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    with booted(tmp_path_factory.mktemp("container") / "root") as container:
+        yield container
+
+
+@pytest.fixture(scope="module")
+def files_before(container: Container) -> set[str]:
+    """What lay in the container before anything was installed."""
+    container.run("python3", "-m", "venv", "/tmp/warm-up")  # whatever Python caches, it has now
+    return files(container)
+
+
+def files(container: Container) -> set[str]:
+    found = set()
+    for path, folders, names in os.walk(container.root):
+        inside = os.path.relpath(path, container.root)
+        if inside in CHANGING:
+            folders.clear()
+            continue
+        found |= {os.path.join(inside, name) for name in (*folders, *names)}
+    return found
+
+
+def install(container: Container, bundle: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Copies a bundle in and runs its installer."""
+    inside = container.root / "root" / bundle.name
+    shutil.copytree(bundle, inside, dirs_exist_ok=True)
+    return container.run(f"/root/{bundle.name}/install.sh", *options, check=False)
+
+
+def changed_bundle(bundle: Path, name: str, change: tuple[str, str]) -> Path:
+    """A later bundle whose unit differs in one place; its checksums are right."""
+    later = bundle.with_name(name)
+    shutil.copytree(bundle, later)
+    unit = later / "mien.service"
+    text, num_changes = re.subn(*change, unit.read_text(), flags=re.M)
+    assert num_changes == 1
+    unit.write_text(text)
+    (later / "SHA256SUMS").unlink()
+    sums = "sha256sum ./*.* wheels/* requirements/* > /tmp/sums && mv /tmp/sums SHA256SUMS"
+    subprocess.run(sums, shell=True, cwd=later, check=True)
+    return later
+
+
+def release(container: Container) -> str:
+    return os.readlink(container.root / "opt/mien/current")
+
+
+def active(container: Container) -> bool:
+    return container.show("ActiveState") == "active"
+
+
+def test_installs_without_a_network_and_waits_for_ready(container, bundle, files_before):
+    settings = container.root / "etc/mien"
+    settings.mkdir(mode=0o755)
+    (settings / "mien.toml").write_text(SETTINGS)
+    for suffix in ("tflite", "json"):
+        shutil.copy(GOLDEN / f"brightness.{suffix}", settings)
+    done = install(container, bundle)
+    assert done.returncode == 0, done.stdout
+    assert container.show("ActiveState") == "active"
+    assert container.run("mien", "--version").stdout.startswith("mien ")
+
+
+def test_runs_as_nobody_in_particular_with_one_capability(container):
+    process = Path(f"/proc/{container.show('MainPID')}/status")
+    status = container.run("cat", str(process)).stdout
+    assert int(re.search(r"^Uid:\s+(\d+)", status, re.M)[1]) >= 61184  # a dynamic user
+    assert int(re.search(r"^CapEff:\s+(\w+)", status, re.M)[1], 16) == 1 << 26  # SYS_TTY_CONFIG
+    assert "NoNewPrivs:\t1" in status
+
+
+def test_verify_is_silent_where_it_is_installed(container):
+    said = container.run("systemd-analyze", "verify", "--man=no", "mien.service")
+    assert said.stdout == ""
+
+
+def test_is_restarted_after_sigkill(container):
+    killed = container.show("MainPID")
+    container.run("kill", "-KILL", killed)
+    wait_until(
+        lambda: active(container) and container.show("MainPID") != killed, 60, "started again"
+    )
+    assert container.show("NRestarts") == "1"
+
+
+def test_a_hung_process_is_killed_by_the_watchdog_and_restarted(container):
+    drop_in = container.root / "etc/systemd/system/mien.service.d"
+    drop_in.mkdir()
+    quick = "[Service]\nWatchdogSec=5\nTimeoutAbortSec=2\nRestartSec=1\n"
+    (drop_in / "quick.conf").write_text(quick)
+    container.run("systemctl", "daemon-reload")
+    container.run("systemctl", "restart", "mien")
+    hung = container.show("MainPID")
+    container.run("kill", "-STOP", hung)
+    wait_until(lambda: active(container) and container.show("MainPID") != hung, 90, "started again")
+    assert "Watchdog timeout" in container.journal()
+    shutil.rmtree(drop_in)
+    container.run("systemctl", "daemon-reload")
+
+
+def test_wrong_settings_end_with_78_and_without_restarts(container):
+    (container.root / "etc/mien/mien.toml").write_text(SETTINGS + "nonsense = 1\n")
+    container.run("systemctl", "reset-failed", "mien")
+    started = container.run("systemctl", "restart", "mien", check=False)
+    assert started.returncode != 0
+    container.run("sleep", "7")  # longer than RestartSec
+    assert container.show("ActiveState") == "failed"
+    assert container.show("ExecMainStatus") == "78"
+    assert container.show("NRestarts") == "0"
+    assert "unknown key display.nonsense" in container.journal()
+
+
+def test_the_installer_refuses_wrong_settings_and_switches_nothing(container, bundle):
+    before = release(container)
+    done = install(
+        container, changed_bundle(bundle, "wrong-settings", (r"^RestartSec=5", "RestartSec=6"))
+    )
+    assert done.returncode == 78, done.stdout
+    assert release(container) == before
+    (container.root / "etc/mien/mien.toml").write_text(SETTINGS)
+
+
+def test_installing_again_changes_nothing(container, bundle):
+    before = release(container)
+    done = install(container, bundle)
+    assert done.returncode == 0, done.stdout
+    assert "already here" in done.stdout
+    assert release(container) == before
+    assert active(container)
+    assert (container.root / "etc/mien/mien.toml").read_text() == SETTINGS
+
+
+ENDS_AT_ONCE = (r"^ExecStart=.*", "ExecStart=/bin/false")
+NEVER_READY = (
+    r"^ExecStart=.*\n(.*\n)TimeoutStartSec=90",
+    "ExecStart=/bin/sleep 99\nTimeoutStartSec=5",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"), [("ends-at-once", ENDS_AT_ONCE), ("never-ready", NEVER_READY)]
+)
+def test_a_release_that_does_not_start_goes_back_by_itself(container, bundle, name, change):
+    before = release(container)
+    later = changed_bundle(bundle, name, change)
+    done = install(container, later)
+    assert done.returncode == 1, done.stdout
+    assert "does not start: back to" in done.stdout
+    assert release(container) == before
+    assert active(container)
+
+
+def test_an_update_can_be_taken_back_by_hand(container, bundle):
+    before = release(container)
+    later = changed_bundle(bundle, "update", (r"^RestartSec=5", "RestartSec=7"))
+    done = install(container, later)
+    assert done.returncode == 0, done.stdout
+    assert release(container) != before
+    assert container.show("RestartUSec") == "7s"
+    done = container.run("/opt/mien/current/systemd/install.sh", "--rollback")
+    assert release(container) == before
+    assert container.show("RestartUSec") == "5s"
+    assert active(container)
+
+
+def test_a_damaged_bundle_is_refused(container, bundle):
+    damaged = bundle.with_name("damaged")
+    shutil.copytree(bundle, damaged)
+    (damaged / "mien.toml").write_text("# bit rot\n")
+    done = install(container, damaged)
+    assert done.returncode == 1
+    assert "the bundle is damaged" in done.stdout
+
+
+def test_uninstall_leaves_no_trace(container, files_before):
+    container.run("/opt/mien/current/systemd/uninstall.sh", "--purge")
+    assert files(container) - files_before == set()
+    assert files_before - files(container) == set()
+    assert container.show("LoadState") == "not-found"
+    state = container.run("systemctl", "is-system-running", check=False).stdout.strip()
+    assert state == "running"
