@@ -6,7 +6,6 @@ import argparse
 import shlex
 import sys
 
-
 from device.errors import MienError
 
 

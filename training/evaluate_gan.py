@@ -1,0 +1,137 @@
+"""``training evaluate-gan``: StarGAN and its rivals in one table, before the same judge."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from device.errors import UsageError
+from device.vocabulary import EXPRESSIONS
+from training.classifier import DATA, VOTES
+from training.fer2013 import Pictures, Split, read_pictures
+from training.gan.recipe import read_gan_recipe
+from training.runs import write_json
+
+SPLITS = {"validation": Split.VALIDATION, "test": Split.TEST}
+BEGIN, END = "<!-- begin evaluate-gan -->", "<!-- end evaluate-gan -->"
+
+
+def add_arguments(commands: Any) -> None:
+    """Adds the command to ``python -m training``."""
+    parser = commands.add_parser("evaluate-gan", help="compare generators before a judge")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="generators' runs")
+    parser.add_argument("--judge", required=True, type=Path, metavar="RUN", help="classifier's run")
+    parser.add_argument("--head", default="fer2013", choices=("fer2013", "crowd"))
+    parser.add_argument("--split", default="validation", choices=SPLITS)
+    parser.add_argument("--faces", type=int, default=1000, help="faces of the split, 0: all")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--votes", type=Path, default=VOTES)
+    parser.add_argument("--report", type=Path, help="Markdown file whose marked part is rewritten")
+    parser.set_defaults(run=run_command)
+
+
+def run_command(arguments: argparse.Namespace, command: str) -> int:
+    """Judges each run, writes its JSON and sheet, prints and reports the table."""
+    recipes = {run: read_gan_recipe(run) for run in arguments.runs}
+    pictures = read_pictures(arguments.data, arguments.votes).split(SPLITS[arguments.split])
+    pictures = sample(pictures, arguments.faces, arguments.seed)
+    from training.gan import judging, sheets  # TensorFlow takes seconds to load
+    from training.gan.generator import GeneratorSettings
+    from training.gan.translation import load_generator
+
+    judge = judging.load_judge(arguments.judge, arguments.head)
+    results = []
+    for run, recipe in recipes.items():
+        print(f"judging {run}", flush=True)
+        try:
+            generator = load_generator(run, GeneratorSettings(recipe.width, recipe.blocks))
+        except (OSError, KeyError, ValueError) as error:
+            raise UsageError(f"{run}: no generator's state there ({error})") from error
+        result = judging.judge_generator(generator, pictures, judge, arguments.seed)
+        result |= {"kind": recipe.kind, "steps": steps_done(run), "split": arguments.split}
+        result["parameters"] = generator.count_params()
+        write_json(run / f"evaluation-{arguments.split}-{arguments.head}.json", result)
+        shown = pictures.pixels[sheets.one_of_each(pictures.labels.astype(np.int32), 14)]
+        sheet = sheets.sample_sheet(generator, shown[..., None])
+        sheets.write_picture(run / f"evaluation-{arguments.split}.png", sheet)
+        results.append(result)
+    real = judging.accuracy_on_real(pictures, judge)
+    table = tables(results, real, arguments.judge.name, command)
+    print(table)
+    if arguments.report:
+        rewrite(arguments.report, table)
+    return 0
+
+
+def sample(pictures: Pictures, count: int, seed: int) -> Pictures:
+    """At most ``count`` pictures that somebody in the crowd took for a face with an expression."""
+    faces = np.flatnonzero(pictures.crowd().sum(axis=1) > 0)
+    if not faces.size:
+        raise UsageError("nobody voted on these pictures: name --votes")
+    if 0 < count < len(faces):
+        faces = np.sort(np.random.default_rng(seed).choice(faces, count, replace=False))
+    return pictures.subset(faces)
+
+
+def steps_done(run: Path) -> int:
+    """Generator steps of a run so far."""
+    with np.load(run / "state.npz") as state:
+        return int(state["progress/0"])
+
+
+def tables(results: list[dict[str, Any]], real: dict[str, Any], judge: str, command: str) -> str:
+    """The two Markdown tables: all measures, and the judge's accuracy a target."""
+    first = results[0]
+    lines = [
+        f"`python -m training {command}`",
+        "",
+        f"{first['split']} split, n = {first['n_faces']} faces × 7 targets; judge and features: run "
+        f"`{judge}`, head `{first['head']}` ({first['feature_length']} features); FID and KID from "
+        f"{first['distribution_n']} translated against as many other real faces.",
+        "",
+        "| generator | parameters | steps | judge accuracy | FID | KID × 1000 | reconstruction L1 | "
+        "reconstruction SSIM | identity SSIM (own / stranger) | nearer to own | diversity |",
+        "| --- " * 11 + "|",
+    ]
+    lines += [
+        f"| {r['kind']} | {r['parameters']:,} | {r['steps']:,} | {r['judge_accuracy']:.1%} | "
+        f"{r['fid']:.2f} | {r['kid'] * 1000:.2f} ± {r['kid_spread'] * 1000:.2f} | "
+        f"{r['reconstruction_l1']:.4f} | {r['reconstruction_ssim']:.3f} | "
+        f"{r['identity_ssim']:.3f} / {r['stranger_ssim']:.3f} | {r['nearer_than_stranger']:.1%} | "
+        f"{r['diversity']:.3f} |"
+        for r in results
+    ]
+    lines.append(
+        f"| real faces | | | {real['accuracy']:.1%} | {first['fid_of_real']:.2f} | "
+        f"{first['kid_of_real'] * 1000:.2f} | | | | | {first['diversity_of_real']:.3f} |"
+    )
+    names = [e.value for e in EXPRESSIONS]
+    lines += ["", f"| judge accuracy | {' | '.join(names)} |", "| --- " * (len(names) + 1) + "|"]
+    rows = {r["kind"]: r["judge_accuracy_of_target"] for r in results}
+    rows["real faces"] = real["of_class"]
+    for kind, row in rows.items():
+        cells = [f"{row[n]:.1%}" if n in row else "–" for n in names]
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def rewrite(report: Path, table: str) -> None:
+    """Puts the table between the two marks of a Markdown file.
+
+    Raises:
+        UsageError: unreadable, or without the marks.
+    """
+    try:
+        text = report.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{report}: cannot read: {error.strerror}") from error
+    pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
+    if not pattern.search(text):
+        raise UsageError(f"{report}: lacks the lines {BEGIN} and {END}")
+    marked = f"{BEGIN}\n\n{table}\n{END}"
+    report.write_text(pattern.sub(lambda _: marked, text), encoding="utf-8")

@@ -1,0 +1,134 @@
+"""What a judge makes of translated faces: a classifier that had no part in their training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from device.vocabulary import EXPRESSIONS
+from training.classifiers import HEADS
+from training.fer2013 import Pictures
+from training.gan import measures
+from training.gan.sheets import translate
+from training.networks import load_network, predict
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A trained classifier.
+
+    Attributes:
+        name: of its run.
+        network: (n, 48, 48) uint8 pixels to logits, one set a head.
+        head: which labels it goes by, ``fer2013`` or ``crowd``.
+    """
+
+    name: str
+    network: keras.Model
+    head: str
+
+    def logits(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """(n, 7) float32 of (n, 48, 48) uint8."""
+        return np.asarray(predict(self.network, pixels)[self.head], np.float32)
+
+    def features(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """(n, D) float32: what the head is computed from."""
+        inner = keras.Model(self.network.input, self.network.get_layer(self.head).input)
+        parts = [
+            inner.predict_on_batch(pixels[at : at + 256, ..., None].astype(np.float32))
+            for at in range(0, len(pixels), 256)
+        ]
+        return np.concatenate([np.asarray(part, np.float32) for part in parts])
+
+
+def load_judge(run: Path, head: str) -> Judge:
+    """The averaged network of a classifier's run."""
+    if head not in HEADS:
+        raise ValueError(f"{head!r}: heads are {', '.join(HEADS)}")
+    return Judge(run.name, load_network(run), head)
+
+
+def judge_generator(
+    generator: keras.Model, pictures: Pictures, judge: Judge, seed: int
+) -> dict[str, Any]:
+    """All measures of one generator.
+
+    Args:
+        generator: float32.
+        pictures: the split's faces.
+        judge: names the results and gives the features.
+        seed: deals targets, strangers and halves.
+
+    Returns:
+        Named numbers, as written to the run's ``evaluation-*.json``.
+    """
+    chance = np.random.default_rng(seed)
+    pixels = pictures.pixels
+    count, kinds = len(pixels), len(EXPRESSIONS)
+    targets = np.tile(np.arange(kinds), count)
+    sources = np.repeat(pixels, kinds, axis=0)
+    made = translate(generator, sources[..., None], targets)[..., 0]
+    named = judge.logits(made).argmax(axis=1)
+    back = translate(generator, made[..., None], np.repeat(pictures.labels, kinds))[..., 0]
+    own, stranger, nearer = measures.identity_margin(sources, made, chance)
+    right = named == targets
+    return {
+        "n_faces": count,
+        "judge": judge.name,
+        "head": judge.head,
+        "judge_accuracy": round(float(right.mean()), 4),
+        "judge_accuracy_of_target": {
+            e.value: round(float(right[targets == k].mean()), 4) for k, e in enumerate(EXPRESSIONS)
+        },
+        "reconstruction_l1": round(measures.mean_absolute_error(sources, back), 4),
+        "reconstruction_ssim": round(
+            float(measures.structural_similarity(sources, back).mean()), 4
+        ),
+        "identity_ssim": round(own, 4),
+        "stranger_ssim": round(stranger, 4),
+        "nearer_than_stranger": round(nearer, 4),
+        "diversity": round(measures.diversity(made, chance), 4),
+        "diversity_of_real": round(measures.diversity(pixels, chance), 4),
+        **distribution(generator, pictures, judge, chance),
+    }
+
+
+def distribution(
+    generator: keras.Model, pictures: Pictures, judge: Judge, chance: np.random.Generator
+) -> dict[str, Any]:
+    """FID and KID between one half of the faces, translated, and the other half as it is.
+
+    The translated half is asked for the expressions of the other half, so that both show as
+    many happy faces. The distance of the two real halves is the floor.
+    """
+    order = chance.permutation(len(pictures))
+    half = len(order) // 2
+    moved, kept = pictures.subset(order[:half]), pictures.subset(order[half : 2 * half])
+    fakes = translate(generator, moved.pixels[..., None], kept.labels)[..., 0]
+    real, before, fake = (judge.features(p) for p in (kept.pixels, moved.pixels, fakes))
+    kid, spread = measures.kernel_distance(real, fake, chance)
+    return {
+        "distribution_n": half,
+        "feature_length": int(real.shape[1]),
+        "fid": round(measures.frechet_distance(real, fake), 3),
+        "fid_of_real": round(measures.frechet_distance(real, before), 3),
+        "kid": round(kid, 5),
+        "kid_spread": round(spread, 5),
+        "kid_of_real": round(measures.kernel_distance(real, before, chance)[0], 5),
+    }
+
+
+def accuracy_on_real(pictures: Pictures, judge: Judge) -> dict[str, Any]:
+    """The judge's accuracy on the faces as they are: what a perfect generator could reach."""
+    right = judge.logits(pictures.pixels).argmax(axis=1) == pictures.labels
+    of_class = {
+        e.value: round(float(right[pictures.labels == k].mean()), 4)
+        for k, e in enumerate(EXPRESSIONS)
+        if (pictures.labels == k).any()
+    }
+    return {"accuracy": round(float(right.mean()), 4), "of_class": of_class}
