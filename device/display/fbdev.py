@@ -18,7 +18,7 @@ VARIABLE = struct.Struct("@8I12I20I")  # struct fb_var_screeninfo, 160 bytes
 FIXED = struct.Struct("@16sLIIIIHHHI")  # struct fb_fix_screeninfo as far as line_length
 FIXED_BYTES = 128  # room for all of it on 32 and 64 bit
 
-KDSETMODE, KDGETMODE = 0x4B3A, 0x4B3B
+KDSETMODE = 0x4B3A
 KD_TEXT, KD_GRAPHICS = 0, 1
 HIDE_CURSOR_AND_CLEAR = b"\x1b[?25l\x1b[2J\x1b[H"
 SHOW_CURSOR_AND_CLEAR = b"\x1b[?25h\x1b[2J\x1b[H"
@@ -84,7 +84,7 @@ class QuietConsole:
     def __init__(self, path: str) -> None:
         self._path = path
         self._descriptor: int | None = None
-        self._mode_before: int | None = None
+        self._in_graphics = False
 
     def enter(self) -> None:
         """Clears the console and switches it to graphics if that is permitted.
@@ -96,25 +96,26 @@ class QuietConsole:
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         os.write(self._descriptor, HIDE_CURSOR_AND_CLEAR)
         try:
-            answer = fcntl.ioctl(self._descriptor, KDGETMODE, struct.pack("i", KD_TEXT))
             fcntl.ioctl(self._descriptor, KDSETMODE, KD_GRAPHICS)
-            self._mode_before = struct.unpack("i", answer)[0]
+            self._in_graphics = True
         except OSError as error:
             log.debug("%s stays in text mode: %s", self._path, error.strerror)
 
     def leave(self) -> None:
-        """Gives the console back as it was; harmless when it was not entered.
+        """Gives the console back in text mode; harmless when it was not entered.
+
+        Not in the mode it was found in: that may be graphics, left by a daemon that was killed.
 
         Raises:
             OSError: the console went away.
         """
         descriptor, self._descriptor = self._descriptor, None
-        mode, self._mode_before = self._mode_before, None
+        in_graphics, self._in_graphics = self._in_graphics, False
         if descriptor is None:
             return
         try:
-            if mode is not None:
-                fcntl.ioctl(descriptor, KDSETMODE, mode)
+            if in_graphics:
+                fcntl.ioctl(descriptor, KDSETMODE, KD_TEXT)
             os.write(descriptor, SHOW_CURSOR_AND_CLEAR)
         finally:
             os.close(descriptor)

@@ -1,14 +1,22 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import struct
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from device.display.fbdev import FramebufferDevice, QuietConsole, parse_geometry
+from device.display.fbdev import (
+    KD_GRAPHICS,
+    KD_TEXT,
+    FramebufferDevice,
+    QuietConsole,
+    parse_geometry,
+)
 from device.display.framebuffer import REFRESH_S, FramebufferPainter, Look, visible_state
 from device.display.pixels import Channel, Geometry, pack
 from device.display.render import Frills, render
@@ -224,3 +232,31 @@ def test_a_console_in_text_mode_gets_its_cursor_hidden_and_back() -> None:
     console.leave()
     os.close(controller)
     os.close(terminal)
+
+
+REAL_CONSOLE = Path("/dev/tty1")
+KDGETMODE = 0x4B3B
+
+
+def console_mode() -> int:
+    descriptor = os.open(REAL_CONSOLE, os.O_RDWR | os.O_NOCTTY)
+    try:
+        return int.from_bytes(fcntl.ioctl(descriptor, KDGETMODE, bytes(4)), sys.byteorder)
+    finally:
+        os.close(descriptor)
+
+
+def test_a_real_console_is_put_into_graphics_and_back() -> None:
+    try:
+        before = console_mode()
+    except OSError as error:
+        pytest.skip(f"no virtual console here: {error}")
+    if before != KD_TEXT or os.geteuid() != 0:
+        pytest.skip("the console is in use, or not ours to switch")
+    console = QuietConsole(str(REAL_CONSOLE))
+    console.enter()
+    try:
+        assert console_mode() == KD_GRAPHICS
+    finally:
+        console.leave()
+    assert console_mode() == KD_TEXT
