@@ -12,11 +12,11 @@ from device.errors import MienError
 
 def main() -> int:
     """Runs one command; explainable failures are one line and an exit status."""
-    from export import benchmark, classifier, measure
+    from export import benchmark, classifier, generator, measure
 
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for module in (classifier, measure, benchmark):
+    for module in (classifier, generator, measure, benchmark):
         module.add_arguments(commands)
     arguments = parser.parse_args()
     try:

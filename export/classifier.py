@@ -14,7 +14,6 @@ import numpy.typing as npt
 from export.card import make_card, write_pair
 from export.convert import to_float, to_int8
 from export.evaluate import as_lines, evaluate_card
-from export.interpreter import TfliteClassifier
 from export.parity import Logits, compare, require
 from training.classifiers import HEADS, count_macs
 from training.fer2013 import Pictures, Split, read_pictures
@@ -22,6 +21,7 @@ from training.metrics import fit_prior_shift, fit_temperature, truth_of
 from training.networks import load_network, predict
 from training.recipes import crowd_targets, fer2013_targets
 from training.runs import newest_run, read_history, read_settings
+from training.tflite import TfliteClassifier
 
 MODELS = Path("device/models")
 NUM_CALIBRATION = 400  # more do not move the ranges

@@ -13,10 +13,11 @@ def main() -> int:
     """Runs one command; explainable failures are one line and an exit status."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    from training import classifier, evaluate_gan
+    from training import classifier, evaluate, evaluate_gan, hog_svm, report
     from training.gan import command as generators
 
-    classifier.add_arguments(commands)
+    for module in (classifier, evaluate, hog_svm, report):
+        module.add_arguments(commands)
     generators.add_arguments(commands)
     evaluate_gan.add_arguments(commands)
     arguments = parser.parse_args()

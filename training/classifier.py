@@ -10,6 +10,7 @@ from typing import Any
 
 from device.errors import UsageError
 from training.cleaning import Dropped, clean, relabel, summary, write_list
+from training.evaluate import evaluate_run
 from training.fer2013 import Pictures, Split, read_pictures
 from training.recipes import Recipe
 from training.runs import RUNS, read_recipe, read_settings, write_settings
@@ -48,7 +49,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         recipe = recipe_of(arguments)
         run = arguments.run_path or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{recipe.network}"
         data_path = arguments.data or DATA
-        votes_path = arguments.votes or (VOTES if VOTES.exists() and not arguments.data else None)
+        votes_path = default_votes(arguments)
     pictures, dropped = prepare(Path(data_path), votes_path and Path(votes_path), recipe)
     if not arguments.resume:
         start_run(run, recipe, pictures, dropped, [str(data_path), votes_path], command)
@@ -56,7 +57,15 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     from training import fitting  # after the checks above: TensorFlow takes seconds to load
 
     fitting.fit(run, pictures, recipe, resume=bool(arguments.resume))
+    print("\n".join(evaluate_run(run, pictures, Split.VALIDATION)))
     return 0
+
+
+def default_votes(arguments: argparse.Namespace) -> Path | None:
+    """The votes that were named, or those in their usual place beside the usual data."""
+    if arguments.votes:
+        return Path(arguments.votes)
+    return VOTES if VOTES.exists() and arguments.data in (None, DATA) else None
 
 
 def recipe_of(arguments: argparse.Namespace) -> Recipe:

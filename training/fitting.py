@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from tqdm import tqdm
 
-from training.classifiers import HEADS, build
+from training.classifiers import build
 from training.fer2013 import Pictures, Split
 from training.metrics import protocols_for, truth_of
-from training.recipes import Batches, Recipe, compile_model
+from training.networks import load_network, predict, teach
+from training.recipes import Batches, Recipe, compile_model, targets_of, with_teacher
 from training.runs import load_checkpoint, read_history, save_checkpoint, write_history
 
 VALIDATE_EVERY = 2  # epochs; the last one always
@@ -57,15 +57,6 @@ def validate(model: keras.Model, averaged: list[Any], validation: Pictures) -> d
     return result
 
 
-def predict(model: keras.Model, pixels: Any, batch_size: int = 256) -> dict[str, Any]:
-    """Logits (n, 7) of each head for (n, 48, 48) uint8 pixels."""
-    parts = [
-        model.predict_on_batch(pixels[at : at + batch_size, ..., None].astype(np.float32))
-        for at in range(0, len(pixels), batch_size)
-    ]
-    return {head: np.concatenate([np.asarray(part[head]) for part in parts]) for head in HEADS}
-
-
 def fit(run: Path, pictures: Pictures, recipe: Recipe, resume: bool) -> keras.Model:
     """Trains until the recipe's last epoch and returns the network with averaged weights.
 
@@ -79,7 +70,11 @@ def fit(run: Path, pictures: Pictures, recipe: Recipe, resume: bool) -> keras.Mo
     keras.mixed_precision.set_global_policy(recipe.precision)
     train = pictures.split(Split.TRAIN)
     model = build(recipe.network)
-    batches = Batches(train, recipe)
+    targets = targets_of(train, recipe)
+    if recipe.teacher:
+        answers = teach(load_network(Path(recipe.teacher)), train.pixels)
+        targets = with_teacher(targets, answers, recipe.teacher_share)
+    batches = Batches(train, targets, recipe)
     compile_model(model, recipe, len(batches))
     averaged, done = model.get_weights(), 0
     if resume:
@@ -106,11 +101,12 @@ def train_epoch(
     model: keras.Model, batches: Batches, average: WeightAverage, epoch: int
 ) -> dict[str, float]:
     """One pass over the training pictures; returns the mean losses."""
-    model.reset_metrics()
-    logs: dict[str, float] = {}
+    totals: dict[str, float] = {}
     steps = tqdm(batches.of_epoch(epoch), f"epoch {epoch + 1}", len(batches), leave=False,
                  disable=not sys.stderr.isatty())  # fmt: skip
     for pixels, targets in steps:
-        logs = model.train_on_batch(pixels, targets, return_dict=True)
+        model.reset_metrics()
+        for name, value in model.train_on_batch(pixels, targets, return_dict=True).items():
+            totals[name] = totals.get(name, 0.0) + float(value)
         average.update(model)
-    return {name: round(float(value), 5) for name, value in logs.items()}
+    return {name: round(total / len(batches), 5) for name, total in totals.items()}

@@ -10,6 +10,7 @@ import numpy as np
 
 from device.errors import UsageError
 from training.classifiers import HEADS, build
+from training.metrics import softmax
 from training.runs import read_recipe
 
 
@@ -39,3 +40,9 @@ def predict(model: keras.Model, pixels: Any, batch_size: int = 256) -> dict[str,
         for at in range(0, len(pixels), batch_size)
     ]
     return {head: np.concatenate([np.asarray(part[head]) for part in parts]) for head in HEADS}
+
+
+def teach(teacher: keras.Model, pixels: Any) -> dict[str, Any]:
+    """(n, 7) probabilities of each head, the mean over each picture and its mirror image."""
+    plain, mirrored = predict(teacher, pixels), predict(teacher, pixels[:, :, ::-1])
+    return {head: (softmax(plain[head]) + softmax(mirrored[head])) / 2 for head in HEADS}

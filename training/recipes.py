@@ -14,6 +14,8 @@ from training.augmentation import Augmentation, augment
 from training.classifiers import HEADS
 from training.fer2013 import NUM_CLASSES, Pictures
 
+Targets = dict[str, npt.NDArray[np.float32]]  # (n, 7) for each head
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -76,17 +78,24 @@ def crowd_targets(pictures: Pictures, smoothing: float) -> npt.NDArray[np.float3
     return np.where(total > 0, shares, fer2013_targets(pictures, smoothing)).astype(np.float32)
 
 
+def targets_of(pictures: Pictures, recipe: Recipe) -> Targets:
+    """What each head shall answer, from the labels and the votes."""
+    return {
+        "fer2013": fer2013_targets(pictures, recipe.label_smoothing),
+        "crowd": crowd_targets(pictures, recipe.label_smoothing),
+    }
+
+
+def with_teacher(labels: Targets, answers: Targets, share: float) -> Targets:
+    """Labels mixed with a teacher's probabilities (Hinton et al., 2015, at temperature 1)."""
+    return {head: (1 - share) * labels[head] + share * answers[head] for head in HEADS}
+
+
 class Batches:
     """Augmented batches; the same seed and epoch give the same batches, also after a resume."""
 
-    def __init__(self, pictures: Pictures, recipe: Recipe) -> None:
-        self.pictures = pictures
-        self.recipe = recipe
-        self.targets = {
-            "fer2013": fer2013_targets(pictures, recipe.label_smoothing),
-            "crowd": crowd_targets(pictures, recipe.label_smoothing),
-        }
-        assert set(self.targets) == set(HEADS)
+    def __init__(self, pictures: Pictures, targets: Targets, recipe: Recipe) -> None:
+        self.pictures, self.targets, self.recipe = pictures, targets, recipe
 
     def __len__(self) -> int:
         """Steps an epoch; what does not fill a batch waits for another epoch's order."""

@@ -1,0 +1,97 @@
+"""``training report`` and ``training evaluate-peers``: all contestants in one run, on one machine.
+
+The report is generated, tables and plots; nothing in it is typed by hand but the sentences here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from training.classifier import DATA, default_votes
+from training.contestants import Contestant, baseline, measure, published, shipped
+from training.fer2013 import Split, read_pictures
+from training.report_text import write_report
+from training.runs import RUNS, git_revision, write_json
+from training.wild import WildFaces, read_wild
+
+MODELS = Path("device/models")
+REPORT = Path("docs/results.md")
+
+
+def add_arguments(commands: Any) -> None:
+    """Adds both commands to ``python -m training``."""
+    words = {
+        "report": "measure everything and write docs/results.md",
+        "evaluate-peers": "the same measurements, printed, nothing written",
+    }
+    for name, text in words.items():
+        parser = commands.add_parser(name, help=text)
+        parser.add_argument("--data", type=Path, default=DATA)
+        parser.add_argument("--votes", type=Path)
+        parser.add_argument("--models", type=Path, default=MODELS, help="folder of our pairs")
+        parser.add_argument("--peer", type=Path, action="append", default=[],
+                            help="published .tflite or .hdf5; may be repeated")  # fmt: skip
+        parser.add_argument("--faces", type=Path, action="append", default=[],
+                            help="folder with labels.csv (file, label); may be repeated")  # fmt: skip
+        parser.add_argument("--hog", type=Path, default=RUNS / "hog-svm" / "hog-svm.npz")
+        parser.set_defaults(run=run_command)
+        if name == "report":
+            parser.add_argument("--output", type=Path, default=REPORT)
+
+
+def run_command(arguments: argparse.Namespace, command: str) -> int:
+    """Measures on PrivateTest and on the folders; prints as it goes."""
+    test = read_pictures(arguments.data, default_votes(arguments)).split(Split.TEST)
+    wild = [read_wild(folder) for folder in arguments.faces]
+    results = []
+    for contestant in line_up(arguments):
+        started_s = time.monotonic()
+        results.append(measure(contestant, test, wild))
+        print(one_line(results[-1]), f"({time.monotonic() - started_s:.0f} s)", flush=True)
+    output = getattr(arguments, "output", None)
+    if output is None:
+        return 0
+    facts = {
+        "command": "python -m training " + shorten(command),
+        "date": time.strftime("%Y-%m-%d"),
+        "git_revision": git_revision(),
+        "faces": {faces.name: facts_of(faces) for faces in wild},
+        "results": results,
+    }
+    output.parent.mkdir(parents=True, exist_ok=True)
+    write_json(output.with_suffix(".json"), facts)
+    write_report(json.loads(output.with_suffix(".json").read_text(encoding="utf-8")), output)
+    print(f"{output} and its plots")
+    return 0
+
+
+def line_up(arguments: argparse.Namespace) -> list[Contestant]:
+    """Our pairs first, then the baseline if it was trained, then the published files."""
+    ours: Callable[[Path], bool] = lambda path: path.with_suffix(".json").exists()  # noqa: E731
+    paths = filter(ours, sorted(arguments.models.glob("expression*.tflite")))
+    contestants = [shipped(path) for path in paths]
+    if arguments.hog.exists():
+        contestants.append(baseline(arguments.hog))
+    return contestants + [published(path) for path in arguments.peer]
+
+
+def facts_of(faces: WildFaces) -> dict[str, int]:
+    """How many faces a folder gave."""
+    return {"found": len(faces.labels), "missed": faces.missed}
+
+
+def one_line(result: dict[str, Any]) -> str:
+    """The accuracies of one contestant."""
+    parts = [f"{name} {value['accuracy']:.2%}" for name, value in
+             {**result["protocols"], **result["wild"]}.items()]  # fmt: skip
+    return f"{result['name']}: {', '.join(parts)}, {result['latency_ms']} ms"
+
+
+def shorten(command: str) -> str:
+    """The command with files and folders by their names, as a reader elsewhere would type it."""
+    return " ".join(Path(word).name if "/" in word else word for word in command.split())

@@ -1,0 +1,87 @@
+"""Runs TFLite classifiers as the board does, with LiteRT or tflite-runtime; ours and others'."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from device.errors import UsageError
+
+RUNTIMES = {"litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
+BATCH = 64
+
+
+class TfliteClassifier:
+    """One file in one interpreter.
+
+    Ours take pixels 0 to 255 of 48×48; crops are enlarged for networks that take 64×64.
+
+    Args:
+        content: the ``.tflite`` bytes.
+        threads: of the interpreter.
+        runtime: ``litert`` or ``tflite-runtime``.
+        rescaled: feed -1 to 1 instead, as face_classification's published networks want.
+
+    Raises:
+        UsageError: the runtime is not installed, or the file is none that it can run.
+    """
+
+    def __init__(
+        self, content: bytes, threads: int = 1, runtime: str = "litert", rescaled: bool = False
+    ) -> None:
+        self.rescaled = rescaled
+        try:
+            module = importlib.import_module(RUNTIMES[runtime])
+        except ImportError as error:
+            raise UsageError(f"{runtime} is not installed here ({error})") from error
+        try:
+            self.interpreter: Any = module.Interpreter(model_content=content, num_threads=threads)
+            self.interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise UsageError(f"{runtime} cannot run this file: {error}") from error
+        self.input = self.interpreter.get_input_details()[0]
+        self.output = self.interpreter.get_output_details()[0]
+        self.shape = tuple(int(length) for length in self.input["shape"])
+
+    def logits(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """(n, 7) outputs for (n, 48, 48) uint8 crops; logits for ours."""
+        parts = [self.run(pixels[at : at + BATCH]) for at in range(0, len(pixels), BATCH)]
+        return np.concatenate(parts) if parts else np.zeros((0, 7), np.float32)
+
+    def run(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """One invocation for all the crops at once."""
+        values = self.prepare(pixels)
+        if values.shape != self.shape:
+            self.interpreter.resize_tensor_input(self.input["index"], values.shape)
+            self.interpreter.allocate_tensors()
+            self.shape = values.shape
+        self.interpreter.set_tensor(self.input["index"], values)
+        self.interpreter.invoke()
+        return np.array(self.interpreter.get_tensor(self.output["index"]), np.float32)
+
+    def prepare(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        """(n, side, side, 1) in the type and range that the network takes."""
+        side = self.shape[1]
+        if side != pixels.shape[1]:
+            pixels = np.stack([cv2.resize(crop, (side, side)) for crop in pixels])
+        values = pixels[..., None] / 127.5 - 1.0 if self.rescaled else pixels[..., None]
+        return np.asarray(values, self.input["dtype"])
+
+    def latency_ms(self, repeats: int = 200) -> float:
+        """Median wall time of one face in ms."""
+        crop = np.random.default_rng(0).integers(0, 256, (1, 48, 48), np.uint8)
+        values = self.prepare(crop)
+        self.run(crop)
+        times = []
+        for _ in range(repeats):
+            started_s = time.perf_counter()
+            self.interpreter.set_tensor(self.input["index"], values)
+            self.interpreter.invoke()
+            self.interpreter.get_tensor(self.output["index"])
+            times.append(time.perf_counter() - started_s)
+        return float(np.median(times) * 1000)
