@@ -13,6 +13,7 @@ import json
 import statistics
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -93,11 +94,14 @@ def convert(network: Any, precision: str) -> bytes:
     """The network as TFLite bytes."""
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_keras_model(network)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if precision == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    return bytes(converter.convert())
+    with TemporaryDirectory() as folder:
+        # Converting a function directly leaves the weights behind as variables.
+        network.export(folder, format="tf_saved_model", verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        return bytes(converter.convert())
 
 
 def translate_by_keras(network: Any, crops: Crops) -> Crops:
