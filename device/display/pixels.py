@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -73,13 +74,19 @@ def pack(image: Image, geometry: Geometry) -> npt.NDArray[np.uint8]:
         for number, channel in enumerate(channels):  # whole bytes: no arithmetic needed
             places[..., _byte(channel)] = image[..., number]
         return rows
-    pixels = np.zeros(image.shape[:2], np.uint32)
-    for number, channel in enumerate(channels):
-        value = image[..., number].astype(np.uint32) << 8 >> (16 - channel.length)
-        pixels |= value << channel.offset
-    words = pixels.astype(np.uint16) if num_bytes == 2 else pixels
-    rows[:, :used] = words.view(np.uint8)
+    word = np.uint16 if num_bytes == 2 else np.int32  # the words that OpenCV's LUT knows
+    red, green, blue = (
+        cv2.LUT(plane, _table(channel).astype(word))
+        for plane, channel in zip(cv2.split(image), channels, strict=True)
+    )
+    pixels = cv2.bitwise_or(cv2.bitwise_or(red, green), blue)
+    rows[:, :used] = np.ascontiguousarray(pixels).view(np.uint8)
     return rows
+
+
+def _table(channel: Channel) -> npt.NDArray[np.int64]:
+    """A channel's bits in the pixel for each of its 256 values: the upper bits count."""
+    return np.arange(256) << 8 >> (16 - channel.length) << channel.offset
 
 
 def _byte(channel: Channel) -> int:
