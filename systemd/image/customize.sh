@@ -55,10 +55,9 @@ check_system() {
         || die "not a 64-bit ARM system: take Raspberry Pi OS Lite (64-bit)"
     ! debugfs -R 'stat /opt/mien' "$root" 2>/dev/null | grep -q Inode \
         || die "Mien is already in this image: start from a fresh copy of the download"
-    python=$(debugfs -R 'stat /usr/bin/python3' "$root" 2>/dev/null \
-        | sed -nE 's/.*Fast link dest: "python([0-9.]+)".*/\1/p')
+    python=$(link_in "$root" /usr/bin/python3)
     [ -n "$python" ] || die "no Python in this image"
-    echo "$python"
+    echo "${python#python}"
 }
 
 # The root takes GROW_MIB more at the end of the file; the system grows it into the card later.
@@ -71,28 +70,40 @@ grow() {
     resize2fs "$root" >/dev/null 2>&1 || die "the image's root file system cannot be grown"
 }
 
-# One debugfs session that makes folders, files and links; what it writes belongs to root.
+# One debugfs session that makes folders, files and links; what it writes belongs to root and
+# keeps its mode. "mkdir" of what exists and "rm" of what does not say so and go on; compare()
+# finds whatever else went wrong.
 write_overlay() {
     local root=$1 overlay=$2
-    (cd "$overlay" && find . -mindepth 1 -type d -printf 'mkdir "%P"\n' | sort
-     cd "$overlay" && find . -type f -printf "write \"$overlay/%P\" \"%P\"\n"
-     cd "$overlay" && find . -type l -printf 'symlink "%P" "%l"\n') > "$work/commands"
-    # "mkdir" of what exists says so and goes on; compare() finds whatever else went wrong.
+    (
+        cd "$overlay"
+        find . -mindepth 1 -type d -printf 'mkdir "%P"\n' | sort
+        find . -type f -printf "rm \"%P\"\nwrite \"$overlay/%P\" \"%P\"\n"
+        find . -type l -printf 'rm "%P"\nsymlink "%P" "%l"\n'
+    ) > "$work/commands"
     debugfs -w -f "$work/commands" "$root" >"$work/log" 2>&1
-    (cd "$overlay" && find . -type f -perm /077 -prune -o -type f -printf 'sif "%P" mode 0100600\n') > "$work/modes"
-    debugfs -w -f "$work/modes" "$root" >>"$work/log" 2>&1
-    e2fsck -fn "$root" >/dev/null || die "the file system is damaged after writing: see e2fsck -fn"
+    e2fsck -fn "$root" >/dev/null 2>&1 || die "the file system is damaged after writing: e2fsck -fn $root"
 }
 
 # Reads everything back.
 compare() {
-    local root=$1 overlay=$2 file
+    local root=$1 overlay=$2 path
+    rm -rf "$work/back"
     mkdir "$work/back"
     debugfs -R "rdump /opt/mien $work/back" "$root" >/dev/null 2>&1
     diff -r --no-dereference "$overlay/opt/mien" "$work/back/mien" >&2 || die "Mien was not written completely"
-    while read -r file; do
-        debugfs -R "stat \"$file\"" "$root" 2>/dev/null | grep -q Inode || die "$file was not written"
+    while read -r path; do
+        if [ -L "$overlay/$path" ]; then
+            [ "$(link_in "$root" "$path")" = "$(readlink "$overlay/$path")" ] || die "/$path was not written"
+        else
+            debugfs -R "cat \"$path\"" "$root" 2>/dev/null | cmp -s - "$overlay/$path" \
+                || die "/$path was not written"
+        fi
     done < <(cd "$overlay" && find etc usr \( -type f -o -type l \))
 }
 
-main "$@"
+# The target of a symbolic link in the file system ROOT.
+link_in() { debugfs -R "stat \"$2\"" "$1" 2>/dev/null | sed -nE 's/.*Fast link dest: "(.*)".*/\1/p'; }
+
+# The tests source this file to try single steps.
+[ "${BASH_SOURCE[0]}" != "$0" ] || main "$@"
