@@ -17,7 +17,7 @@ import re
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import tomllib
@@ -101,6 +101,7 @@ class Card:
 
     def _apply_setup(self, path: Path) -> None:
         wanted = read_setup(path)
+        wiped = wipe(path.read_text("utf-8"), [wanted[key] for key in SECRETS if key in wanted])
         if hostname := wanted.get("hostname"):
             _write(self._root / "etc/hostname", f"{hostname}\n", 0o644)
             _write(self._root / "etc/hosts", hosts(hostname), 0o644)
@@ -120,7 +121,7 @@ class Card:
             _write(self._root / "etc/mien/mqtt-password", f"{password}\n", 0o600)
         if key := wanted.get("ssh_key"):
             self._open_ssh(key)
-        _write(path, wipe(path.read_text("utf-8")), 0o644)
+        _write(path, wiped, 0o644)
 
     def _set_timezone(self, timezone: str) -> None:
         zone = Path("usr/share/zoneinfo") / timezone
@@ -188,10 +189,18 @@ def read_setup(path: Path) -> dict[str, str]:
     return {key: value for key, value in document.items() if value and value != WIPED}
 
 
-def wipe(text: str) -> str:
-    """The file with its passwords replaced by a note."""
-    names = "|".join(SECRETS)
-    return re.sub(rf"(?m)^(\s*(?:{names})\s*=\s*)(?!\"\"|'').+$", rf'\1"{WIPED}"', text)
+def wipe(text: str, secrets: Iterable[str]) -> str:
+    """The file with its passwords replaced by a note.
+
+    Raises:
+        SetupError: a password would stay, because it is spread over lines.
+    """
+    keys = "|".join(SECRETS)
+    empty = r"(?:\"\"|'')\s*(?:#|$)"
+    wiped = re.sub(rf"(?m)^(\s*(?:{keys})\s*=)[ \t]*(?!{empty})\S.*$", rf'\1 "{WIPED}"', text)
+    if any(secret in wiped for secret in secrets):
+        raise SetupError("write each password on the line of its key, in quotation marks")
+    return wiped
 
 
 def wifi_connection(name: str, password: str) -> str:

@@ -1,0 +1,227 @@
+"""What is taken over from the card's FAT partition, on a system in a temporary folder."""
+
+from __future__ import annotations
+
+import configparser
+import importlib.util
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info < (3, 11):
+    pytest.skip("runs on the image's own Python, 3.11 and later", allow_module_level=True)
+
+FILE = Path("systemd/image/files/usr/local/lib/mien/setup.py")
+SHIPPED = Path("systemd/image/mien-setup.toml")
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5s visitor@desk"
+
+spec = importlib.util.spec_from_file_location("mien_setup", FILE)
+setup = importlib.util.module_from_spec(spec)
+sys.modules["mien_setup"] = setup
+spec.loader.exec_module(setup)
+
+
+class Programs:
+    """Records what would be run; each program answers as it was told."""
+
+    def __init__(self, **answers: tuple[int, str]) -> None:
+        self.ran: list[list[str]] = []
+        self._answers = answers
+
+    def __call__(self, command):
+        self.ran.append(list(command))
+        status, text = self._answers.get(Path(command[0]).name, (0, ""))
+        return subprocess.CompletedProcess(command, status, text, text)
+
+
+@pytest.fixture
+def boot(tmp_path):
+    (tmp_path / "boot").mkdir()
+    return tmp_path / "boot"
+
+
+@pytest.fixture
+def root(tmp_path):
+    zone = tmp_path / "root/usr/share/zoneinfo/Europe/Berlin"
+    zone.parent.mkdir(parents=True)
+    zone.touch()
+    return tmp_path / "root"
+
+
+def test_the_shipped_file_asks_for_nothing(boot, root):
+    (boot / "mien-setup.toml").write_text(SHIPPED.read_text())
+    programs = Programs()
+    assert setup.Card(boot, root, programs).take_over() == []
+    assert programs.ran == []
+    assert not (root / "etc").exists()
+
+
+def test_every_key_stands_in_the_shipped_file():
+    text = SHIPPED.read_text()
+    assert [key for key in setup.ALLOWED if f"#{key} = " not in text] == []
+
+
+def test_host_name_time_zone_and_passwords(boot, root):
+    (boot / "mien-setup.toml").write_text(
+        'hostname = "hall"\ntimezone = "Europe/Berlin"\nmqtt_password = "a \\"quoted\\" one"\n'
+    )
+    assert setup.Card(boot, root, Programs()).take_over() == []
+    assert (root / "etc/hostname").read_text() == "hall\n"
+    assert "127.0.1.1\thall\n" in (root / "etc/hosts").read_text()
+    assert (root / "etc/localtime").readlink() == Path("/usr/share/zoneinfo/Europe/Berlin")
+    password = root / "etc/mien/mqtt-password"
+    assert password.read_text() == 'a "quoted" one\n'
+    assert stat.S_IMODE(password.stat().st_mode) == 0o600
+
+
+def test_wifi_is_a_file_that_only_root_reads(boot, root):
+    (boot / "mien-setup.toml").write_text(
+        'wifi_country = "DE"\nwifi_name = "Café; 2"\nwifi_password = " back\\\\slash"\n'
+    )
+    programs = Programs()
+    assert setup.Card(boot, root, programs).take_over() == []
+    path = root / "etc/NetworkManager/system-connections/mien-wifi.nmconnection"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    parsed = configparser.RawConfigParser()
+    parsed.read(path)
+    name = bytes(int(byte) for byte in parsed["wifi"]["ssid"].split(";") if byte)
+    assert name.decode() == "Café; 2"
+    assert parsed["wifi-security"]["psk"] == r"\sback\\slash"
+    assert ["rfkill", "unblock", "wifi"] in programs.ran
+
+
+def test_an_open_wifi_has_no_security_section():
+    assert "wifi-security" not in setup.wifi_connection("guests", "")
+
+
+def test_passwords_are_wiped_and_not_taken_over_twice(boot, root):
+    path = boot / "mien-setup.toml"
+    path.write_text('wifi_name = "home"\n  wifi_password = "top secret"\nmqtt_password = ""\n')
+    card = setup.Card(boot, root, Programs())
+    card.take_over()
+    assert "top secret" not in path.read_text()
+    assert f'wifi_password = "{setup.WIPED}"' in path.read_text()
+    assert 'mqtt_password = ""' in path.read_text()
+    connection = root / "etc/NetworkManager/system-connections/mien-wifi.nmconnection"
+    connection.unlink()
+    card.take_over()
+    assert not connection.exists()
+
+
+@pytest.mark.parametrize("text", ['"""top secret"""', "'top secret'  # mine", '"top secret"'])
+def test_however_it_is_quoted_a_password_is_wiped(text):
+    assert "top secret" not in setup.wipe(f"wifi_password={text}\n", ["top secret"])
+
+
+def test_a_password_that_cannot_be_wiped_is_not_taken_over(boot, root):
+    (boot / "mien-setup.toml").write_text('wifi_name = "a"\nwifi_password = """\ntop secret"""\n')
+    problems = setup.Card(boot, root, Programs()).take_over()
+    assert "on the line of its key" in problems[0]
+    assert not (root / "etc").exists()
+
+
+def test_an_ssh_key_makes_the_account_and_opens_ssh_without_passwords(boot, root):
+    (boot / "mien-setup.toml").write_text(f'ssh_key = "{KEY}"\n')
+    programs = Programs(id=(1, "no such user"))
+    assert setup.Card(boot, root, programs).take_over() == []
+    keys = root / "home/admin/.ssh/authorized_keys"
+    assert keys.read_text() == KEY + "\n"
+    assert stat.S_IMODE(keys.stat().st_mode) == 0o600
+    assert stat.S_IMODE(keys.parent.stat().st_mode) == 0o700
+    assert "PasswordAuthentication no\n" in (root / "etc/ssh/sshd_config.d/mien.conf").read_text()
+    assert ["useradd", "--create-home", "--shell", "/bin/bash", "admin"] in programs.ran
+    assert ["systemctl", "enable", "ssh.service"] in programs.ran
+
+
+def test_without_a_key_ssh_is_left_alone(boot, root):
+    (boot / "mien-setup.toml").write_text('hostname = "hall"\n')
+    programs = Programs()
+    setup.Card(boot, root, programs).take_over()
+    assert programs.ran == [["hostname", "hall"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("hostname = ", "not valid TOML"),
+        ('host = "x"', "unknown key host; known: hostname, timezone"),
+        ("hostname = 3", "hostname: expected a text in quotation marks"),
+        ('hostname = "Hall_1"', "hostname = 'Hall_1': allowed: a-z, 0-9 and hyphens"),
+        ('timezone = "../../etc/passwd"', "timezone = '../../etc/passwd': allowed"),
+        ('timezone = "Europe/Nowhere"', "unknown; see timedatectl list-timezones"),
+        ('wifi_name = "x"\nwifi_password = "short"', "wifi_password = (secret): allowed: 8 to 63"),
+        ('ssh_key = "-----BEGIN OPENSSH PRIVATE KEY-----"', "allowed: one line of a .pub file"),
+        ('ssh_key = """ssh-rsa AAAA\nssh-rsa BBBB"""', "allowed: one line of a .pub file"),
+    ],
+)
+def test_what_is_wrong_is_told_on_the_card_and_nothing_is_done(boot, root, text, said):
+    (boot / "mien-setup.toml").write_text(text)
+    problems = setup.Card(boot, root, Programs()).take_over()
+    assert len(problems) == 1
+    assert said in problems[0]
+    assert (boot / "mien-error.txt").read_text() == problems[0] + "\n"
+    assert not (root / "etc").exists()
+
+
+def test_the_report_goes_when_the_file_is_right(boot, root):
+    (boot / "mien-setup.toml").write_text("hostname = 3")
+    setup.Card(boot, root, Programs()).take_over()
+    (boot / "mien-setup.toml").write_text('hostname = "hall"\n')
+    setup.Card(boot, root, Programs()).take_over()
+    assert not (boot / "mien-error.txt").exists()
+
+
+def test_settings_are_taken_over_when_mien_accepts_them(boot, root):
+    (boot / "mien.toml").write_text("[log]\n")
+    assert setup.Card(boot, root, Programs()).take_over() == []
+    assert (root / "etc/mien/mien.toml").read_text() == "[log]\n"
+
+
+def test_settings_that_mien_refuses_change_nothing(boot, root):
+    (root / "etc/mien").mkdir(parents=True)
+    (root / "etc/mien/mien.toml").write_text("# good\n")
+    (boot / "mien.toml").write_text("[nonsense]\n")
+    refuses = Programs(mien=(78, "mien: /boot/firmware/mien.toml:1: unknown section\n"))
+    problems = setup.Card(boot, root, refuses).take_over()
+    assert problems == ["mien.toml: /boot/firmware/mien.toml:1: unknown section"]
+    assert (root / "etc/mien/mien.toml").read_text() == "# good\n"
+
+
+def test_edits_on_the_device_stay_until_the_card_is_edited(boot, root):
+    (boot / "mien.toml").write_text("# from the card\n")
+    card = setup.Card(boot, root, Programs())
+    card.take_over()
+    (root / "etc/mien/mien.toml").write_text("# by hand\n")
+    card.take_over()
+    assert (root / "etc/mien/mien.toml").read_text() == "# by hand\n"
+    (boot / "mien.toml").write_text("# from the card again\n")
+    card.take_over()
+    assert (root / "etc/mien/mien.toml").read_text() == "# from the card again\n"
+
+
+@pytest.mark.parametrize(
+    ("device", "disk", "number"),
+    [("/dev/mmcblk0p2", "/dev/mmcblk0", "2"), ("/dev/sda2", "/dev/sda", "2"),
+     ("/dev/nvme0n1p2", "/dev/nvme0n1", "2")],
+)  # fmt: skip
+def test_the_root_grows_into_the_card(device, disk, number):
+    programs = Programs(findmnt=(0, device + "\n"))
+    setup.grow_root(programs)
+    assert programs.ran[1:] == [["growpart", disk, number], ["resize2fs", device]]
+
+
+@pytest.mark.parametrize(("findmnt", "growpart"), [("/dev/vda2", 1), ("overlay", 0), ("", 0)])
+def test_a_root_that_cannot_grow_is_left_alone(findmnt, growpart):
+    programs = Programs(findmnt=(0, findmnt), growpart=(growpart, "NOCHANGE"))
+    setup.grow_root(programs)
+    assert [command for command in programs.ran if command[0] == "resize2fs"] == []
+
+
+def test_a_release_is_compiled_once(tmp_path):
+    programs = Programs()
+    setup.compile_release(tmp_path, programs)
+    setup.compile_release(tmp_path, programs)
+    assert len(programs.ran) == 1
