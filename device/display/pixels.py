@@ -45,6 +45,9 @@ class Geometry:
     start: int = 0
 
 
+RGB565 = (Channel(11, 5), Channel(5, 6), Channel(0, 5))  # the usual 16 bits, which OpenCV knows
+
+
 def pack(image: Image, geometry: Geometry) -> npt.NDArray[np.uint8]:
     """The picture in the framebuffer's layout; the padding of each row is zero.
 
@@ -73,6 +76,10 @@ def pack(image: Image, geometry: Geometry) -> npt.NDArray[np.uint8]:
         places = rows[:, :used].reshape(geometry.height, geometry.width, 4)
         for number, channel in enumerate(channels):  # whole bytes: no arithmetic needed
             places[..., _byte(channel)] = image[..., number]
+        return rows
+    if num_bytes == 2 and channels == RGB565:
+        packed = cv2.cvtColor(image, cv2.COLOR_RGB2BGR565)  # (height, width, 2)
+        rows[:, :used] = packed.reshape(geometry.height, used)
         return rows
     word = np.uint16 if num_bytes == 2 else np.int32  # the words that OpenCV's LUT knows
     red, green, blue = (

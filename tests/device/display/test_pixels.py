@@ -5,11 +5,10 @@ import sys
 import numpy as np
 import pytest
 
-from device.display.pixels import Channel, Geometry, pack
+from device.display.pixels import RGB565, Channel, Geometry, pack
 
 XRGB = (Channel(16, 8), Channel(8, 8), Channel(0, 8))
 XBGR = (Channel(0, 8), Channel(8, 8), Channel(16, 8))
-RGB565 = (Channel(11, 5), Channel(5, 6), Channel(0, 5))
 DEEP = (Channel(20, 10), Channel(10, 10), Channel(0, 10))  # XRGB2101010
 
 IMAGE = np.array(
@@ -45,6 +44,10 @@ def test_32_bit_blue_on_top() -> None:
 @pytest.mark.parametrize("stride", [6, 7, 8, 32])
 def test_16_bit_keeps_the_upper_bits(stride: int) -> None:
     assert words(RGB565, 16, stride) == [[0xF800, 0x07E0, 0x001F], [0x0000, 0x0821, 0xFFFF]]
+
+
+def test_16_bit_blue_on_top() -> None:
+    assert words(RGB565[::-1], 16, 8)[0] == [0x001F, 0x07E0, 0xF800]  # type: ignore[arg-type]
 
 
 def test_10_bits_a_channel() -> None:
