@@ -45,6 +45,7 @@ class Mailbox:
         self._in_flight: dict[int, int] = {}  # the broker's number -> the outbox's
         self._sent_to = 0  # outbox number: over this connection
         self._tried_to = 0  # outbox number: over any connection
+        self._done: list[int] = []  # outbox numbers the broker has acknowledged
         self._refused: str | None = None
 
     # From any thread.
@@ -85,6 +86,7 @@ class Mailbox:
 
     def pump(self, connection: Connection) -> None:
         """Sends what waits, events as far as the window allows."""
+        self._clear_done()
         with self._lock:
             due = [self._retained[topic] for topic in self._unsaid] + list(self._answers)
             self._unsaid.clear()
@@ -106,7 +108,7 @@ class Mailbox:
         self._refused = refusal
         waiting_number = self._in_flight.pop(number, None)
         if waiting_number is not None:
-            self._outbox.remove([waiting_number])
+            self._done.append(waiting_number)
 
     def received(self, topic: str, payload: bytes, retained: bool) -> None:
         """Passes a message to who listens for it."""
@@ -120,7 +122,14 @@ class Mailbox:
 
     def lost(self) -> None:
         """What was in flight goes again over the next connection."""
+        self._clear_done()
         self._in_flight.clear()
+
+    def _clear_done(self) -> None:
+        """All at once: one write to the disk for many acknowledgements."""
+        if self._done:
+            self._outbox.remove(self._done)
+            self._done = []
 
     def leaving(self, connection: Connection) -> None:
         """Sends what waits and says ``stopped``."""

@@ -1,0 +1,282 @@
+"""An outbox in SQLite: what ``put`` has taken survives ``kill -9`` at once, a power cut a moment later.
+
+``put`` commits to the write-ahead log without waiting for the medium, so the frame loop never
+stands still for an SD card; a thread of its own then has the log written through (``fsync``)
+and folds it into the database now and then. Both files are transactional: whatever the moment
+of the cut, they open again.
+
+Room for the events is taken in advance, so a disk that others fill later changes nothing. Where
+there is not enough room the outbox is smaller, says so, and grows when there is.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Collection
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from device.errors import ConfigurationError
+from device.mqtt.event_file import connect, open_event_file
+from device.mqtt.outbox import Waiting
+
+log = logging.getLogger("mien.outbox")
+
+PAGE_BYTES = 4096
+EVENT_BYTES = 1024  # room for one event; they take about half of it
+CHUNK_BYTES = 1 << 20  # room is taken in steps, which also makes the log this long for good
+SPARE_EVENTS = 64  # a margin for the tree above the rows
+FOLD_AFTER = 32  # changes; by the thread
+MUST_FOLD_AFTER = 64  # changes; in a burst, by put: four pages each fill the log's first megabyte
+MAX_OVERFLOW = 100  # events kept in memory when the disk takes nothing at all
+
+
+class DiskOutbox:
+    """Keeps events in a file.
+
+    Args:
+        path: the SQLite file; ``-wal`` and ``-shm`` stand beside it.
+        max_events: events kept; the oldest go first.
+        retry_s: between looks for room on a full disk.
+
+    Raises:
+        ConfigurationError: the file cannot be opened or made.
+    """
+
+    def __init__(self, path: Path, max_events: int, retry_s: float = 5.0) -> None:
+        self._path, self._max_events, self._retry_s = path, max_events, retry_s
+        self._room = 0  # events that the file has room for
+        self._settled = False
+        self._lock = threading.Lock()
+        self._overflow: OrderedDict[int, Waiting] = OrderedDict()
+        self._gone: set[int] = set()  # acknowledged, but the full disk would not let them go
+        self._dropped = 0
+        self._changes = 0  # since the log was folded
+        self._problem: str | None = None
+        try:
+            self._db = open_event_file(path)
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigurationError(
+                f"outbox.path = {str(path)!r}: cannot use it: {error}"
+            ) from error
+        row = self._db.execute("SELECT count(*), coalesce(max(number), 0) FROM event").fetchone()
+        self._depth, self._number = int(row[0]), int(row[1])
+        self._measure(self._db)
+        self._late_to = self._number  # whatever was there waited for this start
+        self._work = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._tend, name="outbox", daemon=True)
+        self._thread.start()
+
+    # Outbox
+
+    def put(self, payload: dict[str, Any], late: bool) -> None:
+        """Keeps an event; drops the oldest when the outbox or the disk is full."""
+        with self._lock:
+            self._number += 1
+            waiting = Waiting(self._number, payload, late)
+            try:
+                if self._changes >= MUST_FOLD_AFTER:
+                    self._fold(self._db, "RESTART")
+                self._insert(waiting)
+            except sqlite3.Error:
+                self._keep_anyhow(waiting)
+            self._changes += 1
+        self._work.set()
+
+    def after(self, number: int, limit: int) -> list[Waiting]:
+        """The oldest events with a greater number."""
+        if limit <= 0 or number >= self._number:
+            return []
+        with self._lock:
+            try:
+                rows = self._db.execute(
+                    "SELECT number, late, payload FROM event WHERE number > ? ORDER BY number LIMIT ?",
+                    (number, limit),
+                ).fetchall()
+            except sqlite3.Error as error:
+                self._fail(error)
+                rows = []
+            found = [
+                Waiting(row[0], json.loads(row[2]), bool(row[1]) or row[0] <= self._late_to)
+                for row in rows
+                if row[0] not in self._gone
+            ]
+            more = (waiting for waiting in self._overflow.values() if waiting.number > number)
+            return found + list(islice(more, limit - len(found)))
+
+    def remove(self, numbers: Collection[int]) -> None:
+        """Forgets what the broker has acknowledged."""
+        with self._lock:
+            for number in numbers:
+                if self._overflow.pop(number, None) is None:
+                    self._gone.add(number)
+            try:
+                with self._db:
+                    for number in sorted(self._gone):
+                        cursor = self._db.execute("DELETE FROM event WHERE number = ?", (number,))
+                        self._depth -= cursor.rowcount
+                self._gone.clear()
+            except sqlite3.Error as error:
+                self._depth = self._count()
+                self._fail(error)
+        self._changes += 1
+        self._work.set()
+
+    @property
+    def depth(self) -> int:
+        """Events that wait."""
+        return self._depth + len(self._overflow)
+
+    @property
+    def dropped(self) -> int:
+        """Events lost to the bounds since the start."""
+        return self._dropped
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the disk, in one line."""
+        return self._problem
+
+    @property
+    def settled(self) -> bool:
+        """True once there is room for all events, whoever fills the disk now."""
+        return self._settled
+
+    def close(self) -> None:
+        """Has everything written through and ends."""
+        self._closing = True
+        self._work.set()
+        self._thread.join(5.0)
+        with self._lock:
+            self._db.close()
+
+    # The file, under the lock
+
+    def _insert(self, waiting: Waiting) -> None:
+        """One transaction: room, what overflowed before, the event."""
+        rows = [*self._overflow.values(), waiting]
+        with self._db:
+            dropped = self._delete_oldest(self._depth + len(rows) - self._limit)
+            self._db.executemany(
+                "INSERT INTO event VALUES (?, ?, ?)",
+                [(w.number, w.late, json.dumps(w.payload)) for w in rows],
+            )
+        self._overflow.clear()
+        self._depth += len(rows) - dropped
+        self._dropped += dropped
+
+    @property
+    def _limit(self) -> int:
+        """Events that may be kept: as many as set, or as there is room for on a full disk."""
+        return max(1, min(self._room, self._max_events)) if self._problem else self._max_events
+
+    def _delete_oldest(self, number: int) -> int:
+        """Inside a transaction; returns how many went."""
+        if number <= 0:
+            return 0
+        return self._db.execute(
+            "DELETE FROM event WHERE number IN (SELECT number FROM event ORDER BY number LIMIT ?)",
+            (number,),
+        ).rowcount
+
+    def _keep_anyhow(self, waiting: Waiting) -> None:
+        """The disk does not take the event: begin the log anew, else keep it in memory."""
+        try:
+            self._fold(self._db, "RESTART")
+            self._insert(waiting)
+        except sqlite3.Error as error:
+            self._fail(error)
+            self._depth = self._count()
+            self._overflow[waiting.number] = waiting
+            if len(self._overflow) > MAX_OVERFLOW:
+                self._overflow.popitem(last=False)
+                self._dropped += 1
+
+    def _fail(self, error: Exception) -> None:
+        if self._problem is None:
+            self._problem = (
+                f"outbox {self._path}: {error}: room for {max(self._room, 0)} of "
+                f"{self._max_events} events, the oldest are dropped"
+            )
+            log.error("%s", self._problem)
+
+    def _fold(self, db: sqlite3.Connection, how: str) -> None:
+        """Writes the log into the database; it begins anew if nobody was in the way."""
+        busy, pages, folded = db.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
+        if not busy and pages == folded:
+            self._changes = 0
+
+    def _count(self) -> int:
+        try:
+            return int(self._db.execute("SELECT count(*) FROM event").fetchone()[0])
+        except sqlite3.Error:
+            return self._depth
+
+    def _measure(self, db: sqlite3.Connection) -> None:
+        pages = int(db.execute("PRAGMA page_count").fetchone()[0])
+        self._room = pages * PAGE_BYTES // EVENT_BYTES - SPARE_EVENTS
+
+    # The thread
+
+    def _tend(self) -> None:
+        """Writes the log through after every change, folds it when it has grown, takes room."""
+        db = connect(self._path)
+        try:
+            while not self._closing:
+                self._write_through(db)
+                if not self._grow(db):
+                    self._work.wait(self._retry_s if self._problem else None)
+                    self._work.clear()
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            log.debug("outbox at the end: %s", error)
+        finally:
+            db.close()
+
+    def _write_through(self, db: sqlite3.Connection) -> None:
+        try:
+            handle = os.open(self._path.with_name(self._path.name + "-wal"), os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            if self._changes >= FOLD_AFTER:
+                self._fold(db, "PASSIVE")
+        except (OSError, sqlite3.Error) as error:
+            with self._lock:
+                self._fail(error)
+
+    def _grow(self, db: sqlite3.Connection) -> bool:
+        """Takes the next step of room if one is missing; returns whether it did."""
+        try:
+            if self._room < self._max_events:
+                disk = os.statvfs(self._path.parent)
+                if disk.f_bavail * disk.f_frsize < 2 * CHUNK_BYTES:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                with db:
+                    db.execute("INSERT INTO room VALUES (zeroblob(?))", (CHUNK_BYTES,))
+                self._fold(db, "PASSIVE")
+                self._measure(db)
+                return True
+            with db:
+                db.execute("DELETE FROM room")  # its pages stay in the file, free
+            self._settled = True
+        except (OSError, sqlite3.Error) as error:
+            with self._lock:
+                self._fail(error)
+            with db:
+                db.execute("DELETE FROM room")
+            return False
+        with self._lock:
+            if self._problem and not self._overflow and not self._gone:
+                log.warning("outbox %s: there is room again", self._path)
+                self._problem = None
+        return False

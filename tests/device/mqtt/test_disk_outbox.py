@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device.errors import ConfigurationError
+from device.mqtt.disk_outbox import DiskOutbox
+from device.mqtt.outbox import MemoryOutbox, Outbox
+from tests.device.mqtt.appliance import wait_until
+
+
+@pytest.fixture(params=["memory", "disk"])
+def outbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outbox]:
+    made: Outbox = MemoryOutbox(10) if request.param == "memory" else DiskOutbox(tmp_path / "o", 10)
+    yield made
+    made.close()
+
+
+def numbers(outbox: Outbox, after: int = 0, limit: int = 1000) -> list[int]:
+    return [waiting.payload["n"] for waiting in outbox.after(after, limit)]
+
+
+def fill(outbox: Outbox, count: int, first: int = 1, **more: Any) -> None:
+    for number in range(first, first + count):
+        outbox.put({"n": number, **more}, late=False)
+
+
+def test_events_come_out_in_order_until_removed(outbox: Outbox) -> None:
+    fill(outbox, 5)
+    assert numbers(outbox) == [1, 2, 3, 4, 5]
+    assert numbers(outbox, after=outbox.after(0, 2)[-1].number, limit=2) == [3, 4]
+    outbox.remove([waiting.number for waiting in outbox.after(0, 3)])
+    assert numbers(outbox) == [4, 5]
+    assert outbox.depth == 2
+
+
+def test_the_oldest_are_dropped_and_counted(outbox: Outbox) -> None:
+    fill(outbox, 25)
+    assert numbers(outbox) == list(range(16, 26))
+    assert (outbox.depth, outbox.dropped) == (10, 15)
+
+
+def test_lateness_is_kept(outbox: Outbox) -> None:
+    outbox.put({"n": 1}, late=True)
+    outbox.put({"n": 2}, late=False)
+    assert [waiting.late for waiting in outbox.after(0, 9)] == [True, False]
+
+
+def test_removing_the_unknown_is_harmless(outbox: Outbox) -> None:
+    fill(outbox, 2)
+    outbox.remove([99])
+    assert outbox.depth == 2
+
+
+def test_events_survive_a_restart_and_are_late_then(tmp_path: Path) -> None:
+    first = DiskOutbox(tmp_path / "o", 10)
+    fill(first, 3)
+    first.close()
+    second = DiskOutbox(tmp_path / "o", 10)
+    fill(second, 1, first=4)
+    assert [(w.payload["n"], w.late) for w in second.after(0, 9)] == [
+        (1, True),
+        (2, True),
+        (3, True),
+        (4, False),
+    ]
+    second.close()
+
+
+def test_a_damaged_file_is_moved_aside(tmp_path: Path) -> None:
+    (tmp_path / "o").write_bytes(b"this was a database" * 500)
+    outbox = DiskOutbox(tmp_path / "o", 10)
+    fill(outbox, 1)
+    assert numbers(outbox) == [1]
+    assert (tmp_path / "o.damaged").exists()
+    outbox.close()
+
+
+def test_an_impossible_place_is_a_configuration_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"outbox\.path"):
+        DiskOutbox(tmp_path / "missing" / "o", 10)
+
+
+def test_put_is_quick_enough_for_the_frame_loop(tmp_path: Path) -> None:
+    outbox = DiskOutbox(tmp_path / "o", 10_000)
+    start = time.thread_time()
+    fill(outbox, 500, text="x" * 500)
+    assert (time.thread_time() - start) / 500 < 2e-3
+    outbox.close()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from device.mqtt.disk_outbox import DiskOutbox
+outbox = DiskOutbox(Path(sys.argv[1]), 100_000)
+number = int(sys.argv[2])
+while True:
+    number += 1
+    outbox.put({"n": number}, late=True)
+    sys.stdout.write(f"{number}\\n"); sys.stdout.flush()
+    if number % 3 == 0:
+        outbox.remove([w.number for w in outbox.after(0, 1)])
+"""
+
+
+def kill_writer(path: Path, first: int, after_s: float) -> int:
+    """Runs a writer, kills it, and returns the last number it has been told is safe."""
+    command = [sys.executable, "-c", WRITER, str(path), str(first)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        last = int(writer.stdout.readline())
+        time.sleep(after_s)
+        writer.send_signal(signal.SIGKILL)
+        rest = writer.stdout.read().decode().split("\n")
+        complete = [int(line) for line in rest[:-1] if line]
+    return complete[-1] if complete else last
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
+def test_kill_9_loses_nothing_that_was_taken_and_damages_nothing(
+    tmp_path: Path, kills: int
+) -> None:
+    path, rng, last = tmp_path / "o", random.Random(7), 0
+    for _ in range(kills):
+        last = kill_writer(path, last, rng.uniform(0.0, 0.2))
+        with sqlite3.connect(path) as db:
+            assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+            rows = db.execute("SELECT payload FROM event ORDER BY number").fetchall()
+        db.close()
+        kept = [int(row[0].split(":")[1].rstrip("}")) for row in rows]
+        assert kept[-1] >= last  # the one after the last word may be there, too
+        assert kept == list(range(kept[0], kept[-1] + 1))
+        last = kept[-1]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 8 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount a tmpfs")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def stuff(path: Path) -> None:
+    """Takes all the room there is."""
+    with path.open("ab", buffering=0) as file:
+        for size in (1 << 16, 1 << 12, 1):
+            try:
+                while True:
+                    file.write(b"\0" * size)
+            except OSError:
+                continue
+
+
+def test_a_full_disk_drops_the_oldest_says_so_and_recovers(
+    small_disk: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (small_disk / "filler").write_bytes(bytes(4 << 20))
+    outbox = DiskOutbox(small_disk / "o", 3000, retry_s=0.1)
+    wait_until(lambda: outbox.problem)
+    assert "the oldest are dropped" in (outbox.problem or "")
+    fill(outbox, 3000, text="x" * 450)
+    kept = numbers(outbox, limit=10_000)
+    assert 500 < len(kept) < 3000
+    assert kept == list(range(3001 - len(kept), 3001))  # the newest, in order, without a gap
+    assert outbox.dropped == 3000 - len(kept)
+    (small_disk / "filler").unlink()
+    wait_until(lambda: outbox.problem is None)
+    dropped = outbox.dropped
+    fill(outbox, 1000, first=3001, text="x" * 450)
+    assert numbers(outbox, limit=10_000) == [*kept, *range(3001, 4001)]
+    assert outbox.dropped == dropped
+    told = [record.levelname for record in caplog.records]
+    assert told == ["ERROR", "WARNING"]  # once each
+    outbox.close()
+
+
+def test_a_disk_that_others_fill_later_costs_no_event(small_disk: Path) -> None:
+    outbox = DiskOutbox(small_disk / "o", 2000)
+    wait_until(lambda: outbox.settled)
+    stuff(small_disk / "filler")
+    for lap in range(3):
+        fill(outbox, 2000, first=lap * 2000 + 1, text="x" * 450)
+        assert numbers(outbox, limit=10_000) == list(range(lap * 2000 + 1, lap * 2000 + 2001))
+    outbox.remove([waiting.number for waiting in outbox.after(0, 10_000)])
+    assert (outbox.depth, outbox.problem) == (0, None)
+    outbox.close()
