@@ -58,5 +58,8 @@ class ConsolePainter:
 
 
 def _open_terminal(path: str, flags: int) -> int:
-    """Never as our controlling terminal: Ctrl-C on a keyboard there is not for the daemon."""
-    return os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    """Never as our controlling terminal: Ctrl-C on a keyboard there is not for the daemon.
+
+    Write only: a console gives its group no more.
+    """
+    return os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)

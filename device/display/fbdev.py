@@ -93,7 +93,8 @@ class QuietConsole:
             OSError: no such console, or not permitted even to write to it.
         """
         # O_NOCTTY: else Ctrl-C on a keyboard at the appliance would reach the daemon.
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        # Write only: a console gives its group no more.
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
         os.write(self._descriptor, HIDE_CURSOR_AND_CLEAR)
         try:
             fcntl.ioctl(self._descriptor, KDSETMODE, KD_GRAPHICS)
