@@ -97,7 +97,9 @@ def open_daemon(
         camera.start()
         stack.callback(camera.close)
         vision = build_vision(settings)
-        display = open_display(settings.display, settings.device.name, out, color)
+        display = open_display(
+            settings.display, settings.device.name, out, color, settings.capture.enabled
+        )
         stack.callback(display.close)
         watchdog = SystemdWatchdog() if under_systemd else NoWatchdog()
         parts = Parts(

@@ -35,6 +35,8 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     settings = load_settings(args.config, environment)
     if args.config is None:
         settings = replace(settings, camera=replace(settings.camera, source="demo"))
+        if settings.display.backend == "auto":  # never a newcomer's console
+            settings = replace(settings, display=replace(settings.display, backend="terminal"))
     if args.source:
         camera = replace(settings.camera, source="replay", path=str(args.source))
         settings = replace(settings, camera=camera)
