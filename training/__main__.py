@@ -9,20 +9,28 @@ import sys
 from device.errors import MienError
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     """Runs one command; explainable failures are one line and an exit status."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    from training import classifier, evaluate, evaluate_gan, hog_svm, report
+    from training import (
+        augment_with_gan,
+        captured,
+        classifier,
+        evaluate,
+        evaluate_gan,
+        hog_svm,
+        report,
+    )
     from training.gan import command as generators
 
-    for module in (classifier, evaluate, hog_svm, report):
+    for module in (classifier, evaluate, hog_svm, report, generators, evaluate_gan,
+                   augment_with_gan, captured):  # fmt: skip
         module.add_arguments(commands)
-    generators.add_arguments(commands)
-    evaluate_gan.add_arguments(commands)
-    arguments = parser.parse_args()
+    words = sys.argv[1:] if words is None else words
+    arguments = parser.parse_args(words)
     try:
-        return int(arguments.run(arguments, shlex.join(sys.argv[1:])))
+        return int(arguments.run(arguments, shlex.join(words)))
     except MienError as error:
         print(f"training: {error}", file=sys.stderr)
         return error.exit_status

@@ -113,7 +113,7 @@ def largest_face(image: Image, examine: Examine, path: Path) -> tuple[Face, int]
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     faces = examine(np.asarray(grey, np.uint8))
     if not faces:
-        raise UsageError(f"{path}: no face found (upright, frontal faces are looked for)")
+        raise UsageError(f"{path}: no face found; upright, frontal ones that are large enough are")
     box = max((face.box for face in faces), key=lambda box: box.area)
     box = BoundingBox(*(v / scale for v in (box.xmin, box.ymin, box.xmax, box.ymax)))
     if min(box.width, box.height) < MIN_FACE_PX:

@@ -1,0 +1,113 @@
+"""``training gan-augment``: FER2013 with its rare expressions filled up by a generator.
+
+A synthesized face is accepted when a judge names the asked expression with confidence. The
+judge must have had no part in the generator's training, nor may it be the network that is
+trained on the outcome (it would be taught its own opinions).
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from device.errors import UsageError
+from device.vocabulary import EXPRESSIONS
+from training.classifier import DATA, VOTES
+from training.extended import extend, write_csv_pair
+from training.fer2013 import Pictures, Split, read_pictures
+from training.gan.recipe import read_gan_recipe
+from training.metrics import softmax
+
+SHEET_COLUMNS = 20
+MAX_TRIES = 20  # batches of candidates an expression before it is given up
+
+
+def add_arguments(commands: Any) -> None:
+    """Adds the command to ``python -m training``."""
+    parser = commands.add_parser("gan-augment", help="fill up rare expressions by a generator")
+    parser.add_argument("generator", type=Path, metavar="RUN", help="generator's run")
+    parser.add_argument("--judge", required=True, type=Path, metavar="RUN", help="classifier's run")
+    parser.add_argument("--head", default="fer2013", choices=("fer2013", "crowd"))
+    parser.add_argument("--per-class", type=int, default=3000, help="training pictures to reach")
+    parser.add_argument("--min-probability", type=float, default=0.6, help="asked of the judge")
+    parser.add_argument("--output", required=True, type=Path, metavar="FOLDER")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--votes", type=Path, default=VOTES)
+    parser.set_defaults(run=run_command)
+
+
+def run_command(arguments: argparse.Namespace, command: str) -> int:
+    """Writes the extended pair of CSV files and a sheet of what was accepted."""
+    if not 0 < arguments.min_probability < 1:
+        raise UsageError(f"--min-probability {arguments.min_probability}: between 0 and 1")
+    recipe = read_gan_recipe(arguments.generator)
+    pictures = read_pictures(arguments.data, arguments.votes)
+    from training.gan import judging  # TensorFlow takes seconds to load
+    from training.gan.generator import GeneratorSettings
+    from training.gan.translation import load_generator
+
+    generator = load_generator(arguments.generator, GeneratorSettings(recipe.width, recipe.blocks))
+    judge = judging.load_judge(arguments.judge, arguments.head)
+    training = pictures.split(Split.TRAIN)
+    chance = np.random.default_rng(arguments.seed)
+    crops, labels = [], []
+    for number, expression in enumerate(EXPRESSIONS):
+        missing = arguments.per_class - int((training.labels == number).sum())
+        if missing <= 0:
+            continue
+        made = accepted(generator, judge, training, number, missing, arguments, chance)
+        print(f"{expression.value}: {len(made)} of {missing} added", flush=True)
+        crops.append(made)
+        labels.append(np.full(len(made), number))
+    if not sum(map(len, crops)):
+        raise UsageError("nothing to add: no face was accepted, or every class is large enough")
+    pixels, named = np.concatenate(crops), np.concatenate(labels)
+    data, votes = write_csv_pair(extend(pictures, pixels, named, "synthetic"), arguments.output)
+    write_sheet(arguments.output / "accepted.png", pixels[chance.permutation(len(pixels))[:200]])
+    print(f"train with: python -m training classifier --data {data} --votes {votes}")
+    return 0
+
+
+def accepted(
+    generator: Any,
+    judge: Any,
+    training: Pictures,
+    expression: int,
+    count: int,
+    arguments: argparse.Namespace,
+    chance: np.random.Generator,
+) -> npt.NDArray[np.uint8]:
+    """Up to ``count`` faces (n, 48, 48) of other expressions that now convincingly show this one."""
+    from training.gan.sheets import translate
+
+    others = np.flatnonzero((training.labels != expression) & (training.crowd().sum(axis=1) > 0))
+    if not others.size:
+        raise UsageError("generators need faces with votes to start from: name --votes")
+    kept: list[npt.NDArray[np.uint8]] = []
+    for _ in range(MAX_TRIES):
+        chosen = chance.choice(others, size=min(max(2 * count, 64), 2048))
+        faces = training.pixels[chosen][..., None]
+        made = translate(generator, faces, np.full(len(chosen), expression))[..., 0]
+        sure = softmax(judge.logits(made))[:, expression] >= arguments.min_probability
+        kept.append(made[sure])
+        if sum(map(len, kept)) >= count:
+            break
+    return np.concatenate(kept)[:count]
+
+
+def write_sheet(path: Path, crops: npt.NDArray[np.uint8]) -> None:
+    """Writes (n, 48, 48) crops in rows, for people to look at."""
+    rows = -(-len(crops) // SHEET_COLUMNS)
+    padded = np.zeros((rows * SHEET_COLUMNS, *crops.shape[1:]), np.uint8)
+    padded[: len(crops)] = crops
+    sheet = np.vstack(
+        [np.hstack(padded[r * SHEET_COLUMNS : (r + 1) * SHEET_COLUMNS]) for r in range(rows)]
+    )
+    if not cv2.imwrite(str(path), sheet):
+        raise UsageError(f"{path}: cannot write")
