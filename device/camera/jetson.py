@@ -7,6 +7,7 @@ hangs it can be killed.
 from __future__ import annotations
 
 import os
+import re
 import select
 import subprocess
 import tempfile
@@ -26,6 +27,7 @@ PROGRAM = ("gst-launch-1.0",)
 SENSOR_RATE_HZ = 30  # every CSI sensor mode has it; videorate drops the rest
 KILL_AFTER_S = 2.0
 CHUNK_BYTES = 1 << 20
+ABSENT = ("no element", "No cameras available")  # not a Jetson, or none plugged in
 
 
 def pipeline(settings: CameraSettings, color: bool) -> list[str]:
@@ -139,15 +141,18 @@ class JetsonSource:
                 )
             chunk = os.read(descriptor, min(CHUNK_BYTES, num_bytes - len(data)))
             if not chunk:
-                raise CameraError(f"{self.name}: GStreamer ended: {self._last_complaint()}")
+                complaint = self._complaint()
+                if any(words in complaint for words in ABSENT):
+                    raise CameraAbsentError(f"{self.name}: no such CSI camera: {complaint}")
+                raise CameraError(f"{self.name}: GStreamer ended: {complaint}")
             data += chunk
         return data
 
-    def _last_complaint(self) -> str:
+    def _complaint(self) -> str:
         if self._complaints is None:
             return "without a word"
         self._complaints.seek(0)
         lines = self._complaints.read().decode("utf-8", "replace").split("\n")
-        errors = [line.strip() for line in lines if "ERROR" in line.upper()]
+        errors = [line.strip() for line in lines if re.search("error|no element", line, re.I)]
         said = errors or [line.strip() for line in lines if line.strip()]
         return said[0] if said else "without a word"

@@ -114,7 +114,8 @@ class NewestFrameCamera:
     def _give_up_in_time(self) -> None:
         limit_s = self._settings.give_up_after_s
         if limit_s and self._clock() - self._fresh_s > limit_s:
-            raise CameraError(f"{self.problem}; gave up after {limit_s:g} s")
+            problem = self.problem or f"{self._source.name}: no picture"
+            raise CameraError(f"{problem}; gave up after {limit_s:g} s")
 
     def _capture(self) -> None:
         """The thread: open, read until it fails, close, wait, again."""
@@ -153,9 +154,15 @@ class NewestFrameCamera:
             log.debug("camera driver", exc_info=True)
             return f"{self._source.name}: {type(error).__name__}: {error}"
         finally:
+            self._close_source()
+        return None
+
+    def _close_source(self) -> None:
+        try:
             with self._driver_call():
                 self._source.close()
-        return None
+        except Exception:  # it is being given up anyway; the next open says what is wrong
+            log.debug("camera driver", exc_info=True)
 
     @contextmanager
     def _driver_call(self) -> Iterator[None]:

@@ -6,7 +6,8 @@ converted on the CPU.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError  # its own class until 3.11
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ class PicameraSource:
         job = self._camera.capture_request(wait=False)
         try:
             request = self._camera.wait(job, timeout=self._settings.stale_after_s)
-        except TimeoutError as error:
+        except (TimeoutError, FutureTimeoutError) as error:
             raise CameraError(
                 f"{self.name}: no picture for {self._settings.stale_after_s:g} s; "
                 "check the ribbon cable"
@@ -102,6 +103,13 @@ class PicameraSource:
         return int(device) if device.isdigit() else 0
 
 
+def csi_cameras(cameras: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Numbers of the CSI cameras; libcamera lists USB cameras too, which V4L2 serves better."""
+    return [
+        n for n, camera in enumerate(cameras) if "/usb" not in str(camera.get("Id", "")).lower()
+    ]
+
+
 def _connect(number: int) -> Any:
     try:
         from picamera2 import Picamera2
@@ -110,14 +118,14 @@ def _connect(number: int) -> Any:
             "picamera2 is not installed; on Raspberry Pi OS: sudo apt install python3-picamera2, "
             "and Mien's environment needs --system-site-packages"
         ) from error
-    found = Picamera2.global_camera_info()
+    found = csi_cameras(Picamera2.global_camera_info())
     if number >= len(found):
         raise CameraAbsentError(
             f"picamera {number}: no such CSI camera ({len(found)} found); check the ribbon cable, "
             "then `rpicam-hello --list-cameras`"
         )
     try:
-        return Picamera2(number)
+        return Picamera2(found[number])
     except (RuntimeError, IndexError) as error:
         raise CameraError(
             f"picamera {number}: busy or not answering ({error}); is another camera program running?"

@@ -51,9 +51,11 @@ class TerminalPainter:
         self._block: list[str] = []
 
     def paint(self, shown: Shown) -> None:
-        """Draws the block over the last one."""
+        """Draws the block over the last one; the clock sees to it every second."""
         columns, rows = self._size()
         block = self._lines(shown, columns, rows)
+        if block == self._block:
+            return
         self._block = block
         body = "\n".join(["", *block])
         up = f"\x1b[{len(block)}A" if block else ""

@@ -16,7 +16,7 @@ line = " ".join(sys.argv[1:])
 width, height = (int(n) for n in re.search(r"width=(\\d+),height=(\\d+)", line).groups())
 bytes_px = 4 if "RGBA" in line else 1
 behaviour = {behaviour!r}
-for number in range(1, 4):
+for number in range(1, 1 if behaviour in ("absent", "no jetson") else 4):
     picture = bytes([number, 2, 3, 255][:bytes_px]) * (width * height)
     half = len(picture) // 2
     sys.stdout.buffer.write(picture[:half]); sys.stdout.buffer.flush()
@@ -25,7 +25,11 @@ for number in range(1, 4):
         time.sleep(60)
 if behaviour == "fail":
     print("Setting pipeline to PAUSED", file=sys.stderr)
-    print("ERROR: from element nvarguscamerasrc0: No cameras available", file=sys.stderr)
+    print("ERROR: from element nvarguscamerasrc0: Internal data stream error", file=sys.stderr)
+if behaviour == "absent":
+    print("nvarguscamerasrc: Error generated. No cameras available", file=sys.stderr)
+if behaviour == "no jetson":
+    print('WARNING: erroneous pipeline: no element "nvarguscamerasrc"', file=sys.stderr)
 """
 
 
@@ -55,7 +59,7 @@ def test_grey_pictures_come_whole_though_the_pipe_cuts_them(tmp_path: Path) -> N
             assert image is not None
             assert image.shape == (480, 640)
             assert (image == number).all()
-        with pytest.raises(CameraError, match=r"GStreamer ended: ERROR: .* No cameras available"):
+        with pytest.raises(CameraError, match=r"GStreamer ended: ERROR: .* Internal data stream"):
             source.read()
     finally:
         source.close()
@@ -85,6 +89,15 @@ def test_a_hanging_argus_is_an_error_and_its_process_is_ended(tmp_path: Path) ->
     source.close()
     source.close()
     assert process.poll() is not None
+
+
+@pytest.mark.parametrize("behaviour", ["absent", "no jetson"])
+def test_without_a_csi_camera_another_kind_may_be_tried(tmp_path: Path, behaviour: str) -> None:
+    source = JetsonSource(CameraSettings(), program=gst_launch(tmp_path, behaviour))
+    source.open()
+    with pytest.raises(CameraAbsentError, match="no such CSI camera: "):
+        source.read()
+    source.close()
 
 
 def test_without_gstreamer_the_way_to_get_it_is_said() -> None:

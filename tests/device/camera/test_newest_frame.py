@@ -182,5 +182,16 @@ def test_frames_are_turned_mirrored_and_fitted() -> None:
     assert seen[0].mean() == pytest.approx(200, abs=1)  # left became top
 
 
+def test_a_driver_that_fails_to_close_is_opened_again_all_the_same() -> None:
+    class Stubborn(ScriptedSource):
+        def close(self) -> None:
+            super().close()
+            raise RuntimeError("cannot close")
+
+    source = Stubborn(CameraError("unplugged"), picture(9))
+    with running(source) as camera:
+        assert next_image(camera)[0, 0] == 9
+
+
 def test_close_before_start_is_harmless() -> None:
     NewestFrameCamera(ScriptedSource(), CameraSettings()).close()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from device.camera.picamera import PicameraSource
+from device.camera.picamera import PicameraSource, csi_cameras
 from device.camera.source import CameraAbsentError
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
@@ -103,6 +103,13 @@ def test_a_busy_sensor_is_an_error_and_is_given_back() -> None:
     source.close()
     source.close()
     assert camera.calls == ["stop", "close"]
+
+
+def test_usb_cameras_that_libcamera_lists_are_left_to_v4l2() -> None:
+    usb = {"Id": "/base/scb/pcie@7d500000/pci@0,0/usb@0,0-1.3:1.0-046d:0825"}
+    csi = {"Id": "/base/soc/i2c0mux/i2c@1/imx219@10"}
+    assert csi_cameras([usb, csi]) == [1]
+    assert csi_cameras([]) == []
 
 
 def test_without_picamera2_the_way_to_get_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
