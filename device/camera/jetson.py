@@ -27,6 +27,7 @@ PROGRAM = ("gst-launch-1.0",)
 SENSOR_RATE_HZ = 30  # every CSI sensor mode has it; videorate drops the rest
 KILL_AFTER_S = 2.0
 CHUNK_BYTES = 1 << 20
+ROW_BYTES = 4  # GStreamer pads each row to a multiple
 ABSENT = ("no element", "No cameras available")  # not a Jetson, or none plugged in
 
 
@@ -71,7 +72,8 @@ class JetsonSource:
         self._program = tuple(program)
         self._process: subprocess.Popen[bytes] | None = None
         self._complaints: IO[bytes] | None = None
-        self._shape = (settings.height, settings.width, *((4,) if color else ()))
+        width_bytes = settings.width * (4 if color else 1)
+        self._rows = (settings.height, -(-width_bytes // ROW_BYTES) * ROW_BYTES)
 
     @property
     def name(self) -> str:
@@ -106,9 +108,11 @@ class JetsonSource:
         Raises:
             CameraError: the child ended, or sent nothing for ``stale_after_s``.
         """
-        picture = np.frombuffer(self._read_exactly(int(np.prod(self._shape))), np.uint8)
-        picture = picture.reshape(self._shape)
-        return np.ascontiguousarray(picture[..., :3]) if self._color else picture
+        rows = np.frombuffer(self._read_exactly(self._rows[0] * self._rows[1]), np.uint8)
+        rows = rows.reshape(self._rows)
+        if self._color:
+            return np.ascontiguousarray(rows.reshape(len(rows), -1, 4)[..., :3])
+        return np.ascontiguousarray(rows[:, : self._settings.width])
 
     def close(self) -> None:
         """Ends the child, by force if Argus hangs."""

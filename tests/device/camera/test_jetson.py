@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -17,7 +18,8 @@ width, height = (int(n) for n in re.search(r"width=(\\d+),height=(\\d+)", line).
 bytes_px = 4 if "RGBA" in line else 1
 behaviour = {behaviour!r}
 for number in range(1, 1 if behaviour in ("absent", "no jetson") else 4):
-    picture = bytes([number, 2, 3, 255][:bytes_px]) * (width * height)
+    row = bytes([number, 2, 3, 255][:bytes_px]) * width
+    picture = (row + bytes(-len(row) % 4)) * height
     half = len(picture) // 2
     sys.stdout.buffer.write(picture[:half]); sys.stdout.buffer.flush()
     sys.stdout.buffer.write(picture[half:]); sys.stdout.buffer.flush()
@@ -63,6 +65,49 @@ def test_grey_pictures_come_whole_though_the_pipe_cuts_them(tmp_path: Path) -> N
             source.read()
     finally:
         source.close()
+
+
+def test_rows_lose_gstreamers_padding(tmp_path: Path) -> None:
+    source = JetsonSource(CameraSettings(width=641), program=gst_launch(tmp_path))
+    source.open()
+    image = source.read()
+    source.close()
+    assert image is not None
+    assert image.shape == (480, 641)
+    assert (image == 1).all()
+
+
+@pytest.mark.skipif(shutil.which("gst-launch-1.0") is None, reason="GStreamer is not installed")
+@pytest.mark.parametrize("width", [640, 641])
+@pytest.mark.parametrize("color", [False, True])
+def test_a_real_gstreamer_delivers_what_we_read(tmp_path: Path, width: int, color: bool) -> None:
+    test_picture = (  # upright bars, white first; needs no Jetson
+        "videotestsrc is-live=true num-buffers=5 pattern=smpte100 ! video/x-raw,format=NV12,"
+        "framerate=30/1,width=1280,height=720 ! videoconvert ! videoscale"
+    )
+    program = tmp_path / "gst-launch"
+    program.write_text(
+        "import re, subprocess, sys\n"
+        "line = re.sub('nvarguscamerasrc.*nvvidconv', sys.argv[1], ' '.join(sys.argv[2:]))\n"
+        "sys.exit(subprocess.call(['gst-launch-1.0', *line.split()]))\n"
+    )
+    settings = CameraSettings(width=width, stale_after_s=20)
+    source = JetsonSource(settings, color, [sys.executable, str(program), test_picture])
+    source.open()
+    try:
+        image = source.read()
+    finally:
+        source.close()
+    assert image is not None
+    columns = image[::100, [20, width // 2, width - 20]]  # bars: white, green, blue
+    assert (columns == columns[0]).all(), "rows are sheared"
+    if color:
+        white, green, blue = columns[0].tolist()
+        assert min(white) > 240
+        assert green[1] > 200 > green[0]
+        assert blue[2] > 200 > blue[0]
+    else:
+        assert columns[0][0] > 170 > columns[0][2]
 
 
 def test_color_is_rgb_without_the_fourth_byte(tmp_path: Path) -> None:
