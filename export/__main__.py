@@ -10,7 +10,7 @@ from pathlib import Path
 from device.errors import MienError
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     """Runs one command; explainable failures are one line and an exit status."""
     from export import benchmark, classifier, generator, measure
 
@@ -18,9 +18,10 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for module in (classifier, generator, measure, benchmark):
         module.add_arguments(commands)
-    arguments = parser.parse_args()
+    words = sys.argv[1:] if words is None else words
+    arguments = parser.parse_args(words)
     try:
-        return int(arguments.run(arguments, shown(sys.argv[1:])))
+        return int(arguments.run(arguments, shown(words)))
     except MienError as error:
         print(f"export: {error}", file=sys.stderr)
         return error.exit_status

@@ -55,7 +55,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     content, parity, calibration = convert(model, head, pictures)
     facts = {
         "head": head,
-        "parameters": int(model.count_params()),
+        "parameters": count_parameters(model, head),
         "mmacs": round(count_macs(model) / 1e6, 1),
         "exported_by": f"python -m export {command}",
         "run": run_facts(run, settings),
@@ -129,6 +129,11 @@ def prior_of(train: Pictures, head: str) -> npt.NDArray[np.float64]:
     """(7,) share of each expression in what the head was trained on."""
     targets = crowd_targets(train, 0) if head == "crowd" else fer2013_targets(train, 0)
     return np.asarray(targets.mean(axis=0), np.float64)
+
+
+def count_parameters(model: keras.Model, head: str) -> int:
+    """Weights of the network that is exported: one head of the two."""
+    return int(keras.Model(model.inputs, model.output[head]).count_params())
 
 
 def run_facts(run: Path, settings: dict[str, Any]) -> dict[str, Any]:

@@ -122,11 +122,11 @@ def read_csv(path: Path) -> Pictures:
         label_at, pixels_at, usage_at = map(header.index, ("emotion", "pixels", "Usage"))
         for number, row in enumerate(rows, start=2):
             try:
-                picture = np.fromstring(row[pixels_at], np.uint8, sep=" ")
-                pixels.append(picture.reshape(CROP_PX, CROP_PX))
+                values = bytes(map(int, row[pixels_at].split()))  # refuses all but 0 to 255
+                pixels.append(np.frombuffer(values, np.uint8).reshape(CROP_PX, CROP_PX))
                 labels.append(list(range(NUM_CLASSES))[int(row[label_at])])
                 splits.append(USAGES[row[usage_at].strip()])
-            except (ValueError, IndexError, KeyError, DeprecationWarning) as error:
+            except (ValueError, IndexError, KeyError) as error:
                 raise UsageError(f"{path}, line {number}: not a FER2013 row ({error})") from error
     if not labels:
         raise UsageError(f"{path}: has a header but no pictures")

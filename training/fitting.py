@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,13 @@ def validate(model: keras.Model, averaged: list[Any], validation: Pictures) -> d
     return result
 
 
-def fit(run: Path, pictures: Pictures, recipe: Recipe, resume: bool) -> keras.Model:
+def fit(
+    run: Path,
+    pictures: Pictures,
+    recipe: Recipe,
+    resume: bool,
+    say: Callable[[str], None] = print,
+) -> keras.Model:
     """Trains until the recipe's last epoch and returns the network with averaged weights.
 
     Args:
@@ -65,6 +72,7 @@ def fit(run: Path, pictures: Pictures, recipe: Recipe, resume: bool) -> keras.Mo
         pictures: cleaned; the train and validation splits are used.
         recipe: what to do.
         resume: go on after the last finished epoch instead of starting anew.
+        say: told each epoch's line once its checkpoint is written.
     """
     keras.utils.set_random_seed(recipe.seed)
     keras.mixed_precision.set_global_policy(recipe.precision)
@@ -79,7 +87,7 @@ def fit(run: Path, pictures: Pictures, recipe: Recipe, resume: bool) -> keras.Mo
     averaged, done = model.get_weights(), 0
     if resume:
         averaged = load_checkpoint(run, model)
-        done = int(read_history(run)[-1]["epoch"])
+        done = int(model.optimizer.iterations) // len(batches)
     average = WeightAverage(
         recipe.average_decay, recipe.average_every, averaged, done * len(batches)
     )
@@ -91,8 +99,8 @@ def fit(run: Path, pictures: Pictures, recipe: Recipe, resume: bool) -> keras.Mo
             row |= validate(model, average.averaged, validation)
         row["seconds"] = round(time.monotonic() - started_at_s, 1)
         save_checkpoint(run, model, average.averaged)
-        write_history(run, [*read_history(run), row])
-        print("  ".join(f"{key} {value:g}" for key, value in row.items()), flush=True)
+        write_history(run, [*read_history(run)[:epoch], row])
+        say("  ".join(f"{key} {value:g}" for key, value in row.items()))
     model.set_weights(average.averaged)
     return model
 

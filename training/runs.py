@@ -1,7 +1,7 @@
 """The run directory: everything of one training, written so that it can be resumed and repeated.
 
-``settings.json`` (recipe, data, versions, revision), ``history.csv``, ``last.weights.h5`` and
-``optimizer.npz`` (to resume), ``averaged.weights.h5`` (what is evaluated and exported),
+``settings.json`` (recipe, data, versions, revision), ``history.csv``, ``last.weights.h5``
+(weights and optimizer, to resume), ``averaged.weights.h5`` (what is evaluated and exported),
 ``dropped.csv``, ``augmentation.png``, ``curves.png``, ``confusion-*.png``, ``metrics.json``.
 """
 
@@ -96,16 +96,12 @@ def git_revision() -> str:
 
 
 def save_checkpoint(run: Path, model: keras.Model, averaged: list[Any]) -> None:
-    """Weights, optimizer and averaged weights; the optimizer last, as it says which step."""
+    """Writes the averaged weights, then weights and optimizer, each file whole or not at all."""
     weights = model.get_weights()
-    save_weights(run / "last.weights.h5", model)
     model.set_weights(averaged)
     save_weights(run / "averaged.weights.h5", model)
     model.set_weights(weights)
-    arrays = [np.asarray(variable) for variable in model.optimizer.variables]
-    part = run / "optimizer.part.npz"
-    np.savez(part, *arrays)
-    os.replace(part, run / "optimizer.npz")
+    save_weights(run / "last.weights.h5", model)
 
 
 def save_weights(path: Path, model: keras.Model) -> None:
@@ -116,14 +112,18 @@ def save_weights(path: Path, model: keras.Model) -> None:
 
 
 def load_checkpoint(run: Path, model: keras.Model) -> list[Any]:
-    """Puts weights and optimizer back; returns the averaged weights."""
-    model.load_weights(run / "averaged.weights.h5")
-    averaged = model.get_weights()
-    model.load_weights(run / "last.weights.h5")
-    model.optimizer.build(model.trainable_variables)
-    with np.load(run / "optimizer.npz") as arrays:
-        for variable, name in zip(model.optimizer.variables, arrays.files, strict=True):
-            variable.assign(arrays[name])
+    """Puts weights and optimizer back; returns the averaged weights.
+
+    Raises:
+        UsageError: there is no checkpoint yet, or it is of another network.
+    """
+    model.optimizer.build(model.trainable_variables)  # else its state is not read
+    try:
+        model.load_weights(run / "averaged.weights.h5")
+        averaged = model.get_weights()
+        model.load_weights(run / "last.weights.h5")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{run}: no checkpoint to resume from ({error})") from error
     return list(averaged)
 
 

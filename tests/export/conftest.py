@@ -1,0 +1,34 @@
+"""A tiny network, trained on drawn patterns, for all that converts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.training.drawn import drawn_rows, write_csv, write_votes
+from training.augmentation import Augmentation
+from training.fer2013 import read_pictures
+from training.fitting import fit
+from training.recipes import Recipe
+from training.runs import write_settings
+
+
+@pytest.fixture(scope="session")
+def drawn_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory whose network tells the drawn patterns apart."""
+    folder = tmp_path_factory.mktemp("exported")
+    rows = drawn_rows(20)
+    data = write_csv(folder / "fer2013.csv", rows)
+    votes = write_votes(folder / "fer2013new.csv", [label for label, _, _ in rows])
+    recipe = replace(
+        Recipe(), network="expression-tiny", epochs=6, batch_size=16, precision="float32",
+        average_every=1, average_decay=0.8,
+        augmentation=Augmentation(rotation_deg=0, scale=0, p_erasing=0, p_low_resolution=0),
+    )  # fmt: skip
+    run = folder / "run"
+    run.mkdir()
+    write_settings(run, recipe, {"path": str(data), "votes": str(votes)}, "test")
+    fit(run, read_pictures(data, votes), recipe, resume=False, say=lambda line: None)
+    return run

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from device.vision.classifier import TFLiteClassifier
+from device.vision.model_card import read_model
+from export.__main__ import main
+from export.parity import Parity, ParityError, require
+from training.networks import load_network
+from training.tflite import TfliteClassifier
+
+
+@pytest.fixture(scope="module")
+def exported(drawn_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    models = tmp_path_factory.mktemp("models")
+    assert main(["classifier", str(drawn_run), "--models", str(models), "--name", "drawn"]) == 0
+    return models / "drawn.tflite"
+
+
+def test_the_pair_is_what_the_contract_says(exported: Path) -> None:
+    content, card = read_model(exported)
+    network = TfliteClassifier(content)
+    assert network.input["dtype"] == np.uint8
+    assert network.input["shape_signature"].tolist() == [-1, 48, 48, 1]
+    assert network.output["dtype"] == np.float32
+    assert network.logits(np.zeros((5, 48, 48), np.uint8)).shape == (5, 7)
+    assert card.facts["parity"]["int8"]["agreement"] >= 0.98
+    assert card.facts["bytes"] == len(content) <= 100_000
+    assert set(card.facts["metrics"]) == {"validation"}
+
+
+def test_the_device_takes_the_pair_and_passes_its_self_test(exported: Path) -> None:
+    classifier = TFLiteClassifier.load(exported)
+    crops = np.zeros((3, 48, 48), np.uint8)
+    np.testing.assert_allclose(classifier.probabilities(crops).sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_card_keeps_no_path_of_the_machine_and_no_picture_of_a_person(exported: Path) -> None:
+    text = exported.with_suffix(".json").read_text()
+    assert "/tmp" not in text
+    golden = json.loads(text)["golden"]
+    assert len(golden) == 4
+    assert all(len(base64.b64decode(entry["input"])) == 48 * 48 for entry in golden)
+
+
+def test_nothing_is_left_half_written(exported: Path) -> None:
+    assert sorted(path.name for path in exported.parent.iterdir()) == ["drawn.json", "drawn.tflite"]
+
+
+def test_a_conversion_that_answers_otherwise_is_not_written(
+    drawn_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, models = tmp_path / "run", tmp_path / "models"
+    shutil.copytree(drawn_run, run)
+    model = load_network(run)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D) and layer.kernel.shape[-1] >= 16:
+            # Two orders of magnitude between neighbouring outputs: int8 cannot follow.
+            spread = np.where(np.arange(layer.kernel.shape[-1]) % 2, 300.0, 0.01)
+            layer.kernel.assign(layer.kernel * spread)
+    model.save_weights(run / "averaged.weights.h5")
+    assert main(["classifier", str(run), "--models", str(models)]) == 1
+    assert "not exported, on" in capsys.readouterr().err
+    assert not models.exists()
+
+
+def test_a_folder_that_is_no_run_is_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["classifier", str(tmp_path)]) == 2
+    assert "not a run directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("parity", "words"),
+    [
+        (Parity(100, 0.97, 0.9, 0.9, 0.1), "agreement 97.00% is below"),
+        (Parity(100, 0.99, 0.9, 0.89, 0.1), "accuracy falls by 1.00%"),
+        (Parity(100, 0.99, 0.9, 0.9, 0.6), "a probability differs by 0.60"),
+        (Parity(100, float("nan"), 0.9, 0.9, 0.1), "agreement"),
+    ],
+)
+def test_the_gate_names_what_failed(parity: Parity, words: str) -> None:
+    with pytest.raises(ParityError, match=words):
+        require(parity)
+
+
+def test_the_gate_lets_a_better_file_pass() -> None:
+    require(Parity(100, 0.99, 0.90, 0.92, 0.1))
+
+
+def test_evaluate_and_benchmark_print_a_line_each(
+    exported: Path, drawn_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = drawn_run.parent
+    words = ["--data", str(folder / "fer2013.csv"), "--votes", str(folder / "fer2013new.csv")]
+    assert main(["evaluate", str(exported), *words]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 6
+    assert lines[0].startswith("PrivateTest fer2013   natural  n    14  accuracy")
+    assert main(["evaluate", str(exported), *words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["balanced"]["majority"]["n"] == 14
+    assert main(["benchmark", str(exported), "--repeats", "5"]) == 0
+    assert "ms a face, litert" in capsys.readouterr().out

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.__main__ import main
+from training.augmentation import Augmentation
+from training.fer2013 import read_pictures
+from training.fitting import fit
+from training.networks import load_network, predict
+from training.recipes import Recipe
+from training.runs import read_history, read_recipe, write_settings
+
+RECIPE = replace(
+    Recipe(), network="expression-tiny", epochs=3, batch_size=16, precision="float32",
+    learning_rate=0.05, average_every=1, average_decay=0.8, augmentation=Augmentation(p_erasing=0),
+)  # fmt: skip
+
+
+class InterruptedRunError(Exception):
+    """Stands for the power cut."""
+
+
+def interrupt(line: str) -> None:
+    if line.startswith("epoch 2"):
+        raise InterruptedRunError
+
+
+@pytest.fixture(scope="module")
+def whole(drawn: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nobody interrupted."""
+    run = tmp_path_factory.mktemp("whole")
+    write_settings(run, RECIPE, {"path": str(drawn[0]), "votes": str(drawn[1])}, "test")
+    fit(run, read_pictures(*drawn), RECIPE, resume=False, say=lambda line: None)
+    return run
+
+
+def test_training_learns_what_can_be_learnt(whole: Path) -> None:
+    losses = [row["loss"] for row in read_history(whole)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_a_resumed_run_ends_as_the_uninterrupted_one(
+    whole: Path, drawn: tuple[Path, Path], tmp_path: Path
+) -> None:
+    pictures = read_pictures(*drawn)
+    write_settings(tmp_path, RECIPE, {"path": str(drawn[0]), "votes": str(drawn[1])}, "test")
+    with pytest.raises(InterruptedRunError):
+        fit(tmp_path, pictures, RECIPE, resume=False, say=interrupt)
+    assert len(read_history(tmp_path)) == 2
+    fit(tmp_path, pictures, RECIPE, resume=True, say=lambda line: None)
+
+    expected, actual = read_history(whole), read_history(tmp_path)
+    assert [row["epoch"] for row in actual] == [1, 2, 3]
+    assert actual[-1]["loss"] == pytest.approx(expected[-1]["loss"], abs=1e-3)
+    answers = [predict(load_network(run), pictures.pixels)["crowd"] for run in (whole, tmp_path)]
+    np.testing.assert_allclose(answers[0], answers[1], atol=0.02)
+
+
+def test_the_recipe_is_read_back_as_it_was_written(whole: Path) -> None:
+    assert read_recipe(whole) == RECIPE
+
+
+def test_the_command_trains_measures_and_draws(
+    drawn: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    words = ["classifier", "--network", "expression-tiny", "--data", str(drawn[0]), "--votes",
+             str(drawn[1]), "--run", str(run), "--epochs", "1", "--batch-size", "16",
+             "--precision", "float32"]  # fmt: skip
+    assert main(words) == 0
+    assert "validation: FER+, more than half of the votes, head crowd" in capsys.readouterr().out
+    names = {path.name for path in run.iterdir()}
+    assert names >= {
+        "settings.json", "history.csv", "dropped.csv", "averaged.weights.h5", "last.weights.h5",
+        "metrics-validation.json", "curves.png", "augmentation.png",
+        "confusion-validation-crowd-majority.png", "reliability-validation-fer2013-fer2013.png",
+    }  # fmt: skip
+    measured = json.loads((run / "metrics-validation.json").read_text())
+    assert set(measured["crowd"]) == {"temperature", "fer2013", "majority", "clean"}
+    settings = json.loads((run / "settings.json").read_text())
+    assert settings["versions"]["keras"]
+
+    assert main(words) == 2
+    assert "already holds a run; continue it with --resume" in capsys.readouterr().err
+
+
+def test_missing_data_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["classifier", "--data", str(tmp_path / "fer2013.csv")]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "Put Kaggle's fer2013.csv" in error

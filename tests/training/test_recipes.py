@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.fer2013 import CROWD_ORDER, Pictures, read_pictures
+from training.recipes import (
+    Batches,
+    Recipe,
+    WarmupCosine,
+    crowd_targets,
+    fer2013_targets,
+    targets_of,
+    with_teacher,
+)
+
+
+def picture_with(votes: list[int], label: int = 2) -> Pictures:
+    row = np.zeros((1, 10), np.int64)
+    row[0, list(CROWD_ORDER)] = votes
+    return Pictures(np.zeros((1, 48, 48), np.uint8), np.array([label]), np.zeros(1, np.int64),
+                    row, np.array(["row 0"]))  # fmt: skip
+
+
+def test_labels_are_smoothed() -> None:
+    targets = fer2013_targets(picture_with([0] * 7), 0.07)
+    np.testing.assert_allclose(targets[0], [0.01, 0.01, 0.94, 0.01, 0.01, 0.01, 0.01], atol=1e-6)
+
+
+def test_single_votes_are_slips_unless_there_is_nothing_else() -> None:
+    np.testing.assert_allclose(
+        crowd_targets(picture_with([6, 1, 0, 0, 2, 0, 0]), 0)[0], [0.75, 0, 0, 0, 0.25, 0, 0]
+    )
+    np.testing.assert_allclose(
+        crowd_targets(picture_with([1, 0, 0, 0, 0, 0, 1]), 0)[0], [0.5, 0, 0, 0, 0, 0, 0.5]
+    )
+
+
+def test_without_votes_the_label_has_to_serve() -> None:
+    targets = crowd_targets(picture_with([0] * 7, label=5), 0)
+    assert targets[0].tolist() == [0, 0, 0, 0, 0, 1, 0]
+
+
+def test_teacher_takes_its_share() -> None:
+    labels = {head: np.eye(7, dtype=np.float32)[[0]] for head in ("fer2013", "crowd")}
+    answers = {head: np.eye(7, dtype=np.float32)[[1]] for head in ("fer2013", "crowd")}
+    mixed = with_teacher(labels, answers, 0.7)["crowd"][0]
+    np.testing.assert_allclose(mixed[:2], [0.3, 0.7], atol=1e-6)
+
+
+def test_learning_rate_rises_then_falls_to_nothing() -> None:
+    schedule = WarmupCosine(0.2, warmup_steps=10, total_steps=110)
+    rates = [float(schedule(step)) for step in (0, 9, 60, 110)]
+    assert rates == pytest.approx([0.02, 0.2, 0.1, 0.0], abs=1e-6)
+
+
+def test_an_epoch_shows_every_picture_once_and_can_be_repeated(drawn: tuple[Path, Path]) -> None:
+    pictures = read_pictures(*drawn)
+    recipe = replace(Recipe(), batch_size=12)
+    batches = Batches(pictures, targets_of(pictures, recipe), recipe)
+    first, again = list(batches.of_epoch(3)), list(batches.of_epoch(3))
+    other = list(batches.of_epoch(4))
+    assert len(first) == len(batches) == len(pictures) // 12
+    for (pixels, targets), (same, _) in zip(first, again, strict=True):
+        assert pixels.shape == (12, 48, 48, 1)
+        assert set(targets) == {"fer2013", "crowd"}
+        np.testing.assert_array_equal(pixels, same)
+    assert (first[0][0] != other[0][0]).any()
+    shown = sum(targets["fer2013"].argmax(axis=1).tolist().count(3) for _, targets in first)
+    assert shown == (pictures.labels == 3).sum()
