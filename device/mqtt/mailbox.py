@@ -58,10 +58,10 @@ class Mailbox:
                 self._retained[topic] = message
                 self._unsaid[topic] = None
 
-    def repeat(self, topics: Sequence[str]) -> None:
-        """Says retained topics again although they have not changed."""
+    def repeat(self) -> None:
+        """Says everything retained again although it has not changed."""
         with self._lock:
-            self._unsaid.update(dict.fromkeys(t for t in topics if t in self._retained))
+            self._unsaid.update(dict.fromkeys(self._retained))
 
     def answer(self, message: Message) -> None:
         """Says something once; the oldest of too many are forgotten."""

@@ -113,6 +113,21 @@ class MqttPublisher:
         self._mailbox.answer(Message(self.topics(f"response/{name}"), encode(payload)))
         self._link.wake()
 
+    def say_picture(self, picture: bytes) -> None:
+        """A synthesized PNG; whoever calls this has checked that it may be said."""
+        self._mailbox.answer(Message(self.topics("synthesis"), picture))
+        self._link.wake()
+
+    def announce(self, topic: str, payload: bytes) -> None:
+        """Says a retained topic that is not this device's own (discovery)."""
+        self._mailbox.retain(topic, payload)
+        self._link.wake()
+
+    def repeat(self) -> None:
+        """Says everything retained again, for a listener that was not there."""
+        self._mailbox.repeat()
+        self._link.wake()
+
     def listen(self, topic_filter: str, receiver: Receiver) -> None:
         """Subscribes at every connect; before ``start``."""
         self._mailbox.listen(topic_filter, receiver)

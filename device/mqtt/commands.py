@@ -1,0 +1,167 @@
+"""Commands from the network: read, checked against their schemas, limited, queued for the loop.
+
+Whatever arrives here comes from strangers. Nothing in it is trusted, nothing makes it wait, and
+what cannot be carried out is answered with a sentence.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import fastjsonschema
+
+from device.mqtt.schemas import read_schema
+
+log = logging.getLogger("mien.commands")
+
+NAMES = (
+    "get", "set", "pause", "resume", "synthesize", "reload-model", "identify", "restart",
+)  # fmt: skip
+MAX_BYTES = 4096
+MAX_WAITING = 20
+BURST, PER_SECOND = 20, 5.0
+ANSWERABLE = re.compile(r"[a-z][a-z-]{0,31}")
+
+
+class CommandError(Exception):
+    """A command that cannot be carried out; the text is the answer."""
+
+    def __init__(self, message: str, transaction: str | None = None) -> None:
+        super().__init__(message)
+        self.transaction = transaction
+
+
+@dataclass(frozen=True)
+class Command:
+    """A valid command.
+
+    Attributes:
+        name: one of NAMES.
+        transaction: comes back in the response.
+        arguments: the other keys, as the schema allows them.
+    """
+
+    name: str
+    transaction: str | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+class Responder(Protocol):
+    """Where answers go: ``MqttPublisher.respond``."""
+
+    def __call__(
+        self, name: str, transaction: str | None, *, data: Any = None, error: str = ""
+    ) -> None:
+        """Answers a command."""
+
+
+class CommandReader:
+    """Turns bytes into commands; the schemas are compiled once."""
+
+    def __init__(self) -> None:
+        self._check = {
+            name: fastjsonschema.compile(read_schema(f"command-{name}")) for name in NAMES
+        }
+
+    def read(self, name: str, payload: bytes) -> Command:
+        """The command.
+
+        Raises:
+            CommandError: unknown, too long, not JSON, or not as its schema says.
+        """
+        if name not in self._check:
+            raise CommandError(f"unknown command; known: {', '.join(NAMES)}")
+        if len(payload) > MAX_BYTES:
+            raise CommandError(f"{len(payload)} bytes are too many; at most {MAX_BYTES}")
+        try:
+            body = json.loads(payload or b"{}", parse_constant=_refuse_constant)
+        except (ValueError, RecursionError) as error:
+            raise CommandError(f"not JSON: {str(error)[:100]}") from error
+        transaction = body.get("transaction") if isinstance(body, dict) else None
+        if not isinstance(transaction, str) or len(transaction) > 100:
+            transaction = None
+        try:
+            self._check[name](body)
+        except fastjsonschema.JsonSchemaException as error:
+            raise CommandError(str(error.message)[:300], transaction) from error
+        arguments = {key: value for key, value in body.items() if key != "transaction"}
+        return Command(name, transaction, arguments)
+
+
+class CommandDesk:
+    """Takes messages in the network thread, hands commands to the loop.
+
+    Args:
+        respond: where refusals are answered.
+        clock: monotonic, for the limit on floods.
+    """
+
+    def __init__(self, respond: Responder, clock: Callable[[], float] = time.monotonic) -> None:
+        self._respond, self._clock = respond, clock
+        self._reader = CommandReader()
+        self._lock = threading.Lock()
+        self._waiting: deque[Command] = deque()
+        self._tokens, self._refilled_s = float(BURST), clock()
+        self._flooded = self._told_retained = False
+        self.refused = 0
+
+    def receive(self, topic: str, payload: bytes, retained: bool) -> None:
+        """A message on ``command/<name>``."""
+        name = topic.rsplit("/", 1)[-1]
+        if retained:  # a broker would repeat it at every connect
+            self.refused += 1
+            if not self._told_retained:
+                self._told_retained = True
+                log.warning("retained commands are ignored (%s); publish without retain", name[:40])
+            return
+        if not self._may_pass(name):
+            return
+        try:
+            command = self._reader.read(name, payload)
+            with self._lock:
+                if len(self._waiting) >= MAX_WAITING:
+                    raise CommandError("too many commands wait", command.transaction)
+                self._waiting.append(command)
+        except CommandError as error:
+            self.refused += 1
+            if ANSWERABLE.fullmatch(name):
+                self._respond(name, error.transaction, error=str(error))
+            else:
+                log.info("command %r ignored: %s", name[:40], error)
+
+    def take(self) -> list[Command]:
+        """What has arrived since the last call."""
+        with self._lock:
+            commands, self._waiting = list(self._waiting), deque()
+        return commands
+
+    def _may_pass(self, name: str) -> bool:
+        """A bucket of tokens; says once that it is empty, and counts."""
+        now_s = self._clock()
+        self._tokens = min(BURST, self._tokens + (now_s - self._refilled_s) * PER_SECOND)
+        self._refilled_s = now_s
+        if self._tokens >= 1.0:
+            self._tokens -= 1.0
+            self._flooded = self._flooded and self._tokens < BURST / 2
+            return True
+        self.refused += 1
+        if not self._flooded:
+            self._flooded = True
+            log.warning("too many commands: more than %g a second are ignored", PER_SECOND)
+            if ANSWERABLE.fullmatch(name):
+                self._respond(
+                    name, None, error=f"too many commands; at most {PER_SECOND:g} a second"
+                )
+        return False
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

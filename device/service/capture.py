@@ -1,0 +1,157 @@
+"""Collects recognised faces to improve the network; off unless ``capture.enabled``.
+
+Crops of 48×48 grey pixels, named by time, expression and probability, in the state folder.
+The oldest go when there are too many, and each goes when it is too old.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import cv2
+
+from device.pipeline import Classifier
+from device.settings.tree import Capture as CaptureSettings
+from device.vision.preprocess import crop_face
+from device.vocabulary import Classification, Face, GreyImage
+
+log = logging.getLogger("mien.capture")
+
+STAMP = "%Y%m%dT%H%M%S%fZ"
+NAME = re.compile(r"(\d{8}T\d{12}Z)_([a-z]+)_(\d{3})_\d+\.png")
+PRUNE_EVERY = 20  # pictures
+MAX_TRACKS = 1000  # remembered for the interval between two pictures of one face
+
+
+class CaptureStore:
+    """The folder of collected crops; written by a thread of its own.
+
+    Args:
+        folder: made when needed, for its owner only.
+        settings: the caps.
+        now: UTC.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: CaptureSettings,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        self._folder, self._settings, self._now = folder, settings, now
+        self._queue: queue.Queue[tuple[str, GreyImage] | None] = queue.Queue(16)
+        self._complained = False
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.prune()
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._thread.start()
+
+    def add(self, crop: GreyImage, classification: Classification) -> None:
+        """Hands over a (48, 48) crop; dropped when the disk is too slow."""
+        stamp = self._now().strftime(STAMP)
+        share = round(classification.probability * 100)
+        track = classification.face.track_id or 0
+        name = f"{stamp}_{classification.expression.value}_{share:03d}_{track}.png"
+        if not self._queue.full():
+            self._queue.put_nowait((name, crop))
+
+    def prune(self) -> None:
+        """Removes what is too old or too many."""
+        oldest = (self._now() - timedelta(days=self._settings.max_days)).strftime(STAMP)
+        names = [path.name for path in list_captures(self._folder)]
+        excess = len(names) - self._settings.max_pictures
+        for number, name in enumerate(names):
+            if number < excess or name < oldest:
+                (self._folder / name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Writes what waits and ends."""
+        self._queue.put(None)
+        self._thread.join(5.0)
+
+    def _run(self) -> None:
+        written = 0
+        while (item := self._queue.get()) is not None:
+            name, crop = item
+            try:
+                _, data = cv2.imencode(".png", crop)
+                (self._folder / name).write_bytes(data.tobytes())
+                written += 1
+                if written % PRUNE_EVERY == 0:
+                    self.prune()
+            except (OSError, cv2.error) as error:
+                if not self._complained:
+                    log.warning("capture: cannot write to %s: %s", self._folder, error)
+                self._complained = True
+        self.prune()
+
+
+class CapturingClassifier:
+    """A classifier that also hands what it named to the store."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        store: CaptureStore,
+        min_interval_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._classifier, self._store = classifier, store
+        self._min_interval_s, self._clock = min_interval_s, clock
+        self._taken_s: dict[int | None, float] = {}
+
+    def classify(self, image: GreyImage, faces: Sequence[Face]) -> list[Classification]:
+        """The classifier's answers; faces in doubt are not collected."""
+        classifications = self._classifier.classify(image, faces)
+        now_s = self._clock()
+        for classification in classifications:
+            face = classification.face
+            waited_s = now_s - self._taken_s.get(face.track_id, float("-inf"))
+            if face.doubt is None and waited_s >= self._min_interval_s:
+                if len(self._taken_s) >= MAX_TRACKS:
+                    self._taken_s.clear()
+                self._taken_s[face.track_id] = now_s
+                self._store.add(crop_face(image, face), classification)
+        return classifications
+
+
+def list_captures(folder: Path) -> list[Path]:
+    """Collected crops, oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name))
+
+
+def export_captures(folder: Path, target: Path) -> int:
+    """Copies the crops to ``target/<expression>/``, the folder form that ``training`` reads.
+
+    Returns:
+        How many.
+
+    Raises:
+        OSError: the target cannot be written.
+    """
+    captures = list_captures(folder)
+    for path in captures:
+        match = NAME.fullmatch(path.name)
+        assert match
+        place = target / match[2]
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, place / path.name)
+    return len(captures)
+
+
+def clear_captures(folder: Path) -> int:
+    """Deletes all collected crops and returns how many there were."""
+    captures = list_captures(folder)
+    for path in captures:
+        path.unlink()
+    return len(captures)
