@@ -6,6 +6,7 @@ set -euo pipefail
 
 SUITE=${MIEN_SUITE:-trixie}
 CACHE=${MIEN_CACHE:-$HOME/.cache/mien}
+RECIPE=1            # raise it when build() changes: the cache is then made anew
 
 PACKAGES=(
     linux-image-arm64 raspi-firmware initramfs-tools zstd        # boot
@@ -28,7 +29,7 @@ main() {
     [ "$(id -u)" = 0 ] || die "needs root: run it with sudo"
     command -v mmdebstrap >/dev/null || die "mmdebstrap is missing: apt install mmdebstrap qemu-user-static"
     local key tar mirror security
-    key=$(printf '%s\n' "$SUITE" "${PACKAGES[@]}" "$(cat "$0")" | sha256sum | cut -c1-12)
+    key=$(printf '%s\n' "$SUITE" "$RECIPE" "${PACKAGES[@]}" | sha256sum | cut -c1-12)
     tar=$CACHE/base-$SUITE-arm64-$key.tar
     if [ ! -s "$tar" ]; then
         mirror=${MIEN_DEBIAN_MIRROR:-$(mirror_of Debian)}

@@ -117,7 +117,7 @@ def test_a_subscriber_gets_online_and_an_expression(board, subscriber):
 
 def test_the_card_file_opened_ssh_for_its_key(board):
     wait_until(lambda: board.run("hostname") == "hall", RESTART_S, "an SSH login")
-    assert board.run("cat /etc/timezone; date +%Z").split()[-1] in ("CET", "CEST")
+    assert board.run("date +%Z") in ("CET", "CEST")
     assert "PasswordAuthentication no" in board.run("cat /etc/ssh/sshd_config.d/mien.conf")
 
 
@@ -215,10 +215,13 @@ def test_an_unplugged_screen_is_survived(board, subscriber):
 
 
 def test_nothing_is_written_to_the_card_in_steady_state(board):
-    sectors = 'sync; awk "\\$3 == \\"vda2\\" {print \\$10}" /proc/diskstats'
-    before = board.run(sectors)
+    before = sectors_written(board)
     time.sleep(QUIET_S)
-    assert int(board.run(sectors)) - int(before) == 0
+    assert sectors_written(board) == before
+
+
+def sectors_written(board: Machine) -> int:
+    return int(board.run("sync; cat /sys/block/vda/vda2/stat").split()[6])
 
 
 def test_the_root_can_be_made_read_only_and_mien_goes_on(board, subscriber):

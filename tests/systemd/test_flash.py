@@ -91,6 +91,10 @@ def test_refuses_loop_devices_outside_the_tests(image, disk):
     assert "is a loop device" in refusal(image, loop_of(disk), loop=False)
 
 
+def test_asks_for_the_disk_when_none_is_named(image):
+    assert "which disk? make flash DEVICE=/dev/sdX" in refusal(image, "")
+
+
 def test_refuses_what_is_not_there(image):
     assert "no such device" in refusal(image, "/dev/mien-nothing")
 
