@@ -20,6 +20,7 @@ log = logging.getLogger("mien.camera")
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".avi", ".gif", ".m4v", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
 MAX_PICTURE_BYTES = 256 << 20
+MAX_RATE_HZ = 240.0
 MISSING_SHARE = 0.05  # frames a container may promise too many; its count is often an estimate
 
 
@@ -122,7 +123,8 @@ class Video:
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             raise CameraError(f"{path}: not a video that OpenCV can decode, or damaged")
-        self.rate_hz = self._capture.get(cv2.CAP_PROP_FPS)
+        rate_hz = self._capture.get(cv2.CAP_PROP_FPS)
+        self.rate_hz = rate_hz if 0 < rate_hz <= MAX_RATE_HZ else None  # some files lie
         self._promised = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
         self._num_read = 0
 
