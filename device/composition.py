@@ -1,25 +1,30 @@
-"""The only place where parts are made and joined; everything else knows protocols."""
+"""Makes the parts, one at a time; ``device.daemon`` joins them into what ``mien run`` runs.
+
+Everything else knows protocols.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 from device.camera.choose import make_source
 from device.camera.newest_frame import NewestFrameCamera
-from device.display.choose import open_display
 from device.display.screen import NoScreen
+from device.errors import ModelError
 from device.mqtt.access import BrokerAccess, broker_access, embedded_access
 from device.mqtt.embedded_broker import EmbeddedBroker
 from device.mqtt.identity import Identity, make_device_id
 from device.mqtt.message import Topics
+from device.mqtt.outbox import MemoryOutbox, Outbox
 from device.mqtt.publisher import MqttPublisher
 from device.pipeline import FaceDetector, Parts, Status
 from device.service.metrics import Metrics
-from device.service.watchdog import NoWatchdog, SystemdWatchdog
+from device.service.model_store import ModelStore
+from device.service.watchdog import NoWatchdog
 from device.settings import Settings
 from device.vision.classifier import TFLiteClassifier
 from device.vision.detector import build_detector
@@ -27,6 +32,8 @@ from device.vision.quality import QualityGate
 from device.vision.smoother import ExpressionSmoother
 from device.vision.tracker import DetectAndTrack
 from device.vocabulary import CameraState, Face, Frame, GreyImage, Scene
+
+log = logging.getLogger("mien")
 
 MODELS = Path(__file__).parent / "models"
 
@@ -46,8 +53,12 @@ class Vision:
         return self.quality.judge(image, self.detector.detect(image))
 
 
-def build_vision(settings: Settings) -> Vision:
+def build_vision(settings: Settings, store: ModelStore | None = None) -> Vision:
     """Detector, tracker, classifier and smoother as the settings say.
+
+    Args:
+        settings: the tree.
+        store: installed networks; None for the shipped ones alone.
 
     Raises:
         ModelError: the network and its card cannot be used.
@@ -59,70 +70,38 @@ def build_vision(settings: Settings) -> Vision:
         detector,
         quality,
         DetectAndTrack(detector, quality, settings.detector.interval_s),
-        load_classifier(settings),
+        load_classifier(settings, store),
         ExpressionSmoother(settings.smoothing),
     )
 
 
-def load_classifier(settings: Settings) -> TFLiteClassifier:
-    """The network that ``classifier.model`` names: a shipped one, or a path to a ``.tflite``."""
-    model = settings.classifier.model
-    path = Path(model) if model.endswith(".tflite") else MODELS / f"{model}.tflite"
-    return TFLiteClassifier.load(path, settings.classifier.prior, settings.classifier.threads)
+def load_classifier(settings: Settings, store: ModelStore | None = None) -> TFLiteClassifier:
+    """The network that ``classifier.model`` names: a path, an installed one, or a shipped one.
 
+    An installed network that fails its self-test gives way to the one before it.
 
-@dataclass(frozen=True)
-class Daemon:
-    """The joined parts and what people are told at the start."""
-
-    parts: Parts
-    watchdog: SystemdWatchdog | NoWatchdog
-    topics: Topics
-    reach: Callable[[], BrokerAccess]
-
-
-@contextmanager
-def open_daemon(
-    settings: Settings, out: TextIO, color: bool, under_systemd: bool
-) -> Iterator[Daemon]:
-    """Everything ``mien run`` needs, started in the order that gives the quickest first event.
-
-    Closed in the opposite order: the screen first, the broker's clients before the broker.
+    Raises:
+        ModelError: the network and its card cannot be used.
     """
-    with ExitStack() as stack:
-        publisher, reach = _open_publisher(settings, stack)
-        camera = NewestFrameCamera(
-            make_source(settings.camera, color=settings.display.show_camera), settings.camera
-        )
-        camera.start()
-        stack.callback(camera.close)
-        vision = build_vision(settings)
-        display = open_display(
-            settings.display, settings.device.name, out, color, settings.capture.enabled
-        )
-        stack.callback(display.close)
-        watchdog = SystemdWatchdog() if under_systemd else NoWatchdog()
-        parts = Parts(
-            camera=camera,
-            tracker=vision.tracker,
-            classifier=vision.classifier,
-            smoother=vision.smoother,
-            publisher=publisher,
-            display=display,
-            control=Unattended(),
-            watchdog=watchdog,
-            metrics=Metrics(),
-            status=_status(settings, vision),
-        )
-        yield Daemon(parts, watchdog, publisher.topics, reach)
-        watchdog.stopping()
+    model = settings.classifier.model
+    prior, threads = settings.classifier.prior, settings.classifier.threads
+    if model.endswith(".tflite"):
+        return TFLiteClassifier.load(Path(model), prior, threads)
+    while store and (installed := store.find(model)):
+        try:
+            return TFLiteClassifier.load(installed, prior, threads)
+        except ModelError as error:
+            log.error("%s; back to the network before", error)
+            store.rollback(model)
+    return TFLiteClassifier.load(MODELS / f"{model}.tflite", prior, threads)
 
 
 @contextmanager
 def build_offline_parts(settings: Settings, metrics: Metrics) -> Iterator[Parts]:
     """The parts as the daemon has them, without a camera and a screen, for ``mien bench``."""
     with ExitStack() as stack:
-        publisher, _ = _open_publisher(settings, stack)
+        publisher, _ = make_publisher(settings, MemoryOutbox(settings.outbox.max_events), stack)
+        publisher.start()
         vision = build_vision(settings)
         yield Parts(
             camera=NewestFrameCamera(make_source(settings.camera), settings.camera),
@@ -134,14 +113,14 @@ def build_offline_parts(settings: Settings, metrics: Metrics) -> Iterator[Parts]
             control=Unattended(),
             watchdog=NoWatchdog(),
             metrics=metrics,
-            status=_status(settings, vision),
+            status=describe(settings, vision),
         )
 
 
-def _open_publisher(
-    settings: Settings, stack: ExitStack
+def make_publisher(
+    settings: Settings, outbox: Outbox, stack: ExitStack
 ) -> tuple[MqttPublisher, Callable[[], BrokerAccess]]:
-    """The started publisher and how the broker is reached.
+    """A publisher to be started, and how the broker is reached.
 
     The embedded broker is a child process that comes up while the network is being loaded.
     """
@@ -154,13 +133,14 @@ def _open_publisher(
         stack.callback(broker.close)
         reach = lambda: embedded_access(broker.port, device_id)  # noqa: E731
     identity = Identity(device_id, settings.device.name)
-    publisher = MqttPublisher(reach, Topics(settings.mqtt.prefix, device_id), identity)
-    publisher.start()
+    topics = Topics(settings.mqtt.prefix, device_id)
+    publisher = MqttPublisher(reach, topics, identity, outbox=outbox)
     stack.callback(publisher.close)
     return publisher, reach
 
 
-def _status(settings: Settings, vision: Vision) -> Status:
+def describe(settings: Settings, vision: Vision) -> Status:
+    """What runs, for topics and screen."""
     card = vision.classifier.card
     return Status(
         CameraState.ONLINE, model=f"{card.name} {card.version}", detector=settings.detector.kind

@@ -11,9 +11,9 @@ from typing import Any
 
 from device import __version__
 from device.errors import MienError
-from device.pipeline import Classifier, Parts, Tracker
+from device.pipeline import Classifier, Parts
 from device.settings import Settings
-from device.settings.tree import Smoothing
+from device.settings.tree import Detector, Smoothing
 from device.vision.model_card import ModelCard
 from device.vocabulary import Expression, Frame, Scene
 
@@ -25,7 +25,7 @@ class Makers:
     """How the composition root makes the parts that can be replaced; all may raise MienError.
 
     Attributes:
-        tracker: with the detector that the settings name.
+        redetect: gives the tracker the detector that the settings name.
         classifier: the newest installed network, and its card.
         retune: gives the smoother other settings.
         identify: makes the screen flash.
@@ -33,7 +33,7 @@ class Makers:
         synthesize: None where there is no generator.
     """
 
-    tracker: Callable[[Settings], Tracker]
+    redetect: Callable[[Detector], None]
     classifier: Callable[[Settings], tuple[Classifier, ModelCard]]
     retune: Callable[[Smoothing], None]
     identify: Callable[[], None]
@@ -80,8 +80,7 @@ class LiveActions:
         """Puts other settings into effect, or raises and changes nothing."""
         old = self._settings
         if settings.detector != old.detector and not self.is_safe_mode:
-            tracker = self._makers.tracker(settings)
-            self._parts.tracker = tracker
+            self._makers.redetect(settings.detector)
         if settings.smoothing != old.smoothing:
             self._makers.retune(settings.smoothing)
         self._parts.status = replace(self._parts.status, detector=settings.detector.kind)

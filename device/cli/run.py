@@ -16,8 +16,9 @@ from pathlib import Path
 
 import cv2
 
-from device.composition import Daemon, open_daemon
+from device.daemon import Daemon, Surroundings, open_daemon
 from device.pipeline import run
+from device.service.state_file import state_folder
 from device.settings import Settings, load_settings
 
 log = logging.getLogger("mien")
@@ -45,8 +46,14 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    color, under_systemd = "NO_COLOR" not in environment, "NOTIFY_SOCKET" in environment
-    with open_daemon(settings, sys.stdout, color, under_systemd) as daemon:
+    around = Surroundings(
+        sys.stdout,
+        color="NO_COLOR" not in environment,
+        under_systemd="NOTIFY_SOCKET" in environment,
+        state_dir=state_folder(settings.device.state_dir, environment),
+        stop=stop.set,
+    )
+    with open_daemon(settings, around) as daemon:
         _tell(settings, daemon)
         run(daemon.parts, stop.is_set)
     return 0

@@ -20,7 +20,6 @@ from device.mqtt.message import Topics
 from device.mqtt.payloads import encode
 from device.vocabulary import EventType, Expression
 
-URL = "https://github.com/mien-project/mien"
 BIRTH_DELAY_S = 5.0  # at most, random
 RETIRED: dict[str, str] = {}  # component: platform, of what earlier versions announced
 Component = dict[str, Any]
@@ -47,7 +46,7 @@ def discovery_payload(identity: Identity, topics: Topics) -> dict[str, Any]:
             "sw_version": identity.version,
             "serial_number": identity.device_id,
         },
-        "o": {"name": "mien", "sw_version": identity.version, "support_url": URL},
+        "o": {"name": "mien", "sw_version": identity.version},
         "cmps": {**retired, **components},
         "availability": [{"topic": topics("availability")}],
         "qos": 1,

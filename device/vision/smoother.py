@@ -67,6 +67,10 @@ class ExpressionSmoother:
         self._settings = settings
         self._tracks: dict[int, _Memory] = {}
 
+    def retune(self, settings: SmoothingSettings) -> None:
+        """Goes on with other settings; tracks and what they show stay."""
+        self._settings = settings
+
     def update(
         self, classifications: Sequence[Classification], now_s: float
     ) -> list[ExpressionEvent]:

@@ -42,6 +42,10 @@ class DetectAndTrack:
         self._templates: dict[int, GreyImage] = {}
         self._clock = clock
 
+    def use(self, detector: FaceDetector) -> None:
+        """Goes on with another detector; tracks and their ids stay."""
+        self._detector = detector
+
     def update(self, image: GreyImage, now_s: float) -> list[Face]:
         """Faces of a (height, width) uint8 frame, largest first, with ids and doubts."""
         tracks = self._tracks

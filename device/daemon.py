@@ -1,0 +1,197 @@
+"""The composition root of ``mien run``: makes the parts, joins them, closes them in order."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from device.camera.choose import make_source
+from device.camera.newest_frame import NewestFrameCamera
+from device.composition import (
+    MODELS,
+    Unattended,
+    Vision,
+    build_vision,
+    describe,
+    load_classifier,
+    make_publisher,
+)
+from device.display.choose import open_display
+from device.display.screen import NoScreen, Screen
+from device.errors import ConfigurationError, DetectorError, ModelError
+from device.live import LiveActions, Makers
+from device.mqtt.access import BrokerAccess
+from device.mqtt.message import Topics
+from device.pipeline import Classifier, Parts, Status
+from device.remote import Remote, make_outbox
+from device.service.capture import CaptureStore, CapturingClassifier
+from device.service.metrics import Metrics
+from device.service.model_store import ModelStore
+from device.service.safe_mode import NoCamera, NoClassifier, NoSmoother, NoTracker
+from device.service.state_file import StateFile
+from device.service.watchdog import NoWatchdog, SystemdWatchdog
+from device.settings import Settings
+from device.settings.tree import Detector as DetectorSettings
+from device.settings.tree import Smoothing
+from device.vision.detector import build_detector
+from device.vision.model_card import ModelCard
+from device.vision.synthesizer import Synthesizer
+from device.vision.synthetic_mark import draw_mark, encode_marked
+from device.vocabulary import CameraState, Expression, Face, Frame, Scene
+
+log = logging.getLogger("mien")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What only the command line knows.
+
+    Attributes:
+        out: the terminal.
+        color: whether it may be coloured.
+        under_systemd: whether somebody waits for READY and WATCHDOG.
+        state_dir: what is remembered, installed and collected.
+        stop: ends the loop.
+    """
+
+    out: TextIO
+    color: bool
+    under_systemd: bool
+    state_dir: Path
+    stop: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """The joined parts and what people are told at the start."""
+
+    parts: Parts
+    topics: Topics
+    reach: Callable[[], BrokerAccess]
+
+
+@contextmanager
+def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
+    """Everything ``mien run`` needs, started in the order that gives the quickest first event.
+
+    Closed in the opposite order: the screen first, the broker's clients before the broker.
+    """
+    with ExitStack() as stack:
+        state = StateFile(around.state_dir / "settings.json")
+        settings = state.apply(settings)
+        publisher, reach = make_publisher(settings, make_outbox(settings), stack)
+        remote = Remote(settings, state, publisher)
+        publisher.start()
+        source = make_source(settings.camera, color=settings.display.show_camera)
+        camera = NewestFrameCamera(source, settings.camera).start()
+        stack.callback(camera.close)
+        store = ModelStore(around.state_dir / "models")
+        vision, problem = _build_or_explain(settings, store)
+        screen = open_display(
+            settings.display,
+            settings.device.name,
+            around.out,
+            around.color,
+            settings.capture.enabled,
+        )
+        stack.callback(screen.close)
+        wrap = _capturing(settings, around.state_dir / "capture", stack)
+        watchdog = SystemdWatchdog() if around.under_systemd else NoWatchdog()
+        parts = Parts(
+            camera=camera if vision else NoCamera(problem),
+            tracker=vision.tracker if vision else NoTracker(),
+            classifier=wrap(vision.classifier) if vision else NoClassifier(),
+            smoother=vision.smoother if vision else NoSmoother(),
+            publisher=publisher,
+            display=screen,
+            control=Unattended(),
+            watchdog=watchdog,
+            metrics=Metrics(),
+            status=describe(settings, vision) if vision else Status(CameraState.OFFLINE, problem),
+        )
+        makers = _makers(store, vision, screen, around.stop, wrap)
+        card = vision.classifier.card if vision else None
+        actions = LiveActions(parts, settings, card, makers)
+        parts.control = remote.attach(parts, actions, stack)
+        yield Daemon(parts, publisher.topics, reach)
+        watchdog.stopping()
+
+
+def _build_or_explain(settings: Settings, store: ModelStore) -> tuple[Vision | None, str]:
+    """The parts that see, or why there are none: then the device still answers on MQTT.
+
+    Raises:
+        ModelError, DetectorError: the same, where a newcomer's terminal is told directly.
+    """
+    try:
+        return build_vision(settings, store), ""
+    except (ModelError, DetectorError) as error:
+        if not settings.mqtt.host:
+            raise
+        log.error("safe mode: %s", error)
+        return None, str(error)
+
+
+def _capturing(
+    settings: Settings, folder: Path, stack: ExitStack
+) -> Callable[[Classifier], Classifier]:
+    """Wraps classifiers so that faces are collected, where that is wanted."""
+    if not settings.capture.enabled:
+        return lambda classifier: classifier
+    try:
+        captures = CaptureStore(folder, settings.capture)
+    except OSError as error:
+        raise ConfigurationError(
+            f"capture.enabled: cannot write to {folder}: {error.strerror}; see device.state_dir"
+        ) from error
+    stack.callback(captures.close)
+    interval_s = settings.capture.min_interval_s
+    return lambda classifier: CapturingClassifier(classifier, captures, interval_s)
+
+
+def _makers(
+    store: ModelStore,
+    vision: Vision | None,
+    screen: Screen | NoScreen,
+    stop: Callable[[], None],
+    wrap: Callable[[Classifier], Classifier],
+) -> Makers:
+    def classifier(settings: Settings) -> tuple[Classifier, ModelCard]:
+        loaded = load_classifier(settings, store)
+        return wrap(loaded), loaded.card
+
+    def redetect(settings: DetectorSettings) -> None:
+        if vision:
+            vision.tracker.use(build_detector(settings))
+
+    def retune(settings: Smoothing) -> None:
+        if vision:
+            vision.smoother.retune(settings)
+
+    generator = MODELS / "generator.tflite"
+    synthesize = LazySynthesizer(generator).synthesize if generator.is_file() else None
+    return Makers(redetect, classifier, retune, screen.identify, stop, synthesize)
+
+
+class LazySynthesizer:
+    """Loads the generator when somebody first asks for it; most devices never do.
+
+    Args:
+        path: the generator's ``.tflite``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._synthesizer: Synthesizer | None = None
+
+    def synthesize(self, frame: Frame, scene: Scene, expression: Expression) -> bytes:
+        """A marked PNG in which the largest face shows another expression."""
+        if self._synthesizer is None:
+            self._synthesizer = Synthesizer.load(self._path)
+        face = Face(scene.faces[0].box, 1.0)
+        made = self._synthesizer.synthesize(frame.image, face, expression)
+        return encode_marked(draw_mark(made), ".png")
