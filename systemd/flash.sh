@@ -8,8 +8,8 @@ set -euo pipefail
 die() { echo "flash.sh: $*; nothing was written" >&2; exit 1; }
 
 main() {
-    [ $# = 2 ] && [ -n "$1" ] || die "no image: make image, or name one: make flash IMAGE=... DEVICE=/dev/sdX"
-    [ -n "$2" ] || die "which disk? make flash DEVICE=/dev/sdX (lsblk lists them)"
+    [ -n "${1:-}" ] || die "no image: make image, or name one: make flash IMAGE=... DEVICE=/dev/sdX"
+    [ -n "${2:-}" ] || die "which disk? make flash DEVICE=/dev/sdX (lsblk lists them)"
     local image=$1 device answer
     check_image "$image"
     device=$(check_device "$2" "$(stat -c %s "$image")")

@@ -23,7 +23,6 @@ main() {
     [ ! -d /run/systemd/system ] || systemctl daemon-reload
     if [ -n "$purge" ]; then
         rm -rf /etc/mien /var/lib/mien /var/lib/private/mien
-        rmdir --ignore-fail-on-non-empty /var/lib/private 2>/dev/null || true
         echo "mien: removed, with settings and state"
     else
         echo "mien: removed; settings and state are kept in /etc/mien and /var/lib/mien"

@@ -36,6 +36,8 @@ environment() {
     local packages=$release/lib/python$python/site-packages
     mkdir -p "$release/bin" "$release/systemd" "$packages"
     target_options "$python" aarch64
+    # --ignore-requires-python: pip would ask this machine's Python; tags and hashes decide.
+    TARGET+=(--ignore-requires-python)
     "$pip" --isolated install --quiet --disable-pip-version-check --no-index --no-deps --no-compile \
         --require-hashes --target "$packages" "${TARGET[@]}" --find-links "$bundle/wheels" \
         --requirement "$bundle/requirements/$python-aarch64.txt"

@@ -22,7 +22,9 @@ def test_every_network_answers_with_two_heads_within_its_budget(
 ) -> None:
     model = build(name)
     logits = model(np.zeros((2, 48, 48, 1), np.float32))
-    assert {head: tuple(value.shape) for head, value in logits.items()} == dict.fromkeys(HEADS, (2, 7))
+    assert {head: tuple(value.shape) for head, value in logits.items()} == dict.fromkeys(
+        HEADS, (2, 7)
+    )
     assert 10_000 < model.count_params() <= most_weights
     assert 1 < count_macs(model) / 1e6 <= most_mmacs
 

@@ -46,11 +46,12 @@ def test_held_out_pictures_are_never_dropped() -> None:
         assert len(kept.split(split)) == len(pictures.split(split))
 
 
-def test_without_votes_the_detector_decides() -> None:
+def test_the_detector_drops_what_it_does_not_see_when_asked() -> None:
     pictures = pictures_with_every_flaw()
     blind = Pictures(pictures.pixels, pictures.labels, pictures.splits,
                      np.zeros_like(pictures.votes), pictures.names)  # fmt: skip
-    _, dropped = clean(blind)
+    assert not [entry for entry in clean(blind)[1] if entry.reason == "no face"]
+    _, dropped = clean(blind, detect=True)
     assert {"row 0", "row 4"} <= {entry.name for entry in dropped if entry.reason == "no face"}
 
 

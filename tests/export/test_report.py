@@ -1,0 +1,48 @@
+"""The report needs converted files, so it is tested beside the export."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from export.__main__ import main as export_main
+from training.__main__ import main
+
+
+def test_the_report_is_generated_from_what_was_measured(
+    drawn_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models, folder = tmp_path / "models", drawn_run.parent
+    assert export_main(["classifier", str(drawn_run), "--models", str(models)]) == 0
+    data = ["--data", str(folder / "fer2013.csv"), "--votes", str(folder / "fer2013new.csv")]
+    words = [*data, "--models", str(models), "--hog", str(tmp_path / "none.npz")]
+    output = tmp_path / "docs" / "results.md"
+    assert main(["report", *words, "--output", str(output)]) == 0
+    capsys.readouterr()
+
+    facts = json.loads(output.with_suffix(".json").read_text())
+    (result,) = facts["results"]
+    text = output.read_text()
+    assert f"| {result['protocols']['fer2013']['accuracy'] * 100:.1f} % |" in text
+    assert "expression-tiny (crowd head)" in text
+    assert str(tmp_path) not in text
+    for name in ("robustness.png", "confusion-expression-tiny.png"):
+        assert (output.parent / "img" / name).exists()
+        assert f"(img/{name})" in text
+
+    assert main(["evaluate-peers", *words]) == 0
+    assert "expression-tiny (crowd head): fer2013" in capsys.readouterr().out
+    assert sorted(path.name for path in models.iterdir()) == [
+        "expression-tiny.json",
+        "expression-tiny.tflite",
+    ]
+
+
+def test_a_peer_that_is_not_there_is_named(
+    drawn_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--data", str(drawn_run.parent / "fer2013.csv"), "--models", str(tmp_path)]
+    assert main(["evaluate-peers", *words, "--peer", str(tmp_path / "fer.tflite")]) == 2
+    assert "fer.tflite: cannot read the model" in capsys.readouterr().err
