@@ -72,7 +72,11 @@ class Camera:
 class Detector:
     """How faces are found."""
 
-    kind: str = key("haar", "which detector", choices=("haar", "hog", "both", "blazeface"))
+    kind: str = key(
+        "auto",
+        "auto: blazeface where it is installed, else both",
+        choices=("auto", "haar", "hog", "both", "blazeface"),
+    )
     min_face_px: int = key(
         48, "px of the frame: smaller faces are not looked for", low=24, high=480
     )
