@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Takes Mien off this machine.
 #
-#   sudo ./uninstall.sh            keeps /etc/mien (settings) and /var/lib/mien (remembered state)
+#   sudo ./uninstall.sh            keeps /etc/mien (settings), /var/lib/mien (remembered state)
+#                                  and your own drop-ins of the unit
 #   sudo ./uninstall.sh --purge    removes them too
 #
 # Packages that install.sh got from apt stay: other programs may use them by now.
@@ -17,12 +18,12 @@ main() {
         systemctl stop mien.service 2>/dev/null || true
         systemctl reset-failed mien.service 2>/dev/null || true
     fi
-    rm -rf /etc/systemd/system/mien.service /etc/systemd/system/mien.service.d \
+    rm -rf /etc/systemd/system/mien.service /etc/systemd/system/mien.service.d/jetson.conf \
         /etc/systemd/system/multi-user.target.wants/mien.service /opt/mien
     [ "$(readlink /usr/local/bin/mien)" != /opt/mien/current/bin/mien ] || rm /usr/local/bin/mien
     [ ! -d /run/systemd/system ] || systemctl daemon-reload
     if [ -n "$purge" ]; then
-        rm -rf /etc/mien /var/lib/mien /var/lib/private/mien
+        rm -rf /etc/mien /var/lib/mien /var/lib/private/mien /etc/systemd/system/mien.service.d
         echo "mien: removed, with settings and state"
     else
         echo "mien: removed; settings and state are kept in /etc/mien and /var/lib/mien"
