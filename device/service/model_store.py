@@ -21,7 +21,7 @@ from device.vision.model_card import MAX_MODEL_BYTES, ModelCard, read_model
 
 MAX_CARD_BYTES = 1 << 20
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-SelfTest = Callable[[Path], None]
+SelfTest = Callable[[Path], object]  # raises ModelError
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,34 @@
+"""``mien capture``: hands over or deletes the collected faces."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from device.errors import UsageError
+from device.service.capture import clear_captures, export_captures
+from device.service.state_file import state_folder
+from device.settings import load_settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    export = actions.add_parser("export", help="copy them into folders that training reads")
+    export.add_argument("target", type=Path, metavar="DIR", help="gets one folder an expression")
+    actions.add_parser("clear", help="delete them")
+
+
+def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Prints how many faces were copied or deleted."""
+    settings = load_settings(args.config, environment)
+    folder = state_folder(settings.device.state_dir, environment) / "capture"
+    if args.action == "clear":
+        print(f"{clear_captures(folder)} faces deleted")
+        return 0
+    try:
+        print(f"{export_captures(folder, args.target)} faces copied to {args.target}")
+    except OSError as error:
+        raise UsageError(f"{args.target}: cannot write: {error.strerror}") from error
+    return 0

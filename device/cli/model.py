@@ -1,0 +1,46 @@
+"""``mien model``: installs, lists and rolls back networks.
+
+A running daemon takes the new one with the command ``reload-model`` (or at its next start).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from device.service.model_store import ModelStore
+from device.service.state_file import state_folder
+from device.settings import load_settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    install = actions.add_parser("install", help="test a bundle and take it into use")
+    install.add_argument(
+        "bundle", type=Path, metavar="BUNDLE", help=".zip or folder: .tflite, card"
+    )
+    actions.add_parser("list", help="installed networks; * marks the one in use")
+    rollback = actions.add_parser("rollback", help="back to the network before")
+    rollback.add_argument("name", nargs="?", metavar="NAME", help="default: the settings' network")
+
+
+def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Carries out one action; a bundle that fails its self-test changes nothing."""
+    settings = load_settings(args.config, environment)
+    store = ModelStore(state_folder(settings.device.state_dir, environment) / "models")
+    if args.action == "install":
+        from device.vision.classifier import TFLiteClassifier  # the runtime takes its time to load
+
+        card = store.install(args.bundle, TFLiteClassifier.load)
+        print(f"{card.name} {card.version} installed; send the command reload-model or restart")
+    elif args.action == "list":
+        for entry in store.list():
+            mark = "*" if entry.is_current else " "
+            print(f"{mark} {entry.name} {entry.version} {entry.sha256}")
+    else:
+        name = args.name or settings.classifier.model
+        version = store.rollback(name)
+        print(f"{name} {version or 'as shipped'} in use; send the command reload-model or restart")
+    return 0
