@@ -10,8 +10,10 @@ from typing import Any
 
 from device.errors import UsageError
 from training.cleaning import Dropped, clean, relabel, summary, write_list
+from training.distributed import STRATEGIES, is_chief
 from training.evaluate import evaluate_run
 from training.fer2013 import Pictures, Split, read_pictures
+from training.fitting import fit
 from training.recipes import Recipe
 from training.runs import RUNS, read_recipe, read_settings, write_settings
 
@@ -35,7 +37,13 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"))
     parser.add_argument("--teacher", metavar="RUN", help="learn from this run's answers as well")
     parser.add_argument("--relabel", action="store_true", help="use the crowd's sure labels")
+    parser.add_argument(
+        "--detect", action="store_true", help="also drop pictures in which Haar sees no face"
+    )
     parser.add_argument("--keep-all", action="store_true", help="no cleaning")
+    parser.add_argument(
+        "--strategy", choices=STRATEGIES, default="none", help="several GPUs, or several machines"
+    )
     parser.set_defaults(run=run_command)
 
 
@@ -51,14 +59,18 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         data_path = arguments.data or DATA
         votes_path = default_votes(arguments)
     pictures, dropped = prepare(Path(data_path), votes_path and Path(votes_path), recipe)
-    if not arguments.resume:
+    if not arguments.resume and is_chief():
         start_run(run, recipe, pictures, dropped, [str(data_path), votes_path], command)
     print(f"run directory {run}", flush=True)
-    from training import fitting  # after the checks above: TensorFlow takes seconds to load
-
-    fitting.fit(run, pictures, recipe, resume=bool(arguments.resume))
-    print("\n".join(evaluate_run(run, pictures, Split.VALIDATION)))
+    fit(run, pictures, recipe, bool(arguments.resume), say, arguments.strategy)
+    if is_chief():
+        print("\n".join(evaluate_run(run, pictures, Split.VALIDATION)))
     return 0
+
+
+def say(line: str) -> None:
+    """Prints at once, also into a file."""
+    print(line, flush=True)
 
 
 def default_votes(arguments: argparse.Namespace) -> Path | None:
@@ -73,7 +85,9 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
     names = ("network", "epochs", "batch_size", "learning_rate", "seed", "precision", "teacher")
     given = {name: getattr(arguments, name) for name in names}
     recipe = replace(Recipe(), **{k: v for k, v in given.items() if v is not None})
-    return replace(recipe, clean=not arguments.keep_all, relabel=arguments.relabel)
+    return replace(
+        recipe, clean=not arguments.keep_all, detect=arguments.detect, relabel=arguments.relabel
+    )
 
 
 def prepare(data: Path, votes: Path | None, recipe: Recipe) -> tuple[Pictures, list[Dropped]]:
@@ -81,7 +95,7 @@ def prepare(data: Path, votes: Path | None, recipe: Recipe) -> tuple[Pictures, l
     pictures = read_pictures(data, votes)
     dropped: list[Dropped] = []
     if recipe.clean:
-        pictures, dropped = clean(pictures)
+        pictures, dropped = clean(pictures, recipe.detect)
     if recipe.relabel:
         pictures, changed = relabel(pictures)
         dropped += changed

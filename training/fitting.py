@@ -11,6 +11,7 @@ from typing import Any
 import keras
 from tqdm import tqdm
 
+from training import distributed
 from training.classifiers import build
 from training.fer2013 import Pictures, Split
 from training.metrics import protocols_for, truth_of
@@ -64,6 +65,7 @@ def fit(
     recipe: Recipe,
     resume: bool,
     say: Callable[[str], None] = print,
+    strategy: str = "none",
 ) -> keras.Model:
     """Trains until the recipe's last epoch and returns the network with averaged weights.
 
@@ -73,17 +75,15 @@ def fit(
         recipe: what to do.
         resume: go on after the last finished epoch instead of starting anew.
         say: told each epoch's line once its checkpoint is written.
+        strategy: one of ``distributed.STRATEGIES``.
     """
+    spread = distributed.make_strategy(strategy)  # before anything else wakes TensorFlow
     keras.utils.set_random_seed(recipe.seed)
     keras.mixed_precision.set_global_policy(recipe.precision)
-    train = pictures.split(Split.TRAIN)
-    model = build(recipe.network)
-    targets = targets_of(train, recipe)
-    if recipe.teacher:
-        answers = teach(load_network(Path(recipe.teacher)), train.pixels)
-        targets = with_teacher(targets, answers, recipe.teacher_share)
-    batches = Batches(train, targets, recipe)
-    compile_model(model, recipe, len(batches))
+    batches = make_batches(pictures.split(Split.TRAIN), recipe)
+    with distributed.scope_of(spread):
+        model = build(recipe.network)
+        compile_model(model, recipe, len(batches))
     averaged, done = model.get_weights(), 0
     if resume:
         averaged = load_checkpoint(run, model)
@@ -94,15 +94,29 @@ def fit(
     validation = pictures.split(Split.VALIDATION)
     for epoch in range(done, recipe.epochs):
         started_at_s = time.monotonic()
-        row = {"epoch": epoch + 1.0, **train_epoch(model, batches, average, epoch)}
+        if spread is None:
+            losses = train_epoch(model, batches, average, epoch)
+        else:
+            losses = distributed.train_epoch(model, batches, epoch, average.update)
+        row = {"epoch": epoch + 1.0, **losses}
         if (epoch + 1) % VALIDATE_EVERY == 0 or epoch + 1 == recipe.epochs:
             row |= validate(model, average.averaged, validation)
         row["seconds"] = round(time.monotonic() - started_at_s, 1)
-        save_checkpoint(run, model, average.averaged)
-        write_history(run, [*read_history(run)[:epoch], row])
+        if distributed.is_chief():
+            save_checkpoint(run, model, average.averaged)
+            write_history(run, [*read_history(run)[:epoch], row])
         say("  ".join(f"{key} {value:g}" for key, value in row.items()))
     model.set_weights(average.averaged)
     return model
+
+
+def make_batches(train: Pictures, recipe: Recipe) -> Batches:
+    """The training pictures with what labels, votes and a teacher say of them."""
+    targets = targets_of(train, recipe)
+    if recipe.teacher:
+        answers = teach(load_network(Path(recipe.teacher)), train.pixels)
+        targets = with_teacher(targets, answers, recipe.teacher_share)
+    return Batches(train, targets, recipe)
 
 
 def train_epoch(

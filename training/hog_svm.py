@@ -42,6 +42,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Computes the features, fits seven one-against-rest SVMs, measures them on validation."""
     pictures, _ = clean(read_pictures(arguments.data, default_votes(arguments)))
     train = pictures.split(Split.TRAIN)
+    if len(train) == 0:
+        raise UsageError(f"{arguments.data}: no pictures left to train on")
     started_s = time.monotonic()
     print(f"HOG of {len(train)} pictures", flush=True)
     weights = fit(describe(train.pixels), train.labels, arguments.cost)

@@ -32,6 +32,7 @@ class Recipe:
         average_decay: of the moving average of the weights, an update every
             ``average_every`` steps; about two epochs deep, which is worth a point.
         clean: drop duplicates, faceless and blank pictures from the training split.
+        detect: also drop those in which OpenCV's detector sees no face.
         relabel: replace FER2013's labels by the crowd's where at least six of ten agree.
         seed: of weights, order and augmentation.
         precision: Keras' policy; bfloat16 halves the time on CPUs and GPUs that have it.
@@ -50,6 +51,7 @@ class Recipe:
     average_decay: float = 0.96
     average_every: int = 16
     clean: bool = True
+    detect: bool = False
     relabel: bool = False
     seed: int = 20261123
     precision: str = "mixed_bfloat16"

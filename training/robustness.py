@@ -57,7 +57,7 @@ def moved(pixels: Pixels, angle_deg: float, scale: float, shift_px: float) -> Pi
     for number, picture in enumerate(pixels):
         sign = 1 if number % 2 else -1
         matrix = cv2.getRotationMatrix2D(center, sign * angle_deg, scale**sign)
-        matrix[:, 2] += sign * shift_px
+        matrix[:, 2] = matrix[:, 2] + sign * shift_px
         size = (pixels.shape[2], pixels.shape[1])
         result.append(cv2.warpAffine(picture, matrix, size, borderMode=cv2.BORDER_REPLICATE))
     return np.stack(result).astype(np.uint8)
