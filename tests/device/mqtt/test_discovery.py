@@ -1,0 +1,194 @@
+"""The announcement against the keys that Home Assistant documents.
+
+Lists from the pages "MQTT" (device discovery), "MQTT Sensor", "MQTT binary sensor", "MQTT Event",
+"MQTT Switch", "MQTT Number" and "MQTT Button" of Home Assistant's documentation; Home Assistant
+refuses an entity with any other key.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from device.mqtt import discovery
+from device.mqtt.discovery import Announcer, discovery_payload, discovery_topic
+from device.mqtt.identity import Identity
+from device.mqtt.message import Topics
+from device.mqtt.schemas import read_schema
+from device.settings import Settings, replace_setting
+from device.vocabulary import Expression
+from tests.device.mqtt.appliance import wait_until
+
+ROOT = {
+    "dev", "device", "o", "origin", "cmps", "components", "availability", "availability_mode",
+    "availability_template", "availability_topic", "payload_available", "payload_not_available",
+    "state_topic", "command_topic", "qos", "encoding",
+}  # fmt: skip
+DEVICE = {
+    "configuration_url", "connections", "hw_version", "identifiers", "manufacturer", "model",
+    "model_id", "name", "serial_number", "suggested_area", "sw_version", "via_device",
+}  # fmt: skip
+ORIGIN = {"name", "sw_version", "support_url"}
+EVERY_PLATFORM = {
+    "p", "platform", "availability", "availability_mode", "availability_template",
+    "availability_topic", "default_entity_id", "device", "device_class", "enabled_by_default",
+    "encoding", "entity_category", "entity_picture", "icon", "json_attributes_template",
+    "json_attributes_topic", "name", "payload_available", "payload_not_available", "qos",
+    "unique_id",
+}  # fmt: skip
+PLATFORMS = {
+    "sensor": {
+        "expire_after", "force_update", "last_reset_value_template", "options", "state_class",
+        "state_topic", "suggested_display_precision", "unit_of_measurement", "value_template",
+    },
+    "binary_sensor": {
+        "expire_after", "force_update", "off_delay", "payload_off", "payload_on", "state_topic",
+        "value_template",
+    },
+    "event": {"event_types", "state_topic", "value_template"},
+    "switch": {
+        "command_topic", "optimistic", "payload_off", "payload_on", "retain", "state_off",
+        "state_on", "state_topic", "value_template",
+    },
+    "number": {
+        "command_template", "command_topic", "max", "min", "mode", "optimistic", "payload_reset",
+        "retain", "state_topic", "step", "unit_of_measurement", "value_template",
+    },
+    "button": {"command_template", "command_topic", "payload_press", "retain"},
+}  # fmt: skip
+REQUIRED = {
+    "sensor": {"state_topic"},
+    "binary_sensor": {"state_topic"},
+    "event": {"state_topic", "event_types"},
+    "switch": {"command_topic"},
+    "number": {"command_topic"},
+    "button": {"command_topic"},
+}
+CLASSES = {
+    "sensor": {"enum", "duration", "temperature"},
+    "binary_sensor": {"occupancy"},
+    "button": {"identify", "restart", "update"},
+}
+TOPICS = Topics("mien", "0123456789ab")
+PAYLOAD = discovery_payload(Identity("0123456789ab", "Living room"), TOPICS)
+Component = dict[str, Any]
+
+
+def components() -> Iterator[tuple[str, Component]]:
+    yield from PAYLOAD["cmps"].items()
+
+
+def test_the_root_has_documented_keys_only() -> None:
+    assert set(PAYLOAD) <= ROOT
+    assert set(PAYLOAD["dev"]) <= DEVICE
+    assert set(PAYLOAD["o"]) <= ORIGIN
+    assert PAYLOAD["o"]["name"]
+    assert PAYLOAD["dev"]["identifiers"]
+
+
+@pytest.mark.parametrize(("name", "component"), list(components()))
+def test_a_component_has_documented_keys_only(name: str, component: Component) -> None:
+    platform = component["p"]
+    assert set(component) <= EVERY_PLATFORM | PLATFORMS[platform], name
+    assert set(component) >= REQUIRED[platform] | {"unique_id", "name"}, name
+    assert component.get("device_class", "enum") in CLASSES.get(platform, {"enum"})
+    assert "object_id" not in component  # Home Assistant dropped it
+    assert re.fullmatch(rf"{platform}\.[a-z0-9_]+", component["default_entity_id"])
+    assert component.get("entity_category") in {None, "config", "diagnostic"}
+    both = component.keys() & {"availability", "availability_topic"}
+    assert len(both) <= 1
+
+
+def test_ids_are_unique_and_lasting() -> None:
+    ids = [component["unique_id"] for _, component in components()]
+    assert len(ids) == len(set(ids))
+    again = discovery_payload(Identity("0123456789ab", "Renamed"), TOPICS)
+    assert [c["unique_id"] for c in again["cmps"].values()] == ids
+
+
+def test_an_enum_sensor_has_neither_unit_nor_state_class() -> None:
+    for _, component in components():
+        if component.get("device_class") == "enum":
+            assert not component.keys() & {"unit_of_measurement", "state_class"}
+            assert {e.value for e in Expression} < set(component["options"])
+
+
+def test_the_specified_entities_are_there() -> None:
+    found = {(component["p"], name) for name, component in components()}
+    assert found >= {
+        ("sensor", "expression"),
+        ("sensor", "probability"),
+        ("sensor", "num_faces"),
+        ("binary_sensor", "face_present"),
+        ("event", "expression_event"),
+        ("switch", "running"),
+        ("number", "threshold"),
+        ("number", "dwell"),
+        ("button", "identify"),
+        ("button", "restart"),
+        ("sensor", "fps"),
+        ("sensor", "inference_ms"),
+        ("sensor", "temperature"),
+        ("sensor", "model"),
+    }
+
+
+def test_what_the_camera_shows_depends_on_daemon_and_camera() -> None:
+    for name in ("expression", "probability", "num_faces", "face_present", "expression_event"):
+        component = PAYLOAD["cmps"][name]
+        topics = [entry["topic"] for entry in component["availability"]]
+        assert topics == [TOPICS("availability"), TOPICS("camera")]
+        assert component["availability_mode"] == "all"
+
+
+def test_commands_go_to_topics_that_the_daemon_understands() -> None:
+    for name, component in components():
+        if "command_topic" in component:
+            command = component["command_topic"].rsplit("/", 1)[-1]
+            schema = read_schema(f"command-{command}")
+            for key in ("payload_press", "payload_on", "payload_off"):
+                if key in component:
+                    assert set(json.loads(component[key])) <= set(schema["properties"]), name
+
+
+def test_numbers_stay_within_what_the_settings_allow() -> None:
+    for _, component in components():
+        if component["p"] == "number":
+            filled = component["command_template"].replace("{{ value }}", str(component["max"]))
+            ((dotted, value),) = json.loads(filled)["settings"].items()
+            replace_setting(Settings(), dotted, value)
+
+
+def test_templates_name_keys_that_the_payloads_have() -> None:
+    for name, component in components():
+        topic = component.get("state_topic", "").rsplit("/", 1)[-1]
+        for key in re.findall(r"value_json\.(\w+)", component.get("value_template", "")):
+            assert key in read_schema(topic)["properties"], name
+
+
+def test_what_is_no_longer_announced_is_retracted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(discovery.RETIRED, "old_thing", "sensor")
+    payload = discovery_payload(Identity("x"), TOPICS)
+    assert payload["cmps"]["old_thing"] == {"p": "sensor"}
+
+
+def test_a_strange_device_id_gives_a_usable_topic() -> None:
+    topic = discovery_topic("homeassistant", "Küche: 1.")
+    assert re.fullmatch(r"homeassistant/device/[A-Za-z0-9_-]+/config", topic)
+
+
+def test_after_a_birth_everything_is_said_again_once() -> None:
+    told: list[int] = []
+    announcer = Announcer(lambda: told.append(1), random.Random(1), delay_s=0.05)
+    announcer.receive("homeassistant/status", b"offline", False)
+    announcer.receive("homeassistant/status", b"online", True)
+    for _ in range(5):
+        announcer.receive("homeassistant/status", b"online", False)
+    wait_until(lambda: told)
+    assert told == [1]
+    announcer.close()
