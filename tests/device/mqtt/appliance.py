@@ -40,7 +40,9 @@ class Gate:
 def running_publisher(
     port: int, device_id: str = DEVICE, client_id: str = "", **options: Any
 ) -> Iterator[MqttPublisher]:
+    """A started publisher; ``prepare`` gets it before the start, the rest goes to the constructor."""
     access = BrokerAccess("127.0.0.1", port, client_id or f"mien-{device_id}")
+    prepare = options.pop("prepare", None)
     publisher = MqttPublisher(
         options.pop("access", access),
         Topics("mien", device_id),
@@ -48,6 +50,8 @@ def running_publisher(
         backoff=Backoff(0.05, 0.5),
         **options,
     )
+    if prepare:
+        prepare(publisher)
     publisher.start()
     try:
         yield publisher
