@@ -25,13 +25,13 @@ class GeneratorSettings:
     """Size of the generator.
 
     Attributes:
-        width: channels of the residual blocks at 12×12; a third of it at 24×24.
+        width: channels of the residual blocks at 12×12; half as many at 24×24, a quarter at 48×48.
         num_blocks: residual blocks.
         embedding: length of the target's embedding.
     """
 
-    width: int = 96
-    num_blocks: int = 4
+    width: int = 64
+    num_blocks: int = 5
     embedding: int = 64
 
 
@@ -100,7 +100,7 @@ def build_generator(
     def relu(x):
         return layers.ReLU(dtype=dtype)(x)
 
-    half = relu(modulated(conv(face, width // 3, 4, 2, name="half"), "half_norm"))
+    half = relu(modulated(conv(face, width // 2, 4, 2, name="half"), "half_norm"))
     x = relu(modulated(conv(half, width, 4, 2, name="quarter"), "quarter_norm"))
     for block in range(settings.num_blocks):
         inner = relu(modulated(conv(x, width, 3, name=f"block{block}a"), f"block{block}a_norm"))
@@ -108,7 +108,7 @@ def build_generator(
         x = layers.Add(dtype=dtype)([x, inner])
     # Resize and convolve: a transposed convolution leaves a checkerboard that int8 makes worse.
     x = layers.UpSampling2D(2, dtype=dtype)(x)
-    x = modulated(conv(x, width // 3, 3, name="up_half"), "up_half_norm")
+    x = modulated(conv(x, width // 2, 3, name="up_half"), "up_half_norm")
     x = relu(layers.Add(dtype=dtype)([x, half]))  # where things are, past the bottleneck
     x = layers.UpSampling2D(2, dtype=dtype)(x)
     x = relu(modulated(conv(x, width // 4, 3, name="up_full"), "up_full_norm"))

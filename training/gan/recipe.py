@@ -78,8 +78,8 @@ class GanRecipe:
     learning_rate: float = 2e-4
     seed: int = 1
     precision: str = "mixed_bfloat16"
-    width: int = 96
-    blocks: int = 4
+    width: int = 64
+    blocks: int = 5
     losses: Any = field(default_factory=StarGanLosses)
 
 

@@ -1,0 +1,109 @@
+import csv
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.training.drawn import draw
+from training.gan import rounds
+from training.gan.faces import Faces
+from training.gan.generator import GeneratorSettings
+from training.gan.recipe import LOSSES, GanRecipe
+from training.gan.translation import Translation, load_generator
+
+TINY = GanRecipe(
+    steps=4, round_steps=2, batch_size=7, guide_steps=1, precision="float32", width=12, blocks=1
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def faces() -> Faces:
+    random = np.random.default_rng(8)
+    expressions = np.tile(np.arange(7), 3).astype(np.int32)
+    return Faces(np.stack([draw(k, random)[..., None] for k in expressions]), expressions)
+
+
+def tiny(kind: str, faces: Faces, run: Path) -> Translation:
+    model = rounds.build(replace(TINY, kind=kind, losses=LOSSES[kind]()), faces, run)
+    model.compile(run_eagerly=True)  # tracing takes longer than four steps
+    return model
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_each_kind_learns_and_leaves_state_losses_and_sheets(
+    kind: str, faces: Faces, tmp_path: Path
+) -> None:
+    model = tiny(kind, faces, tmp_path)
+    before = [w.copy() for w in model.generator.get_weights()]
+    judged = [w.copy() for w in model.discriminator.get_weights()]
+    assert rounds.fit(model, faces, faces.pixels[:2], TINY, tmp_path)
+    moved = zip(before, model.generator.get_weights(), strict=True)
+    assert max(np.abs(a - b).max() for a, b in moved) > 1e-5
+    moved = zip(judged, model.discriminator.get_weights(), strict=True)
+    assert max(np.abs(a - b).max() for a, b in moved) > 1e-5
+    with (tmp_path / "losses.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["2", "4"]
+    assert set(model.loss_names) <= set(rows[0])
+    assert all(np.isfinite(float(row[name])) for row in rows for name in model.loss_names)
+    sheet = cv2.imread(str(tmp_path / "sheets" / "step-000004.png"))
+    assert sheet.shape[:2] == (18 + 2 * 48 * 2, 8 * 48 * 2)
+    assert (tmp_path / "losses.png").stat().st_size > 1000
+
+
+def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
+    faces: Faces, tmp_path: Path
+) -> None:
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "parts").mkdir()
+    whole = tiny("cgan", faces, tmp_path / "whole")
+    rounds.fit(whole, faces, faces.pixels[:1], TINY, tmp_path / "whole")
+    first = tiny("cgan", faces, tmp_path / "parts")
+    rounds.fit(first, faces, faces.pixels[:1], replace(TINY, steps=2), tmp_path / "parts")
+    second = tiny("cgan", faces, tmp_path / "parts")
+    rounds.fit(second, faces, faces.pixels[:1], TINY, tmp_path / "parts")
+    assert int(second.num_done) == 4
+    # A step of Adam moves a weight by about the learning rate, 2e-4: lost moments or other
+    # batches would show a hundred times more than this.
+    for name in ("generator", "mean_generator", "discriminator"):
+        ours, theirs = getattr(second, name).get_weights(), getattr(whole, name).get_weights()
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+def test_a_signal_ends_the_training_after_the_step_and_saves(faces: Faces, tmp_path: Path) -> None:
+    model = tiny("cgan", faces, tmp_path)
+    step = model.train_step
+
+    def interrupted(data: object) -> object:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return step(data)
+
+    model.train_step = interrupted
+    before = signal.getsignal(signal.SIGTERM)
+    assert not rounds.fit(model, faces, faces.pixels[:1], TINY, tmp_path)
+    assert signal.getsignal(signal.SIGTERM) is before
+    resumed = tiny("cgan", faces, tmp_path)
+    resumed.load_state(tmp_path / "state.npz")
+    assert int(resumed.num_done) == 1
+
+
+def test_the_state_gives_the_mean_generator(faces: Faces, tmp_path: Path) -> None:
+    model = tiny("cgan", faces, tmp_path)
+    model.save_state(tmp_path / "state.npz")
+    loaded = load_generator(tmp_path, GeneratorSettings(12, 1))
+    for a, b in zip(loaded.get_weights(), model.mean_generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_state_of_another_size_is_refused(faces: Faces, tmp_path: Path) -> None:
+    tiny("cgan", faces, tmp_path).save_state(tmp_path / "state.npz")
+    other = rounds.build(
+        replace(TINY, kind="cgan", losses=LOSSES["cgan"](), width=24), faces, tmp_path
+    )
+    with pytest.raises(ValueError, match="does not fit"):
+        other.load_state(tmp_path / "state.npz")
