@@ -78,12 +78,25 @@ def _password(mqtt: Mqtt) -> str:
         ) from error
 
 
+class _TidySocket(ssl.SSLSocket):
+    """Closes itself when the handshake fails; paho would leave that to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Performs the TLS handshake."""
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 def _tls_context(mqtt: Mqtt) -> ssl.SSLContext:
     """A verifying context; there is deliberately no setting that turns verification off."""
     key = "ca_file"
     try:
         context = ssl.create_default_context(cafile=mqtt.ca_file or None)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.sslsocket_class = _TidySocket
         if mqtt.cert_file:
             key = "cert_file/key_file"
             context.load_cert_chain(mqtt.cert_file, mqtt.key_file)

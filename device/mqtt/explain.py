@@ -22,8 +22,9 @@ def explain_failure(error: Exception, access: BrokerAccess) -> str:
     where = f"broker {access}"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"{where}: certificate not accepted: {error.verify_message}; see mqtt.ca_file and mqtt.host"
-    if isinstance(error, ssl.SSLError):
-        reason = error.reason or "handshake failed"
+    is_cut = access.tls is not None and isinstance(error, ConnectionResetError)
+    if isinstance(error, ssl.SSLError) or is_cut:
+        reason = getattr(error, "reason", None) or "handshake failed"
         return f"{where}: TLS: {reason}; does this port speak TLS, and does it want mqtt.cert_file?"
     if isinstance(error, socket.gaierror):
         return f"{where}: host name not found; see mqtt.host and the network's DNS"
