@@ -59,9 +59,6 @@ add_mien() {
     "$HERE/overlay.sh" "$bundle" "$python" "$work/overlay"
     cp -r --no-preserve=ownership --preserve=mode,links "$work/overlay/." "$root/"
     cp "$HERE/mien-setup.toml" "$bundle/mien.toml" "$root/boot/firmware/"
-    # Once here instead of once on every card.
-    chroot "$root" /opt/mien/current/bin/python -m compileall -q -j 0 /opt/mien/current/lib
-    touch "$root/opt/mien/current/.compiled"
     chroot "$root" /opt/mien/current/bin/mien --version >&2
     rm -rf "$bundle"
 }

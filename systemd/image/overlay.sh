@@ -18,6 +18,7 @@ main() {
     python3 -m venv "$tools"
     mkdir -p "$folder"
     environment "$bundle" "$python" "$folder/opt/mien/releases/$release" "$tools/bin/pip"
+    compile "$folder" "$python" "/opt/mien/releases/$release"
     links "$folder" "$release"
     appliance "$folder"
 }
@@ -57,6 +58,17 @@ SCRIPT
     chmod 755 "$release/bin/mien"
     cp "$bundle"/{install.sh,uninstall.sh,mien.service,mien.toml,jetson.conf} "$release/systemd/"
     touch "$release/.complete"
+}
+
+# Byte code does not depend on the processor: with the same Python here, the first start on
+# the card need not compile (setup.py does it otherwise). Checked by nobody later, because the
+# times of the files change on their way into the image.
+compile() {
+    local folder=$1 python=$2 release=$3
+    "python$python" -c '' 2>/dev/null || return 0
+    "python$python" -m compileall -q -s "$folder" --invalidation-mode unchecked-hash \
+        "$folder$release/lib" >/dev/null || true     # some packages carry templates that are no Python
+    touch "$folder$release/.compiled"
 }
 
 links() {

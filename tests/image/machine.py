@@ -121,7 +121,7 @@ def running(
     """
     folder, ssh_port = image.parent, free_port()
     network = f"user,id=net,hostfwd=tcp:127.0.0.1:{ssh_port}-:22"
-    command = ["nice", "-n", "10", "qemu-system-aarch64", *board, "-accel", "tcg,thread=multi"]
+    command = ["qemu-system-aarch64", *board, "-accel", "tcg,thread=multi"]
     command += ["-kernel", str(boot_file(image, r"/vmlinuz-"))]
     command += ["-initrd", str(boot_file(image, r"/initrd"))]
     command += ["-append", f"root=LABEL=ROOT rw net.ifnames=0 {append}"]
