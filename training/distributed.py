@@ -11,17 +11,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 
 from device.errors import UsageError
-from device.vision.preprocess import CROP_PX
-from training.classifiers import HEADS
-from training.fer2013 import NUM_CLASSES
-from training.recipes import Batches
+
+Step = Callable[[Any, dict[str, Any]], dict[str, Any]]
 
 STRATEGIES = ("none", "mirrored", "multiworker")
 
@@ -54,39 +51,31 @@ def scope_of(strategy: Any) -> contextlib.AbstractContextManager[Any]:
     return contextlib.nullcontext() if strategy is None else strategy.scope()
 
 
-class AfterStep(keras.callbacks.Callback):
-    """Calls back after each step."""
-
-    def __init__(self, update: Callable[[keras.Model], None]) -> None:
-        super().__init__()
-        self.update = update
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Hands over the model."""
-        self.update(self.model)
-
-
-def train_epoch(
-    model: keras.Model, batches: Batches, epoch: int, update: Callable[[keras.Model], None]
-) -> dict[str, float]:
-    """One pass over the training pictures on all replicas; returns the mean losses."""
+def make_step(strategy: Any, model: keras.Model, batch_size: int) -> Step:
+    """The training step: a whole batch in, the losses out, on however many replicas."""
+    if strategy is None:
+        return lambda pixels, targets: model.train_on_batch(pixels, targets, return_dict=True)
     import tensorflow as tf
 
-    def generate() -> Iterator[tuple[Any, dict[str, Any]]]:
-        for pixels, targets in batches.of_epoch(epoch):
-            yield pixels, {head: target.astype(np.float32) for head, target in targets.items()}
+    replicas = strategy.num_replicas_in_sync
+    if batch_size % replicas:
+        raise UsageError(f"a batch of {batch_size} cannot be shared by {replicas} replicas")
 
-    size = batches.recipe.batch_size
-    signature = (
-        tf.TensorSpec((size, CROP_PX, CROP_PX, 1), tf.float32),
-        {head: tf.TensorSpec((size, NUM_CLASSES), tf.float32) for head in HEADS},
-    )
-    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
-    options = tf.data.Options()
-    # Every worker draws the same batches and takes its part of each.
-    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
-    history = model.fit(
-        dataset.with_options(options), epochs=1, steps_per_epoch=len(batches), verbose=0,
-        callbacks=[AfterStep(update)],
-    )  # fmt: skip
-    return {name: round(float(values[-1]), 5) for name, values in history.history.items()}
+    @tf.function
+    def run(pixels: Any, targets: Any) -> Any:
+        # Keras' own train_on_batch averages over workers along an axis that losses lack.
+        logs = strategy.run(model.train_step, args=((pixels, targets),))
+        return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
+
+    def part_of(values: Any) -> Any:
+        return strategy.experimental_distribute_values_from_function(
+            lambda context: tf.constant(values[context.replica_id_in_sync_group :: replicas])
+        )
+
+    def step(pixels: Any, targets: dict[str, Any]) -> dict[str, Any]:
+        """All workers draw the same batches; each replica takes its part."""
+        model.reset_metrics()
+        parts = {head: part_of(values) for head, values in targets.items()}
+        return dict(run(part_of(pixels), parts))
+
+    return step

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from training import distributed
 from training.classifiers import build
+from training.distributed import Step
 from training.fer2013 import Pictures, Split
 from training.metrics import protocols_for, truth_of
 from training.networks import load_network, predict, teach
@@ -84,6 +85,7 @@ def fit(
     with distributed.scope_of(spread):
         model = build(recipe.network)
         compile_model(model, recipe, len(batches))
+    step = distributed.make_step(spread, model, recipe.batch_size)
     averaged, done = model.get_weights(), 0
     if resume:
         averaged = load_checkpoint(run, model)
@@ -94,11 +96,7 @@ def fit(
     validation = pictures.split(Split.VALIDATION)
     for epoch in range(done, recipe.epochs):
         started_at_s = time.monotonic()
-        if spread is None:
-            losses = train_epoch(model, batches, average, epoch)
-        else:
-            losses = distributed.train_epoch(model, batches, epoch, average.update)
-        row = {"epoch": epoch + 1.0, **losses}
+        row = {"epoch": epoch + 1.0, **train_epoch(model, step, batches, average, epoch)}
         if (epoch + 1) % VALIDATE_EVERY == 0 or epoch + 1 == recipe.epochs:
             row |= validate(model, average.averaged, validation)
         row["seconds"] = round(time.monotonic() - started_at_s, 1)
@@ -120,15 +118,14 @@ def make_batches(train: Pictures, recipe: Recipe) -> Batches:
 
 
 def train_epoch(
-    model: keras.Model, batches: Batches, average: WeightAverage, epoch: int
+    model: keras.Model, step: Step, batches: Batches, average: WeightAverage, epoch: int
 ) -> dict[str, float]:
     """One pass over the training pictures; returns the mean losses."""
     totals: dict[str, float] = {}
     steps = tqdm(batches.of_epoch(epoch), f"epoch {epoch + 1}", len(batches), leave=False,
                  disable=not sys.stderr.isatty())  # fmt: skip
     for pixels, targets in steps:
-        model.reset_metrics()
-        for name, value in model.train_on_batch(pixels, targets, return_dict=True).items():
+        for name, value in step(pixels, targets).items():
             totals[name] = totals.get(name, 0.0) + float(value)
         average.update(model)
     return {name: round(total / len(batches), 5) for name, total in totals.items()}

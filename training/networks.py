@@ -36,7 +36,8 @@ def load_network(run: Path) -> keras.Model:
 def predict(model: keras.Model, pixels: Any, batch_size: int = 256) -> dict[str, Any]:
     """Logits (n, 7) of each head for (n, 48, 48) uint8 pixels."""
     parts = [
-        model.predict_on_batch(pixels[at : at + batch_size, ..., None].astype(np.float32))
+        # Not predict_on_batch: among several workers that answers for all of them.
+        model(pixels[at : at + batch_size, ..., None].astype(np.float32), training=False)
         for at in range(0, len(pixels), batch_size)
     ]
     return {head: np.concatenate([np.asarray(part[head]) for part in parts]) for head in HEADS}
