@@ -72,6 +72,10 @@ class Subscriber:
         """Publishes at QoS 1 and waits until the broker has it."""
         self._client.publish(topic, payload, 1, retain).wait_for_publish(5.0)
 
+    def send(self, topic: str, payload: bytes) -> None:
+        """Publishes at QoS 0 and does not wait."""
+        self._client.publish(topic, payload, 0)
+
     def wait_subscribed(self, within_s: float = 10.0) -> None:
         """After the broker came back."""
         assert self._subscribed.wait(within_s)
