@@ -14,7 +14,7 @@ die() { echo "bundle.sh: $*" >&2; exit 1; }
 . systemd/target.sh
 
 main() {
-    local arches=() pythons=() tar=yes version bundle
+    local arches=() pythons=() tar=yes version bundle python arch
     while [ $# -gt 0 ]; do
         case $1 in
             --arch) arches+=("${2:?--arch needs a value}"); shift ;;
@@ -28,6 +28,10 @@ main() {
     done
     [ ${#arches[@]} -gt 0 ] || arches=(aarch64 x86_64)
     [ ${#pythons[@]} -gt 0 ] || pythons=(3.10 3.11 3.12 3.13)
+
+    for python in "${pythons[@]}"; do
+        [ -n "${GLIBC[$python]:-}" ] || die "Python $python: known are ${!GLIBC[*]}"
+    done
 
     version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' device/__init__.py)
     bundle=dist/mien-$version

@@ -8,9 +8,8 @@ declare -A GLIBC=([3.10]=35 [3.11]=36 [3.12]=39 [3.13]=41)
 # target_options X.Y ARCH: fills the array TARGET. pip matches manylinux tags exactly, so
 # every glibc up to the target's own is listed.
 target_options() {
-    local python=$1 arch=$2 glibc=${GLIBC[$1]:-} n
-    [ -n "$glibc" ] || { echo "Python $python: known are ${!GLIBC[*]}" >&2; return 1; }
+    local python=$1 arch=$2 n
     TARGET=(--only-binary=:all: --implementation cp --python-version "$python"
             --abi "cp${python/./}" --abi abi3 --abi none --platform "manylinux2014_$arch")
-    for n in $(seq 17 "$glibc"); do TARGET+=(--platform "manylinux_2_${n}_$arch"); done
+    for n in $(seq 17 "${GLIBC[$python]}"); do TARGET+=(--platform "manylinux_2_${n}_$arch"); done
 }
