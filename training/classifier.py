@@ -14,7 +14,7 @@ from training.distributed import STRATEGIES, is_chief
 from training.evaluate import evaluate_run
 from training.fer2013 import Pictures, Split, read_pictures
 from training.fitting import fit
-from training.recipes import Recipe
+from training.recipes import Recipe, recipe_for
 from training.runs import RUNS, read_recipe, read_settings, write_settings
 
 DATA = Path("data/fer2013.csv")
@@ -84,7 +84,8 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
     """The recipe with what the command line changes."""
     names = ("network", "epochs", "batch_size", "learning_rate", "seed", "precision", "teacher")
     given = {name: getattr(arguments, name) for name in names}
-    recipe = replace(Recipe(), **{k: v for k, v in given.items() if v is not None})
+    recipe = recipe_for(arguments.network or "expression")
+    recipe = replace(recipe, **{k: v for k, v in given.items() if v is not None})
     return replace(
         recipe, clean=not arguments.keep_all, detect=arguments.detect, relabel=arguments.relabel
     )
