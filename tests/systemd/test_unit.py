@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-UNITS = sorted(Path("systemd").glob("**/*.service")) + sorted(Path("systemd").glob("**/*.target"))
+KINDS = ("service", "target", "mount")
+UNITS = sorted(unit for kind in KINDS for unit in Path("systemd").glob(f"**/*.{kind}"))
 MAX_EXPOSURE = 2.0  # of 10, systemd's own scale
 
 pytestmark = pytest.mark.skipif(
