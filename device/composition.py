@@ -28,6 +28,7 @@ from device.service.watchdog import NoWatchdog
 from device.settings import Settings
 from device.vision.classifier import TFLiteClassifier
 from device.vision.detector import build_detector
+from device.vision.landmarks import LandmarkNetwork
 from device.vision.quality import QualityGate
 from device.vision.smoother import ExpressionSmoother
 from device.vision.tracker import DetectAndTrack
@@ -47,10 +48,14 @@ class Vision:
     tracker: DetectAndTrack
     classifier: TFLiteClassifier
     smoother: ExpressionSmoother
+    landmarks: LandmarkNetwork | None = None
 
     def examine(self, image: GreyImage) -> list[Face]:
         """The faces of a still picture, without tracking."""
-        return self.quality.judge(image, self.detector.detect(image))
+        faces = self.detector.detect(image)
+        if self.landmarks:
+            faces = self.landmarks.place(image, faces)
+        return self.quality.judge(image, faces)
 
 
 def build_vision(settings: Settings, store: ModelStore | None = None) -> Vision:
@@ -66,12 +71,15 @@ def build_vision(settings: Settings, store: ModelStore | None = None) -> Vision:
     """
     detector = build_detector(settings.detector)
     quality = QualityGate(settings.quality)
+    points = MODELS / "landmarks.tflite"
+    landmarks = LandmarkNetwork(points) if points.is_file() else None
     return Vision(
         detector,
         quality,
-        DetectAndTrack(detector, quality, settings.detector.interval_s),
+        DetectAndTrack(detector, quality, settings.detector.interval_s, landmarks),
         load_classifier(settings, store),
         ExpressionSmoother(settings.smoothing),
+        landmarks,
     )
 
 

@@ -18,14 +18,20 @@ def main(words: list[str] | None = None) -> int:
         captured,
         classifier,
         evaluate,
+        evaluate_crop,
+        evaluate_detector,
         evaluate_gan,
+        evaluate_smoothing,
+        face_hog,
         hog_svm,
+        landmarks,
         report,
     )
     from training.gan import command as generators
 
     for module in (classifier, evaluate, hog_svm, report, generators, evaluate_gan,
-                   augment_with_gan, captured):  # fmt: skip
+                   augment_with_gan, captured, face_hog, landmarks, evaluate_detector,
+                   evaluate_crop, evaluate_smoothing):  # fmt: skip
         module.add_arguments(commands)
     words = sys.argv[1:] if words is None else words
     arguments = parser.parse_args(words)

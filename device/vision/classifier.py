@@ -5,35 +5,30 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from device.errors import ModelError
 from device.vision.model_card import ModelCard, read_model
+from device.vision.network import CropNetwork
 from device.vision.preprocess import CROP_PX, crop_face
-from device.vision.runtime import load_interpreter
 from device.vocabulary import EXPRESSIONS, Classification, Face, GreyImage, Probabilities
 
-MAX_BATCH = 8  # larger crowds go in several calls
 GOLDEN_TOLERANCE = 0.1  # logits: processors round int8 convolutions differently in the last bit
 UNKNOWN = np.full(len(EXPRESSIONS), 1 / len(EXPRESSIONS), np.float32)
 
 
 class TFLiteClassifier:
-    """Names expressions; one interpreter a batch size, made when first needed."""
+    """Names expressions."""
 
     def __init__(self, content: bytes, card: ModelCard, prior: str, threads: int) -> None:
         """Prepares the network and tests it; see ``load``."""
         self.card = card
-        self._content = content
-        self._threads = threads
         self._shift = np.zeros(len(EXPRESSIONS), np.float32)
         if prior == "balanced":
             self._shift = np.asarray(card.prior_shift, np.float32)
-        self._interpreters: dict[int, Any] = {}
-        self._check_contract(self._interpreter(1))
+        self._network = CropNetwork(content, len(EXPRESSIONS), threads)
         self._check_golden()
 
     @classmethod
@@ -80,44 +75,7 @@ class TFLiteClassifier:
 
     def logits(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(N, 7) float32 raw outputs of (N, 48, 48) uint8 crops."""
-        parts = [self._run(crops[i : i + MAX_BATCH]) for i in range(0, len(crops), MAX_BATCH)]
-        return np.concatenate(parts)
-
-    def _run(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        batch = 1
-        while batch < len(crops):
-            batch *= 2
-        interpreter = self._interpreter(batch)
-        pixels = np.zeros((batch, CROP_PX, CROP_PX, 1), np.uint8)
-        pixels[: len(crops), :, :, 0] = crops
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels)
-        interpreter.invoke()
-        detail = interpreter.get_output_details()[0]
-        values = interpreter.get_tensor(detail["index"])[: len(crops)].astype(np.float32)
-        scale, zero = detail["quantization"]
-        if scale:  # 0 for a float output
-            values = (values - zero) * np.float32(scale)
-        return np.asarray(values, np.float32)
-
-    def _interpreter(self, batch: int) -> Any:
-        """Allocated for ``batch`` crops: 1, 2, 4 or 8, so that no frame allocates anew."""
-        if batch not in self._interpreters:
-            interpreter = load_interpreter(self._content, self._threads)
-            index = interpreter.get_input_details()[0]["index"]
-            try:
-                interpreter.resize_tensor_input(index, (batch, CROP_PX, CROP_PX, 1))
-                interpreter.allocate_tensors()
-            except (RuntimeError, ValueError) as error:
-                raise ModelError(f"the network takes no batch of {batch}: {error}") from error
-            self._interpreters[batch] = interpreter
-        return self._interpreters[batch]
-
-    def _check_contract(self, interpreter: Any) -> None:
-        source, target = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-        if source["dtype"] != np.uint8:
-            raise ModelError(f"input is {np.dtype(source['dtype'])}, not uint8")
-        if tuple(target["shape"]) != (1, len(EXPRESSIONS)):
-            raise ModelError(f"output is {tuple(target['shape'])}, not (N, {len(EXPRESSIONS)})")
+        return self._network.run(crops)
 
     def _check_golden(self) -> None:
         """The self-test: this runtime on this board must give what the exporter saw."""

@@ -1,19 +1,46 @@
-"""Which detector: ``haar``, ``hog``, ``both`` or ``blazeface`` behind one protocol."""
+"""Which detector: ``auto``, ``haar``, ``hog``, ``both`` or ``blazeface`` behind one protocol."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from device.errors import DetectorError
 from device.pipeline import FaceDetector
 from device.settings.tree import Detector as DetectorSettings
+from device.vision.blazeface import FULL_RANGE, BlazeFaceDetector
+from device.vision.both import HaarAndHogDetector
 from device.vision.haar import HaarDetector
+from device.vision.hog import HogDetector
+
+MODELS = Path(__file__).parents[1] / "models"
 
 
-def build_detector(settings: DetectorSettings) -> FaceDetector:
+def build_detector(settings: DetectorSettings, models: Path = MODELS) -> FaceDetector:
     """The detector that the settings name.
+
+    Args:
+        settings: kind and limits.
+        models: folder of the BlazeFace network.
 
     Raises:
         DetectorError: it cannot be built with what is installed.
     """
-    if settings.kind == "haar":
-        return HaarDetector(settings.min_face_px, settings.max_faces)
-    raise DetectorError(f"detector.kind = {settings.kind!r} is not in this version: use 'haar'")
+    limits = settings.min_face_px, settings.max_faces
+    kind = choose_kind(settings.kind, models)
+    if kind == "blazeface":
+        if not (models / FULL_RANGE.file).is_file():
+            raise DetectorError(
+                f"{models / FULL_RANGE.file}: BlazeFace is not installed: run `mien fetch`, "
+                "or set detector.kind to haar, hog, both or auto"
+            )
+        return BlazeFaceDetector(models, FULL_RANGE, *limits)
+    if kind == "both":
+        return HaarAndHogDetector(*limits)
+    return HogDetector(*limits) if kind == "hog" else HaarDetector(*limits)
+
+
+def choose_kind(kind: str, models: Path = MODELS) -> str:
+    """What ``auto`` means here: the best of docs/faces.md's table that is installed."""
+    if kind != "auto":
+        return kind
+    return "blazeface" if (models / FULL_RANGE.file).is_file() else "both"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from device.pipeline import FaceDetector
 from device.vision.cadence import Cadence
+from device.vision.landmarks import LandmarkNetwork
 from device.vision.quality import QualityGate
 from device.vision.template import cut_template, find_template
 from device.vision.tracks import Track, Tracks
@@ -25,6 +26,7 @@ class DetectAndTrack:
         detector: FaceDetector,
         quality: QualityGate,
         interval_s: float,
+        landmarks: LandmarkNetwork | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Takes its parts.
@@ -33,10 +35,12 @@ class DetectAndTrack:
             detector: searches whole frames.
             quality: judges every reported face.
             interval_s: s between detections while the board keeps up.
+            landmarks: adds five points to every reported face; None where it is absent.
             clock: times a detection, for the cadence under load.
         """
         self._detector = detector
         self._quality = quality
+        self._landmarks = landmarks
         self._cadence = Cadence(interval_s)
         self._tracks = Tracks()
         self._templates: dict[int, GreyImage] = {}
@@ -58,7 +62,10 @@ class DetectAndTrack:
                 self._follow(image, track, now_s)
         found = [t for t in tracks.active if t.confirmed and t.at_s == now_s]
         faces = [Face(t.box, t.score, t.track_id) for t in found]
-        return self._quality.judge(image, sorted(faces, key=lambda face: -face.box.area))
+        faces.sort(key=lambda face: -face.box.area)
+        if self._landmarks:
+            faces = self._landmarks.place(image, faces)
+        return self._quality.judge(image, faces)
 
     def _detect(self, image: GreyImage, now_s: float) -> None:
         start = self._clock()

@@ -1,0 +1,58 @@
+"""Merges the many overlapping answers that a sliding detector gives for one face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Boxes = npt.NDArray[np.float32]  # (N, 4): xmin, ymin, xmax, ymax px
+
+
+@dataclass(frozen=True)
+class Merged:
+    """One face made of several answers.
+
+    Attributes:
+        box: (4,) mean of the answers, weighted by their scores.
+        score: of the best answer.
+        members: indices of the answers, best first.
+    """
+
+    box: npt.NDArray[np.float32]
+    score: float
+    members: npt.NDArray[np.intp]
+
+
+def merge_overlapping(
+    boxes: Boxes, scores: npt.NDArray[np.float32], min_overlap: float
+) -> list[Merged]:
+    """Groups answers around the best ones, best first.
+
+    Args:
+        boxes: (N, 4).
+        scores: (N,) above zero.
+        min_overlap: intersection over union with the best answer of the group.
+    """
+    order = np.argsort(-scores)
+    groups = []
+    while order.size:
+        joined = intersections_over_unions(boxes[order[0]], boxes[order]) >= min_overlap
+        joined[0] = True  # also a box of no area leaves the list
+        members = order[joined]
+        weights = scores[members] / scores[members].sum()
+        box = (boxes[members] * weights[:, None]).sum(axis=0)
+        groups.append(Merged(box.astype(np.float32), float(scores[members[0]]), members))
+        order = order[~joined]
+    return groups
+
+
+def intersections_over_unions(box: npt.NDArray[np.float32], boxes: Boxes) -> Boxes:
+    """(N,) overlap of one (4,) box with each of (N, 4)."""
+    low = np.maximum(box[:2], boxes[:, :2])
+    high = np.minimum(box[2:], boxes[:, 2:])
+    shared = np.prod(np.maximum(high - low, 0), axis=1)
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    union = np.prod(box[2:] - box[:2]) + areas - shared
+    return np.asarray(shared / np.maximum(union, 1e-6), np.float32)

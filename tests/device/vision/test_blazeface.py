@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from device.errors import DetectorError
+from device.settings.tree import Detector
+from device.vision.blazeface import FULL_RANGE, SHORT_RANGE, BlazeFaceDetector
+from device.vision.detector import MODELS, build_detector, choose_kind
+
+ASTRONAUT = Path(__file__).parents[3] / "device/camera/astronaut.jpg"
+FETCHED = (MODELS / FULL_RANGE.file).is_file()
+
+
+@pytest.mark.parametrize(("layout", "number"), [(FULL_RANGE, 2304), (SHORT_RANGE, 896)])
+def test_anchors_are_as_many_as_the_network_s_answers(layout, number: int) -> None:
+    anchors = layout.anchors()
+    assert anchors.shape == (number, 2)
+    assert anchors.min() > 0
+    assert anchors.max() < layout.input_px
+
+
+def test_anchors_go_row_by_row_with_all_answers_of_a_cell_together() -> None:
+    anchors = SHORT_RANGE.anchors()
+    assert anchors[:4].tolist() == [[4, 4], [4, 4], [12, 4], [12, 4]]
+    assert anchors[512:519].tolist() == [[8, 8]] * 6 + [[24, 8]]
+
+
+def test_boxes_are_relative_to_their_anchors_and_in_pixels_of_the_frame() -> None:
+    answer = np.array([[96, 96, 4, -4, 24, 48] + [0] * 12], np.float32)
+    boxes = BlazeFaceDetector._boxes(answer, scale=0.3)
+    assert boxes[0] == pytest.approx(np.array([88, 68, 112, 116]) / 0.3)
+
+
+def test_auto_takes_blazeface_only_where_it_is_installed(tmp_path: Path) -> None:
+    assert choose_kind("auto", tmp_path) == "both"
+    (tmp_path / FULL_RANGE.file).touch()
+    assert choose_kind("auto", tmp_path) == "blazeface"
+    assert choose_kind("haar", tmp_path) == "haar"
+
+
+def test_asked_for_and_absent_it_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match="mien fetch"):
+        build_detector(Detector(kind="blazeface"), tmp_path)
+
+
+def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / FULL_RANGE.file).write_bytes(b"not a network")
+    with pytest.raises(DetectorError, match="cannot use BlazeFace"):
+        build_detector(Detector(kind="blazeface"), tmp_path)
+
+
+@pytest.mark.skipif(not FETCHED, reason="BlazeFace is not installed here (mien fetch)")
+@pytest.mark.parametrize("width", [256, 512, 1024])
+def test_finds_the_astronaut(width: int) -> None:
+    picture = cv2.imread(str(ASTRONAUT), cv2.IMREAD_GRAYSCALE)
+    image = np.asarray(cv2.resize(picture, (width, width)), np.uint8)
+    faces = build_detector(Detector(kind="blazeface", min_face_px=24)).detect(image)
+    assert len(faces) == 1
+    x, y = faces[0].box.center
+    assert 170 < x * 512 / width < 280
+    assert 65 < y * 512 / width < 195

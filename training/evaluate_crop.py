@@ -1,0 +1,128 @@
+"""``training evaluate-crop``: end-to-end accuracy on full pictures, by detector and crop.
+
+Detector, crop and network as on the device, on folders of pictures with a ``labels.csv``
+(file, expression). A picture in which no face is found counts as wrong. This is the
+measurement behind ``MARGIN`` and ``ALIGNED_SIDE`` in ``device/vision/preprocess.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from device.errors import MienError, UsageError
+from device.vision.classifier import TFLiteClassifier
+from device.vision.detector import MODELS, DetectorSettings, build_detector
+from device.vision.landmarks import LandmarkNetwork
+from device.vision.preprocess import crop_aligned, crop_face
+from device.vocabulary import EXPRESSIONS, Face
+from training.pictures import read_grey
+
+KINDS = ("haar", "hog", "both", "blazeface")
+MARGINS = (-0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4)
+ALIGNED_SIDES = (1.8, 2.0, 2.2, 2.4, 2.6)
+NAMES = [expression.value for expression in EXPRESSIONS]
+
+Grey = npt.NDArray[np.uint8]
+
+
+def add_arguments(commands: Any) -> None:
+    """Adds the command to ``python -m training``."""
+    parser = commands.add_parser("evaluate-crop", help="measure detector, crop and network")
+    parser.add_argument("--pictures", type=Path, action="append", required=True,
+                        help="folder with labels.csv; may be given more than once")  # fmt: skip
+    parser.add_argument("--model", type=Path, default=MODELS / "expression.tflite")
+    parser.add_argument("--detector", action="append", choices=KINDS, dest="kinds")
+    parser.add_argument("--output", type=Path, help="write the numbers as JSON, too")
+    parser.set_defaults(run=run_command)
+
+
+def run_command(arguments: argparse.Namespace, command: str) -> int:
+    """Prints one table a folder: a row a detector, a column a crop."""
+    classifier = TFLiteClassifier.load(arguments.model)
+    results = {}
+    for folder in arguments.pictures:
+        pictures, labels = read_labelled(folder)
+        print(f"\n{folder.name}: {len(labels)} pictures\n")
+        headings = ["detector", "found", *(f"margin {m:+.0%}" for m in MARGINS),
+                    *(f"aligned {s}" for s in ALIGNED_SIDES)]  # fmt: skip
+        print(f"| {' | '.join(headings)} |\n|{'---|' * len(headings)}")
+        for kind in arguments.kinds or KINDS:
+            try:
+                row = measure(kind, pictures, labels, classifier)
+            except MienError as error:
+                print(f"| {kind} | not measured: {error} |")
+                continue
+            results[f"{folder.name}/{kind}"] = row
+            print(f"| {kind} | {' | '.join(f'{v:.1%}' for v in row.values())} |", flush=True)
+    if arguments.output:
+        arguments.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def measure(
+    kind: str, pictures: list[Grey], labels: npt.NDArray[np.int64], classifier: TFLiteClassifier
+) -> dict[str, float]:
+    """Share of faces found, then accuracy of every crop."""
+    faces = find_faces(kind, pictures)
+    row = {"found": float(np.mean([face is not None for face in faces]))}
+    for margin in MARGINS:
+        crop: Callable[[Grey, Face], Grey] = lambda p, f, m=margin: crop_face(p, f, m)  # noqa: E731
+        row[f"margin {margin}"] = accuracy(pictures, faces, labels, classifier, crop)
+    if all(face is None or face.landmarks is not None for face in faces):
+        for side in ALIGNED_SIDES:
+            crop = lambda p, f, s=side: crop_aligned(p, f, s)  # noqa: E731
+            row[f"aligned {side}"] = accuracy(pictures, faces, labels, classifier, crop)
+    return row
+
+
+def find_faces(kind: str, pictures: list[Grey]) -> list[Face | None]:
+    """The largest face of each picture, with landmarks where that network is there."""
+    detector = build_detector(DetectorSettings(kind=kind))
+    path = MODELS / "landmarks.tflite"
+    landmarks = LandmarkNetwork(path) if path.is_file() else None
+    faces: list[Face | None] = []
+    for picture in pictures:
+        found = detector.detect(picture)[:1]
+        if landmarks:
+            found = landmarks.place(picture, found)
+        faces.append(found[0] if found else None)
+    return faces
+
+
+def accuracy(
+    pictures: list[Grey],
+    faces: list[Face | None],
+    labels: npt.NDArray[np.int64],
+    classifier: TFLiteClassifier,
+    crop: Callable[[Grey, Face], Grey],
+) -> float:
+    """Share of all pictures whose expression is named as labelled."""
+    found = [index for index, face in enumerate(faces) if face is not None]
+    crops = np.stack([crop(pictures[i], face) for i in found if (face := faces[i])])
+    named = classifier.probabilities(crops).argmax(axis=1)
+    return float((named == labels[found]).sum() / len(labels))
+
+
+def read_labelled(folder: Path) -> tuple[list[Grey], npt.NDArray[np.int64]]:
+    """Pictures and the numbers of their expressions.
+
+    Raises:
+        UsageError: no ``labels.csv`` there, or one that is not understood.
+    """
+    path = folder / "labels.csv"
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = [(row["file"], NAMES.index(row["expression"])) for row in csv.DictReader(file)]
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the labels: {error.strerror}") from error
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"{path}: expected file, expression (one of {NAMES}): {error}") from error
+    return [read_grey(folder / name) for name, _ in rows], np.array([label for _, label in rows])
