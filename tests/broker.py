@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -67,7 +68,7 @@ class Mosquitto:
     def start(self) -> None:
         assert MOSQUITTO
         with self.log_path.open("ab") as log:
-            command = [MOSQUITTO, "-c", str(self._config), "-v"]
+            command = [MOSQUITTO, "-c", str(self._config)]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         wait_for_port(self.port)
 
@@ -76,6 +77,19 @@ class Mosquitto:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def cpu_s(self) -> float:
+        """CPU time it has used."""
+        assert self._process
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory_mb(self) -> float:
+        """Resident memory, 10^6 bytes."""
+        assert self._process
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) * 1024 / 1e6
 
 
 class Embedded:

@@ -1,0 +1,84 @@
+"""The schemas themselves, and the page made from them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from device.mqtt.clock import WallClock
+from device.mqtt.commands import NAMES
+from device.mqtt.identity import Identity
+from device.mqtt.payloads import Payloads, encode
+from device.mqtt.schemas import names, read_schema
+from device.vocabulary import Expression
+from tests.device.mqtt.validation import assert_documented
+from tests.scenes import ONLINE, change, scene_with
+from tests.topics import ENVELOPE, PAGE, example, page
+
+EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
+
+
+@pytest.mark.parametrize("name", names())
+def test_each_schema_is_a_schema_and_explains_every_key(name: str) -> None:
+    schema = read_schema(name)
+    jsonschema.Draft7Validator.check_schema(schema)
+    assert schema["description"]
+    for key, value in schema.get("properties", {}).items():
+        assert value.get("description"), f"{name}.{key}"
+
+
+def test_every_command_has_a_schema() -> None:
+    assert {f"command-{name}" for name in NAMES} == {n for n in names() if n.startswith("command-")}
+
+
+def test_the_envelope_is_the_same_everywhere() -> None:
+    event = read_schema("event")["properties"]
+    for name in ("state", "health", "response"):
+        schema = read_schema(name)
+        assert set(ENVELOPE) <= set(schema["required"])
+        for key in ENVELOPE:
+            assert schema["properties"][key] == event[key], f"{name}.{key}"
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m tests.topics"
+
+
+@pytest.mark.parametrize("name", ["state", "event"])
+def test_the_examples_of_the_page_are_valid(name: str) -> None:
+    jsonschema.validate(example(name), read_schema(name))
+    assert_documented(example(name), read_schema(name), name)
+
+
+def test_a_networks_nan_and_a_box_beyond_the_frame_stay_valid_json() -> None:
+    payloads = Payloads(Identity("x"), WallClock())
+    scene = scene_with(Expression.HAPPY, probability=float("nan"), shift_px=9999)
+    body = json.loads(encode(payloads.state(scene, ONLINE)))
+    jsonschema.validate(body, read_schema("state"))
+    assert body["faces"][0]["probability"] == 0.0
+    assert body["faces"][0]["box"][2] == 1.0
+
+
+def test_seq_counts_each_topic_on_its_own() -> None:
+    payloads = Payloads(Identity("x"), WallClock())
+    events = [payloads.event(change())["seq"] for _ in range(3)]
+    state = payloads.state(scene_with(), ONLINE)
+    assert (events, state["seq"]) == ([1, 2, 3], 1)
+
+
+def test_the_examples_for_other_programs_name_keys_that_exist() -> None:
+    known = {key for name in names() for key in read_schema(name).get("properties", {})}
+    flows = json.loads((EXAMPLES / "node-red.json").read_text())
+    assert any(node["type"] == "mqtt in" for node in flows)
+    for node in flows:
+        for word in node.get("func", "").split("payload.")[1:]:
+            key = word.split(" ")[0].split(".")[0].split(";")[0].split(")")[0].split(",")[0]
+            assert key.strip() in known, key
+    telegraf = (EXAMPLES / "telegraf.conf").read_text()
+    for line in telegraf.splitlines():
+        if "path = " in line:
+            key = line.split('"')[1].split(".")[0]
+            assert key in known, line

@@ -1,0 +1,1 @@
+"""Many simulated devices against one broker: ``python -m tests.fleet``."""

@@ -1,0 +1,182 @@
+"""``python -m tests.topics``: writes docs/mqtt.md from the schemas; a test keeps it up to date."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from device.mqtt.clock import WallClock
+from device.mqtt.identity import Identity
+from device.mqtt.payloads import Payloads
+from device.mqtt.schemas import names, read_schema
+from device.vocabulary import Expression
+from tests.scenes import ONLINE, change, scene_with
+
+PAGE = Path(__file__).parents[1] / "docs" / "mqtt.md"
+OUT = ("availability", "camera", "state", "event", "health", "response")
+ENVELOPE = ("schema", "device_id", "boot_id", "seq", "at", "clock_synced", "historical")
+
+HEAD = """\
+# Topics and payloads
+
+<!-- Written by `python -m tests.topics` from device/mqtt/schemas/; do not edit. -->
+
+Every topic begins with `<prefix>/<device_id>/`: the prefix is `mqtt.prefix` (`mien`), the id is
+`device.id`, or twelve digits made from the machine id. Follow one device with
+
+```sh
+mosquitto_sub -h BROKER -t 'mien/+/#' -v
+```
+
+or `mien watch --broker BROKER`. The JSON Schemas are in
+[`device/mqtt/schemas/`](../device/mqtt/schemas/); ready examples for Home Assistant, Node-RED and
+Telegraf in [`docs/examples/`](examples/), fleets in [`docs/fleet.md`](fleet.md).
+
+| topic | retained | QoS | what |
+| --- | --- | --- | --- |
+"""
+
+RULES = """\
+
+## What you can rely on
+
+- **Availability.** `online` at every connect, `stopped` after a clean end, `offline` as the last
+  will. All three are retained, so a subscriber that comes later knows, too.
+- **Retained and not.** `state`, `camera`, `health` and `availability` are retained and said again
+  after every connect. `event` never is: an automation that triggers on `event` does not trigger
+  at a restart of broker, device or subscriber.
+- **At least once.** Events are sent at QoS 1 and kept until the broker has acknowledged them: in
+  memory (`outbox.max_events`), or in a file that survives a power cut (`outbox.path`). They go
+  out in order. After a lost connection the last few may come twice: drop what has the same
+  `device_id`, `boot_id` and `seq`. A gap in `seq` means that the outbox was full; the oldest go
+  first and are counted in `health.counts.dropped_events`.
+- **Time.** `at` is when it happened, not when it was sent. `historical` is true when the event
+  waited for the broker; `clock_synced` is false while the board has not yet got the time from the
+  network (a Raspberry Pi before the 5 has no clock of its own).
+- **Identity.** Two devices with one id (a copied image) throw each other off the broker. Both say
+  so in the log and in `problem`; give each its own `device.id`.
+- **Access.** A device publishes to `<prefix>/<device_id>/#` and, for Home Assistant, to
+  `homeassistant/device/mien_<device_id>/config`; it subscribes to
+  `<prefix>/<device_id>/command/+`, `<prefix>/<device_id>/health` and `homeassistant/status`. With
+  mosquitto: `pattern readwrite mien/<device_id>/#`. Whoever may publish to `command/` controls
+  the device.
+"""
+
+ENVELOPE_HEAD = """\
+
+## In every JSON payload
+
+"""
+
+COMMANDS_HEAD = """\
+
+## Commands
+
+Publish to `command/<name>`, **not retained**; the answer comes on `response/<name>` with your
+`transaction`. At most 4096 bytes, a burst of 20, then five a second. What is malformed, unknown
+or out of range is answered with an error and changes nothing.
+
+```sh
+mosquitto_sub -h BROKER -t 'mien/DEVICE/response/#' -v &
+mosquitto_pub -h BROKER -t mien/DEVICE/command/set \\
+    -m '{"transaction": "1", "settings": {"smoothing.threshold": 0.6}}'
+```
+
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "".join(_page())
+
+
+def _page() -> Iterator[str]:
+    yield HEAD
+    for name in OUT:
+        yield _row(read_schema(name))
+    yield "| `command/<name>` | no | 1 | from you; see [Commands](#commands) |\n"
+    yield (
+        "| `synthesis` | no | 1 | a PNG, marked as synthetic; only with "
+        "`privacy.publish_synthesis = true` |\n"
+    )
+    yield RULES
+    yield ENVELOPE_HEAD
+    event = read_schema("event")["properties"]
+    yield _table({key: event[key] for key in ENVELOPE})
+    for name in OUT:
+        yield from _section(name)
+    yield COMMANDS_HEAD
+    for name in names():
+        if name.startswith("command-"):
+            yield from _command(read_schema(name))
+
+
+def _row(schema: dict[str, Any]) -> str:
+    mqtt = schema["x-mqtt"]
+    first = schema["description"].split(". ")[0].rstrip(".")
+    retained = "yes" if mqtt["retained"] else "**never**" if schema["title"] == "event" else "no"
+    return f"| `{mqtt['topic']}` | {retained} | {mqtt['qos']} | {first} |\n"
+
+
+def _section(name: str) -> Iterator[str]:
+    schema = read_schema(name)
+    yield f"\n## `{schema['title']}`\n\n{schema['description']}\n\n"
+    if schema["type"] == "string":
+        yield "| payload | meaning |\n| --- | --- |\n"
+        for value, meaning in schema["x-values"].items():
+            yield f"| `{value}` | {meaning} |\n"
+        return
+    own = {key: value for key, value in schema["properties"].items() if key not in ENVELOPE}
+    yield _table(own)
+    if name == "state":
+        yield "\nEach of `faces`:\n\n" + _table(own["faces"]["items"]["properties"])
+    if name in ("state", "event"):
+        yield f"\n```json\n{json.dumps(example(name), indent=2)}\n```\n"
+
+
+def _command(schema: dict[str, Any]) -> Iterator[str]:
+    yield f"### `{schema['title']}`\n\n{schema['description']}\n\n"
+    own = {key: v for key, v in schema["properties"].items() if key != "transaction"}
+    if "settings" in own:
+        own = {f"settings.{k}": v for k, v in own["settings"]["properties"].items()}
+    if own:
+        yield _table(own) + "\n"
+
+
+def _table(properties: dict[str, Any]) -> str:
+    rows = ["| key | type | meaning |\n| --- | --- | --- |\n"]
+    for key, schema in properties.items():
+        rows.append(f"| `{key}` | {_kind(schema)} | {schema.get('description', '')} |\n")
+    return "".join(rows)
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    if "const" in schema:
+        return f"`{json.dumps(schema['const'])}`"
+    if "enum" in schema:
+        return ", ".join(f"`{json.dumps(v)}`" if v is None else f"`{v}`" for v in schema["enum"])
+    kind = schema["type"]
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)
+
+
+def example(name: str) -> dict[str, Any]:
+    """A payload as the daemon builds it, with a fixed time and identity."""
+    clock = WallClock(lambda: 100.0, lambda: 1_795_442_709.123, lambda: True)
+    payloads = Payloads(Identity("0123456789ab", boot_id="8d5f2f0c8a1e4b6f9b0a"), clock)
+    if name == "event":
+        return payloads.event(change(track_id=3, at_s=99.9))
+    return payloads.state(scene_with(Expression.HAPPY, at_s=100.0), ONLINE)
+
+
+def main() -> int:
+    """Writes the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"wrote {PAGE}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
