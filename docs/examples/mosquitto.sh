@@ -12,9 +12,11 @@ events)   # one line an event: time, device, face, change, probability
                              .expression, .probability] | @tsv' ;;
 csv)      # the same for a spreadsheet; second copies dropped by device, boot and seq
     mosquitto_sub -h "$BROKER" -q 1 -t "mien/$DEVICE/event" |
-        jq -r --unbuffered '[.device_id, .boot_id, .seq, .at, .event_type, .track_id,
-                             .expression, .probability, .historical] | @csv' |
-        awk -F, '!seen[$1, $2, $3]++ { print; fflush() }' ;;
+        jq -rn --unbuffered 'foreach inputs as $e ({};
+            "\($e.device_id) \($e.boot_id) \($e.seq)" as $key | .fresh = (.[$key] == null) |
+            .[$key] = true; if .fresh then $e else empty end) |
+            [.device_id, .at, .event_type, .track_id, .expression, .probability,
+             .historical] | @csv' ;;
 problems) # devices that are away or say that something is wrong
     mosquitto_sub -h "$BROKER" -t "mien/$DEVICE/availability" -t "mien/$DEVICE/health" -v |
         grep --line-buffered -e ' offline$' -e '"problem":"' ;;
