@@ -14,7 +14,7 @@ from device.vocabulary import Frame, Scene
 
 log = logging.getLogger("mien.display")
 
-RATE_HZ = 6.0
+RATE_HZ = 4.0  # enough to read, and little work beside the pipeline
 FLASH_S = 4.0
 FLASH_HZ = 1.5  # well below the three flashes a second that can harm
 CLOSE_WAIT_S = 2.0
