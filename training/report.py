@@ -12,11 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from device.vision.model_card import ModelCard
 from training.classifier import DATA, default_votes
 from training.contestants import Contestant, baseline, measure, published, shipped
 from training.fer2013 import Split, read_pictures
 from training.report_text import write_report
 from training.runs import RUNS, git_revision, write_json
+from training.runtimes import compare_runtimes
 from training.wild import WildFaces, read_wild
 
 MODELS = Path("device/models")
@@ -38,6 +40,8 @@ def add_arguments(commands: Any) -> None:
                             help="published .tflite or .hdf5; may be repeated")  # fmt: skip
         parser.add_argument("--faces", type=Path, action="append", default=[],
                             help="folder with labels.csv (file, label); may be repeated")  # fmt: skip
+        parser.add_argument("--tflite-runtime", type=Path, metavar="PYTHON",
+                            help="a Python with tflite-runtime, to compare runtimes")  # fmt: skip
         parser.add_argument("--hog", type=Path, default=RUNS / "hog-svm" / "hog-svm.npz")
         parser.set_defaults(run=run_command)
         if name == "report":
@@ -52,6 +56,13 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     for contestant in line_up(arguments):
         started_s = time.monotonic()
         results.append(measure(contestant, test, wild))
+        if contestant.card is not None:
+            results[-1] |= facts_of_card(contestant.card)
+            if arguments.tflite_runtime:
+                path = arguments.models / f"{contestant.card.name}.tflite"
+                results[-1]["runtimes"] = compare_runtimes(
+                    path, test.pixels, arguments.tflite_runtime
+                )
         print(one_line(results[-1]), f"({time.monotonic() - started_s:.0f} s)", flush=True)
     output = getattr(arguments, "output", None)
     if output is None:
@@ -78,6 +89,15 @@ def line_up(arguments: argparse.Namespace) -> list[Contestant]:
     if arguments.hog.exists():
         contestants.append(baseline(arguments.hog))
     return contestants + [published(path) for path in arguments.peer]
+
+
+def facts_of_card(card: ModelCard) -> dict[str, Any]:
+    """What the report takes from a card instead of measuring it again."""
+    return {
+        "card": {key: card.facts[key] for key in ("parity", "run", "head")},
+        "temperature": card.temperature,
+        "prior_shift": card.prior_shift,
+    }
 
 
 def facts_of(faces: WildFaces) -> dict[str, int]:

@@ -56,6 +56,8 @@ def write_report(facts: dict[str, Any], output: Path) -> None:
         INTRODUCTION.format(**facts, **counts),
         "## Accuracy and cost\n\n" + main_table(results),
         wild_section(facts),
+        training_section(results),
+        runtime_section(results),
         class_section(results),
         robustness_section(results, images),
         paper_section(results),
@@ -133,6 +135,40 @@ def wild_section(facts: dict[str, Any]) -> str:
         "## Pictures that are not FER2013\n\nThe same crops for all: OpenCV's Haar box, largest "
         f"face, margin 0.1. {counts}. Accuracy is over the faces that were found.\n\n"
     ) + table(head, rows)
+
+
+def training_section(results: Results) -> str:
+    """How our files came about, and what int8 cost them; from their cards."""
+    head = ["file", "recipe", "training", "int8 against float, validation", "same first choice",
+            "temperature"]  # fmt: skip
+    rows = []
+    for result in results:
+        if "card" not in result:
+            continue
+        run, parity = result["card"]["run"], result["card"]["parity"]["int8"]
+        teacher = ", taught by " + Path(run["recipe"]["teacher"]).name
+        rows.append([
+            result["name"],
+            f"{run['recipe']['network']}, seed {run['recipe']['seed']}"
+            + (teacher if run["recipe"]["teacher"] else ""),
+            f"{run['epochs_done']} epochs, {run['hours']} h, {run['data']['train']:,} pictures",
+            f"{parity['accuracy_tflite']:.2%} against {parity['accuracy_keras']:.2%}",
+            f"{parity['agreement']:.1%}",
+            f"{result['temperature']:g}",
+        ])  # fmt: skip
+    return "## How our files were made\n\n" + table(head, rows) if rows else ""
+
+
+def runtime_section(results: Results) -> str:
+    """LiteRT beside tflite-runtime, where that was asked for."""
+    head = ["file", "n", "same first choice", "largest difference of a logit", "LiteRT",
+            "tflite-runtime 2.14"]  # fmt: skip
+    rows = [
+        [r["name"], f"{t['n']:,}", f"{t['agreement']:.1%}", f"{t['largest_logit_difference']:.2f}",
+         f"{t['litert_ms']:.2f} ms", f"{t['tflite_runtime_ms']:.2f} ms"]
+        for r in results if "runtimes" in r for t in [r["runtimes"]]
+    ]  # fmt: skip
+    return "## Two runtimes, the same file\n\n" + table(head, rows) if rows else ""
 
 
 def class_section(results: Results) -> str:

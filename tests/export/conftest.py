@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.conftest import fer2013  # noqa: F401 - the fixture serves both
 from tests.training.drawn import drawn_rows, write_csv, write_votes
 from training.augmentation import Augmentation
 from training.fer2013 import read_pictures
@@ -29,6 +30,7 @@ def drawn_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     run = folder / "run"
     run.mkdir()
-    write_settings(run, recipe, {"path": str(data), "votes": str(votes)}, "test")
+    facts = {"path": str(data), "votes": str(votes), "train": 112}
+    write_settings(run, recipe, facts, "test")
     fit(run, read_pictures(data, votes), recipe, resume=False, say=lambda line: None)
     return run

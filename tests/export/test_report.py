@@ -28,6 +28,7 @@ def test_the_report_is_generated_from_what_was_measured(
     assert f"| {result['protocols']['fer2013']['accuracy'] * 100:.1f} % |" in text
     assert "expression-tiny (crowd head)" in text
     assert str(tmp_path) not in text
+    assert "## How our files were made" in text
     for name in ("robustness.png", "confusion-expression-tiny.png"):
         assert (output.parent / "img" / name).exists()
         assert f"(img/{name})" in text

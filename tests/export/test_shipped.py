@@ -1,0 +1,52 @@
+"""The files in the repository are what their cards say."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from device.vision.model_card import read_model
+from export.evaluate import evaluate_card
+from training.fer2013 import Split, read_pictures
+from training.tflite import TfliteClassifier
+
+MODELS = sorted((Path(__file__).parents[2] / "device" / "models").glob("expression*.tflite"))
+MOST_BYTES = {"expression": 1_600_000, "expression-tiny": 100_000}
+
+
+def test_the_network_of_the_default_settings_is_shipped() -> None:
+    assert "expression" in [path.stem for path in MODELS]
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_file_and_card_fit_and_answer_as_when_exported(path: Path) -> None:
+    content, card = read_model(path)
+    assert card.name == path.stem
+    assert len(content) == card.facts["bytes"]
+    assert len(content) <= MOST_BYTES[path.stem.removesuffix("-fer2013")]
+    network = TfliteClassifier(content)
+    for golden in card.golden:
+        crop = np.frombuffer(base64.b64decode(golden["input"]), np.uint8).reshape(1, 48, 48)
+        np.testing.assert_allclose(network.logits(crop)[0], golden["output"], atol=0.3)
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_the_conversion_cost_less_than_half_a_point(path: Path) -> None:
+    parity = read_model(path)[1].facts["parity"]["int8"]
+    assert parity["n"] > 2000
+    assert parity["accuracy_keras"] - parity["accuracy_tflite"] <= 0.005
+    assert parity["agreement"] >= 0.98
+
+
+@pytest.mark.fer2013
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_the_cards_numbers_can_be_measured_again(path: Path, fer2013: tuple[Path, Path]) -> None:
+    content, card = read_model(path)
+    measured = evaluate_card(content, card, read_pictures(*fer2013), Split.TEST)
+    expected = card.facts["metrics"]["test"]["natural"]
+    for protocol, result in measured["natural"].items():
+        assert result["n"] == expected[protocol]["n"]
+        assert result["accuracy"] == pytest.approx(expected[protocol]["accuracy"], abs=0.005)
