@@ -27,6 +27,7 @@ from device.service.metrics import Metrics
 from device.settings import Settings, load_settings
 from device.vocabulary import Frame
 
+RATE_HZ = 15.0  # of pictures and the demo; a video has its own
 WARM_UP_RUNS = 10  # of the first frame: caches, lazy allocations, the processor's pace
 
 
@@ -89,11 +90,15 @@ def _run(parts: Parts, frame: Frame) -> None:
 
 
 def _frames(settings: Settings, source: Path | None) -> Iterator[Frame]:
-    """All frames of the source; the demo's never end."""
+    """All frames of the source, at its own pace in time stamps; the demo's never end."""
     if source is None:
-        return demo.frames(settings.camera.width, settings.camera.height, rate_hz=15.0)
-    paths = replay.list_sources(source)
-    return itertools.chain.from_iterable(replay.read_all(path) for path in paths)
+        yield from demo.frames(settings.camera.width, settings.camera.height, RATE_HZ)
+        return
+    start_s = 0.0
+    for path in replay.list_sources(source):
+        for frame in replay.read_all(path, rate_hz=RATE_HZ, start_s=start_s):
+            yield frame
+            start_s = frame.captured_at_s + 1 / RATE_HZ
 
 
 def resident_mb() -> float:
