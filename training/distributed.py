@@ -61,11 +61,12 @@ def make_step(strategy: Any, model: keras.Model, batch_size: int) -> Step:
     if batch_size % replicas:
         raise UsageError(f"a batch of {batch_size} cannot be shared by {replicas} replicas")
 
-    @tf.function
-    def run(pixels: Any, targets: Any) -> Any:
+    def run_replicas(pixels: Any, targets: Any) -> Any:
         # Keras' own train_on_batch averages over workers along an axis that losses lack.
         logs = strategy.run(model.train_step, args=((pixels, targets),))
         return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
+
+    run = tf.function(run_replicas)
 
     def part_of(values: Any) -> Any:
         return strategy.experimental_distribute_values_from_function(
