@@ -21,6 +21,9 @@ BOOT_OFFSET = 4 << 20  # of the FAT partition, see make_disk in build.sh
 HOST = "10.0.2.2"  # the host's loopback, as the guest sees it
 MIB = 1 << 20
 
+# An emulator on a busy machine is slow, but nothing is wrong with it.
+PATIENT = "systemd.default_device_timeout_sec=600 systemd.default_timeout_start_sec=600"
+
 VIRT = ("-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "1024")
 VIRT_SCREEN = ("-device", "virtio-gpu-pci")
 RASPI = ("-M", "raspi3b")
@@ -57,13 +60,13 @@ class Machine:
     """A running emulator.
 
     Args:
-        folder: where its sockets and logs are.
+        folder: where its sockets, logs and screendumps are.
         ssh_port: forwarded to the guest's 22.
         key: the private key for ``admin``.
     """
 
     def __init__(self, folder: Path, ssh_port: int, key: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._ssh_port = ssh_port
         self._key = key
 
@@ -83,12 +86,12 @@ class Machine:
     @property
     def serial(self) -> str:
         """What came over the serial line."""
-        path = self._folder / "serial.log"
+        path = self.folder / "serial.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
     def screen(self) -> np.ndarray:
         """The HDMI picture, (height, width, 3) RGB."""
-        path = self._folder / "screen.ppm"
+        path = self.folder / "screen.ppm"
         path.unlink(missing_ok=True)
         self.monitor(f"screendump {path}")
         wait_until(lambda: path.exists() and path.stat().st_size > 0, 20, "a screendump")
@@ -98,7 +101,7 @@ class Machine:
     def monitor(self, command: str) -> None:
         """Says something to QEMU itself."""
         with socket.socket(socket.AF_UNIX) as monitor:
-            monitor.connect(str(self._folder / "monitor"))
+            monitor.connect(str(self.folder / "monitor"))
             monitor.sendall(command.encode() + b"\n")
             monitor.settimeout(2)
             with suppress(TimeoutError):
@@ -124,7 +127,7 @@ def running(
     command = ["qemu-system-aarch64", *board, "-accel", "tcg,thread=multi"]
     command += ["-kernel", str(boot_file(image, r"/vmlinuz-"))]
     command += ["-initrd", str(boot_file(image, r"/initrd"))]
-    command += ["-append", f"root=LABEL=ROOT rw net.ifnames=0 {append}"]
+    command += ["-append", f"root=LABEL=ROOT rw net.ifnames=0 {PATIENT} {append}"]
     command += ["-drive", f"file={image},format=raw,if={drive}", "-netdev", network]
     command += ["-display", "none", "-serial", f"file:{folder}/serial.log", "-no-reboot"]
     command += ["-monitor", f"unix:{folder}/monitor,server,nowait"]

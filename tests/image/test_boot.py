@@ -146,7 +146,7 @@ def test_the_screen_shows_the_name_in_large_letters(board, subscriber):
         expression: similarity(picture, name_as_drawn(expression, width, height))
         for expression in Expression
     }
-    shutil.copy(Path(board._folder) / "screen.ppm", CACHE / "screen.ppm")  # to be looked at
+    shutil.copy(board.folder / "screen.ppm", CACHE / "screen.ppm")  # to be looked at
     shown = max(scores, key=scores.get)
     assert shown.value == state["faces"][0]["expression"], scores
     assert scores[shown] > 0.8
