@@ -106,8 +106,8 @@ def write_sheet(path: Path, crops: npt.NDArray[np.uint8]) -> None:
     rows = -(-len(crops) // SHEET_COLUMNS)
     padded = np.zeros((rows * SHEET_COLUMNS, *crops.shape[1:]), np.uint8)
     padded[: len(crops)] = crops
-    sheet = np.vstack(
-        [np.hstack(padded[r * SHEET_COLUMNS : (r + 1) * SHEET_COLUMNS]) for r in range(rows)]
-    )
+    height, width = crops.shape[1:]
+    by_row = padded.reshape(rows, SHEET_COLUMNS, height, width).transpose(0, 2, 1, 3)
+    sheet = by_row.reshape(rows * height, SHEET_COLUMNS * width)
     if not cv2.imwrite(str(path), sheet):
         raise UsageError(f"{path}: cannot write")

@@ -110,8 +110,9 @@ def largest_face(image: Image, examine: Examine, path: Path) -> tuple[Face, int]
     grey = to_grey(image)
     scale = min(1.0, SEARCH_PX / max(grey.shape))
     if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    faces = examine(np.asarray(grey, np.uint8))
+        small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        grey = np.asarray(small, np.uint8)
+    faces = examine(grey)
     if not faces:
         raise UsageError(f"{path}: no face found; upright, frontal ones that are large enough are")
     box = max((face.box for face in faces), key=lambda box: box.area)

@@ -6,6 +6,8 @@ at random before every look, only what a face really shows pleases them every ti
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras import ops
@@ -70,6 +72,6 @@ def cover(faces: tf.Tensor, seed: keras.random.SeedGenerator, strength: float) -
     return faces * ops.cast(keep, faces.dtype)[..., None]
 
 
-def uniform(seed: keras.random.SeedGenerator, shape: tuple, reach: float) -> tf.Tensor:
+def uniform(seed: keras.random.SeedGenerator, shape: tuple[Any, ...], reach: float) -> tf.Tensor:
     """Uniform numbers between ``-reach`` and ``reach``."""
     return keras.random.uniform(shape, -reach, reach, seed=seed)

@@ -56,7 +56,7 @@ def frechet_distance(a: Features, b: Features) -> float:
     return float(((mean_a - mean_b) ** 2).sum() + np.trace(cov_a) + np.trace(cov_b) - 2 * trace)
 
 
-def _root(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _root(matrix: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     values, vectors = scipy.linalg.eigh(matrix)
     return np.asarray((vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T)
 

@@ -97,7 +97,7 @@ def fit(
 
 def _note(path: Path, step: int, took_s: float, history: dict[str, list[float]]) -> None:
     """Appends a round's mean losses."""
-    row = {"step": step, "seconds": round(took_s, 1)}
+    row: dict[str, object] = {"step": step, "seconds": round(took_s, 1)}
     row |= {name: f"{values[-1]:.5g}" for name, values in sorted(history.items())}
     new = not path.exists()
     with path.open("a", newline="") as file:

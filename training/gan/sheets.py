@@ -18,7 +18,7 @@ HEADER_PX = 18
 
 
 def translate(
-    generator: keras.Model, faces: Pixels, targets: Classes, batch_size: int = 256
+    generator: keras.Model, faces: Pixels, targets: npt.NDArray[np.integer], batch_size: int = 256
 ) -> Pixels:
     """Faces (N, 48, 48, 1) uint8 as the generator makes them show the targets (N,), uint8."""
     results = []

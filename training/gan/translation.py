@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -139,7 +140,10 @@ def one_hot(classes: tf.Tensor) -> tf.Tensor:
 
 
 def update(
-    optimizer: keras.optimizers.Optimizer, tape: tf.GradientTape, loss: tf.Tensor, variables: list
+    optimizer: keras.optimizers.Optimizer,
+    tape: tf.GradientTape,
+    loss: tf.Tensor,
+    variables: list[Any],
 ) -> None:
     """One step of one player."""
     gradients = tape.gradient(loss, variables)
@@ -151,7 +155,7 @@ def cross_entropy(classes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return ops.mean(keras.losses.sparse_categorical_crossentropy(classes, logits, from_logits=True))
 
 
-def mean_over_scales(values: list) -> tf.Tensor:
+def mean_over_scales(values: list[Any]) -> tf.Tensor:
     """Mean of one scalar a scale."""
     return sum(values) / len(values)
 
