@@ -39,16 +39,19 @@ class Subscriber:
     Args:
         port: of the broker on loopback.
         topic: what to subscribe to.
+        qos: of the subscription. With 0 it sends nothing itself, so a broker that is killed
+            leaves no unread bytes of it, and the kernel delivers everything the broker wrote
+            instead of resetting the connection.
     """
 
-    def __init__(self, port: int, topic: str = "#", client_id: str = "") -> None:
+    def __init__(self, port: int, topic: str = "#", qos: int = 1) -> None:
         self._lock = threading.Lock()
         self._seen: list[Seen] = []
         self._subscribed = threading.Event()
         self._topic = topic
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id)
+        self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.reconnect_delay_set(1, 1)
-        self._client.on_connect = lambda client, *_: client.subscribe(topic, 1)
+        self._client.on_connect = lambda client, *_: client.subscribe(topic, qos)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_disconnect = lambda *_: self._subscribed.clear()
         self._client.on_message = self._remember
@@ -79,6 +82,13 @@ class Subscriber:
     def wait_subscribed(self, within_s: float = 10.0) -> None:
         """After the broker came back."""
         assert self._subscribed.wait(within_s)
+
+    def wait_cut_off(self, within_s: float = 10.0) -> None:
+        """After the broker went."""
+        by_s = time.monotonic() + within_s
+        while self._subscribed.is_set():
+            assert time.monotonic() < by_s, "still connected"
+            time.sleep(0.01)
 
     def seen(self, name: str | None = None) -> list[Seen]:
         """Everything so far, or what came to one topic of the device."""

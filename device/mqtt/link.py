@@ -123,6 +123,7 @@ class Link:
         try:
             ending = connection.run(lambda: self._greet(access, version))
         except OSError as error:
+            self._num_short = 0  # the broker itself is away, so no twin threw us out
             self._tell(explain_failure(error, access))
             return False
         return self._judge(ending, access, version, time.monotonic() - started_s)

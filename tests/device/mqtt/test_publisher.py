@@ -78,6 +78,7 @@ def test_an_event_of_the_outage_keeps_its_time_and_is_historical(mosquitto: Test
         subscriber.wait_for("event")
         gate.close()
         mosquitto.kill()
+        subscriber.wait_cut_off()
         wait_until(lambda: not publisher.connected)
         publisher.publish(change(track_id=2))
         happened = datetime.now(timezone.utc)
