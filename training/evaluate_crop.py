@@ -1,7 +1,7 @@
 """``training evaluate-crop``: end-to-end accuracy on full pictures, by detector and crop.
 
 Detector, crop and network as on the device, on folders of pictures with a ``labels.csv``
-(file, expression). A picture in which no face is found counts as wrong. This is the
+(file, label). A picture in which no face is found counts as wrong. This is the
 measurement behind ``MARGIN`` and ``ALIGNED_SIDE`` in ``device/vision/preprocess.py``.
 """
 
@@ -120,9 +120,9 @@ def read_labelled(folder: Path) -> tuple[list[Grey], npt.NDArray[np.int64]]:
     path = folder / "labels.csv"
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            rows = [(row["file"], NAMES.index(row["expression"])) for row in csv.DictReader(file)]
+            rows = [(row["file"], NAMES.index(row["label"])) for row in csv.DictReader(file)]
     except OSError as error:
         raise UsageError(f"{path}: cannot read the labels: {error.strerror}") from error
     except (KeyError, ValueError) as error:
-        raise UsageError(f"{path}: expected file, expression (one of {NAMES}): {error}") from error
+        raise UsageError(f"{path}: expected file, label (one of {NAMES}): {error}") from error
     return [read_grey(folder / name) for name, _ in rows], np.array([label for _, label in rows])

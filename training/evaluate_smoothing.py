@@ -118,7 +118,7 @@ def recognised(
         chosen += [
             (picture, answer.face, answer.expression)
             for answer in classifier.classify(picture, faces)
-            if answer.expression.value == rows[index]["expression"]
+            if answer.expression.value == rows[index]["label"]
         ]
         if len(chosen) == number:
             break
