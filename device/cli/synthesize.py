@@ -29,7 +29,7 @@ SHIPPED = Path(device.__file__).parent / "models" / "generator.tflite"
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MIN_FACE_PX = 32  # a smaller face has fewer pixels than the network makes
 SEARCH_PX = 1600  # longer pictures are searched at this length; faces in portraits are large
-TILE_PX = 240  # largest side of a tile of the sheet
+TILE_PX = 240  # side of a tile of the sheet
 Examine = Callable[[GreyImage], list[Face]]
 
 
@@ -129,11 +129,12 @@ def sheet(
     synthesizer: Synthesizer, image: Image, face: Face, expressions: tuple[Expression, ...]
 ) -> Image:
     """Two rows of tiles with names: the face and its surroundings, as it is and as asked."""
-    x, y = face.box.center
-    reach = max(face.box.width, face.box.height)
     height, width = image.shape[:2]
-    rows = slice(max(0, round(y - reach)), min(height, round(y + reach)))
-    columns = slice(max(0, round(x - reach)), min(width, round(x + reach)))
+    side = min(round(2 * max(face.box.width, face.box.height)), height, width)
+    x, y = face.box.center
+    left = min(max(0, round(x - side / 2)), width - side)
+    top = min(max(0, round(y - side / 2)), height - side)
+    rows, columns = slice(top, top + side), slice(left, left + side)
     tiles = [_tile(image[rows, columns], "as it is")]
     for expression in expressions:
         made = synthesizer.synthesize(image, face, expression)
@@ -143,9 +144,8 @@ def sheet(
 
 
 def _tile(image: Image, name: str) -> Image:
-    scale = TILE_PX / max(image.shape[:2])
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    tile = cv2.resize(image, None, fx=scale, fy=scale, interpolation=method)
+    method = cv2.INTER_AREA if image.shape[0] > TILE_PX else cv2.INTER_CUBIC
+    tile = cv2.resize(image, (TILE_PX, TILE_PX), interpolation=method)
     strip = np.zeros((22, *tile.shape[1:]), np.uint8)
     cv2.putText(strip, name, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255,) * 3, 1, cv2.LINE_AA)
     return np.vstack([strip, np.asarray(tile, np.uint8)])
