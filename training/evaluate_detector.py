@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import MienError, UsageError
-from device.vision.blazeface import FULL_RANGE, SHORT_RANGE, BlazeFaceDetector
+from device.vision.blazeface import BlazeFaceDetector
 from device.vision.both import HaarAndHogDetector
 from device.vision.cadence import Cadence
 from device.vision.detector import MODELS
@@ -62,8 +62,7 @@ DETECTORS: dict[str, Callable[[], Detector]] = {
     "haar": lambda: HaarDetector(MIN_FACE_PX, MAX_FACES),
     "hog": lambda: HogDetector(MIN_FACE_PX, MAX_FACES),
     "both": lambda: HaarAndHogDetector(MIN_FACE_PX, MAX_FACES),
-    "blazeface": lambda: BlazeFaceDetector(MODELS, FULL_RANGE, MIN_FACE_PX, MAX_FACES),
-    "blazeface short": lambda: BlazeFaceDetector(MODELS, SHORT_RANGE, MIN_FACE_PX, MAX_FACES),
+    "blazeface": lambda: BlazeFaceDetector(MODELS, MIN_FACE_PX, MAX_FACES),
 }
 
 

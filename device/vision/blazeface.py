@@ -15,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import DetectorError, ModelError
-from device.vision.overlap import merge_overlapping
+from device.vision.overlap import Boxes, merge_overlapping
 from device.vision.runtime import load_interpreter
 from device.vocabulary import BoundingBox, Face, GreyImage
 
 MIN_OVERLAP = 0.3  # answers of one face
+NEAR_SHARE = 0.25  # of the frame's longer side: smaller faces are the full-range network's
 
 
 @dataclass(frozen=True)
@@ -68,44 +69,60 @@ LAYOUTS = {"full": FULL_RANGE, "short": SHORT_RANGE}
 
 
 class BlazeFaceDetector:
-    """One of MediaPipe's face networks on whole frames."""
+    """MediaPipe's two face networks on whole frames.
 
-    def __init__(self, folder: Path, layout: Layout, min_face_px: int, max_faces: int) -> None:
-        path = folder / layout.file
-        try:
-            self._interpreter: Any = load_interpreter(path.read_bytes(), threads=1)
-        except (OSError, ModelError) as error:
-            raise DetectorError(f"{path}: cannot use BlazeFace: {error}") from error
-        self._interpreter.allocate_tensors()
-        self._layout = layout
-        self._anchors = layout.anchors()
+    The full-range network finds faces of 5 % of the frame and more, but loses those that fill
+    most of it; these are what the short-range network is for.
+    """
+
+    def __init__(self, folder: Path, min_face_px: int, max_faces: int) -> None:
+        self._full, self._short = (BlazeFaceNetwork(folder, x) for x in (FULL_RANGE, SHORT_RANGE))
         self._min_face_px = min_face_px
         self._max_faces = max_faces
 
     def detect(self, image: GreyImage) -> list[Face]:
         """Faces of a (height, width) uint8 image, largest first."""
-        scale = self._layout.input_px / max(image.shape)
-        regressions, scores = self._run(image, scale)
+        boxes, scores = self._full.run(image)
+        near_boxes, near_scores = self._short.run(image)
+        near = np.ptp(near_boxes[:, ::2], axis=1) >= NEAR_SHARE * max(image.shape)
+        boxes = np.concatenate([boxes, near_boxes[near]])
+        scores = np.concatenate([scores, near_scores[near]])
         faces = []
-        boxes = self._boxes(regressions, scale)
         for merged in merge_overlapping(boxes, scores, MIN_OVERLAP):
             box = BoundingBox(*map(float, merged.box))
             if max(box.width, box.height) >= self._min_face_px:
                 faces.append(Face(box, merged.score))
         return sorted(faces, key=lambda face: -face.box.area)[: self._max_faces]
 
-    def _run(
-        self, image: GreyImage, scale: float
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Answers (N, 18) above the threshold, their anchors first, and their scores (N,)."""
+
+class BlazeFaceNetwork:
+    """One of the networks: a frame in, all its answers above the threshold out."""
+
+    def __init__(self, folder: Path, layout: Layout) -> None:
+        """Reads the network.
+
+        Raises:
+            DetectorError: missing or damaged.
+        """
+        path = folder / layout.file
+        try:
+            self._interpreter: Any = load_interpreter(path.read_bytes(), threads=1)
+            self._interpreter.allocate_tensors()
+        except (OSError, ModelError, RuntimeError, ValueError) as error:
+            raise DetectorError(f"{path}: cannot use BlazeFace: {error}") from error
+        self._layout = layout
+        self._anchors = layout.anchors()
+
+    def run(self, image: GreyImage) -> tuple[Boxes, npt.NDArray[np.float32]]:
+        """(N, 4) boxes in pixels of the frame and their scores (N,)."""
         side = self._layout.input_px
+        scale = side / max(image.shape)
         height, width = (max(1, round(size * scale)) for size in image.shape)
         pixels = np.zeros((1, side, side, 3), np.float32)
         small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         pixels[0, :height, :width] = small[:, :, None]
-        self._interpreter.set_tensor(
-            self._interpreter.get_input_details()[0]["index"], pixels / 127.5 - 1
-        )
+        index = self._interpreter.get_input_details()[0]["index"]
+        self._interpreter.set_tensor(index, pixels / 127.5 - 1)
         self._interpreter.invoke()
         regressions, logits = (
             self._interpreter.get_tensor(detail["index"])[0]
@@ -113,13 +130,12 @@ class BlazeFaceDetector:
         )
         scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -50, 50)))
         faces = scores >= self._layout.threshold
-        answers = np.hstack([self._anchors[faces], regressions[faces]])
-        return answers, np.asarray(scores[faces], np.float32)
+        boxes = decode(self._anchors[faces], regressions[faces]) / scale
+        return np.asarray(boxes, np.float32), np.asarray(scores[faces], np.float32)
 
-    @staticmethod
-    def _boxes(answers: npt.NDArray[np.float32], scale: float) -> npt.NDArray[np.float32]:
-        """(N, 4) boxes in pixels of the frame."""
-        centers = answers[:, :2] + answers[:, 2:4]
-        halves = answers[:, 4:6] / 2
-        corners = np.hstack([centers - halves, centers + halves])
-        return np.asarray(corners / scale, np.float32)
+
+def decode(anchors: npt.NDArray[np.float32], regressions: npt.NDArray[np.float32]) -> Boxes:
+    """(N, 4) boxes in input pixels of offsets and sizes (N, 16) relative to anchors (N, 2)."""
+    centers = anchors + regressions[:, :2]
+    halves = regressions[:, 2:4] / 2
+    return np.hstack([centers - halves, centers + halves])

@@ -7,7 +7,7 @@ from pathlib import Path
 from device.errors import DetectorError
 from device.pipeline import FaceDetector
 from device.settings.tree import Detector as DetectorSettings
-from device.vision.blazeface import FULL_RANGE, BlazeFaceDetector
+from device.vision.blazeface import LAYOUTS, BlazeFaceDetector
 from device.vision.both import HaarAndHogDetector
 from device.vision.haar import HaarDetector
 from device.vision.hog import HogDetector
@@ -28,12 +28,12 @@ def build_detector(settings: DetectorSettings, models: Path = MODELS) -> FaceDet
     limits = settings.min_face_px, settings.max_faces
     kind = choose_kind(settings.kind, models)
     if kind == "blazeface":
-        if not (models / FULL_RANGE.file).is_file():
+        if not is_fetched(models):
             raise DetectorError(
-                f"{models / FULL_RANGE.file}: BlazeFace is not installed: run `mien fetch`, "
+                f"{models}: BlazeFace is not installed there: run `mien fetch`, "
                 "or set detector.kind to haar, hog, both or auto"
             )
-        return BlazeFaceDetector(models, FULL_RANGE, *limits)
+        return BlazeFaceDetector(models, *limits)
     if kind == "both":
         return HaarAndHogDetector(*limits)
     return HogDetector(*limits) if kind == "hog" else HaarDetector(*limits)
@@ -43,4 +43,9 @@ def choose_kind(kind: str, models: Path = MODELS) -> str:
     """What ``auto`` means here: the best of docs/faces.md's table that is installed."""
     if kind != "auto":
         return kind
-    return "blazeface" if (models / FULL_RANGE.file).is_file() else "both"
+    return "blazeface" if is_fetched(models) else "both"
+
+
+def is_fetched(models: Path) -> bool:
+    """True when all of BlazeFace's networks are there."""
+    return all((models / layout.file).is_file() for layout in LAYOUTS.values())

@@ -8,11 +8,11 @@ import pytest
 
 from device.errors import DetectorError
 from device.settings.tree import Detector
-from device.vision.blazeface import FULL_RANGE, SHORT_RANGE, BlazeFaceDetector
-from device.vision.detector import MODELS, build_detector, choose_kind
+from device.vision.blazeface import FULL_RANGE, SHORT_RANGE, decode
+from device.vision.detector import MODELS, build_detector, choose_kind, is_fetched
 
 ASTRONAUT = Path(__file__).parents[3] / "device/camera/astronaut.jpg"
-FETCHED = (MODELS / FULL_RANGE.file).is_file()
+FETCHED = is_fetched(MODELS)
 
 
 @pytest.mark.parametrize(("layout", "number"), [(FULL_RANGE, 2304), (SHORT_RANGE, 896)])
@@ -29,15 +29,17 @@ def test_anchors_go_row_by_row_with_all_answers_of_a_cell_together() -> None:
     assert anchors[512:519].tolist() == [[8, 8]] * 6 + [[24, 8]]
 
 
-def test_boxes_are_relative_to_their_anchors_and_in_pixels_of_the_frame() -> None:
-    answer = np.array([[96, 96, 4, -4, 24, 48] + [0] * 12], np.float32)
-    boxes = BlazeFaceDetector._boxes(answer, scale=0.3)
-    assert boxes[0] == pytest.approx(np.array([88, 68, 112, 116]) / 0.3)
+def test_boxes_are_relative_to_their_anchors() -> None:
+    regressions = np.array([[4, -4, 24, 48] + [0] * 12], np.float32)
+    boxes = decode(np.array([[96, 96]], np.float32), regressions)
+    assert boxes[0] == pytest.approx([88, 68, 112, 116])
 
 
 def test_auto_takes_blazeface_only_where_it_is_installed(tmp_path: Path) -> None:
     assert choose_kind("auto", tmp_path) == "both"
     (tmp_path / FULL_RANGE.file).touch()
+    assert choose_kind("auto", tmp_path) == "both"
+    (tmp_path / SHORT_RANGE.file).touch()
     assert choose_kind("auto", tmp_path) == "blazeface"
     assert choose_kind("haar", tmp_path) == "haar"
 
@@ -48,7 +50,8 @@ def test_asked_for_and_absent_it_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / FULL_RANGE.file).write_bytes(b"not a network")
+    for layout in (FULL_RANGE, SHORT_RANGE):
+        (tmp_path / layout.file).write_bytes(b"not a network")
     with pytest.raises(DetectorError, match="cannot use BlazeFace"):
         build_detector(Detector(kind="blazeface"), tmp_path)
 
@@ -63,3 +66,14 @@ def test_finds_the_astronaut(width: int) -> None:
     x, y = faces[0].box.center
     assert 170 < x * 512 / width < 280
     assert 65 < y * 512 / width < 195
+
+
+@pytest.mark.skipif(not FETCHED, reason="BlazeFace is not installed here (mien fetch)")
+def test_finds_a_face_that_fills_the_frame() -> None:
+    picture = cv2.imread(str(ASTRONAUT), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
+    height, width = picture.shape
+    close = picture[: int(height * 0.45), int(width * 0.27) : int(width * 0.63)]
+    faces = build_detector(Detector(kind="blazeface")).detect(np.ascontiguousarray(close))
+    assert len(faces) == 1
+    assert faces[0].box.width > 0.4 * close.shape[1]
