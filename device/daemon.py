@@ -83,7 +83,8 @@ def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
     with ExitStack() as stack:
         state = StateFile(around.state_dir / "settings.json")
         settings = state.apply(settings)
-        publisher, reach = make_publisher(settings, make_outbox(settings), stack)
+        outbox = make_outbox(settings, around.state_dir)
+        publisher, reach = make_publisher(settings, outbox, stack)
         remote = Remote(settings, state, publisher)
         publisher.start()
         source = make_source(settings.camera, color=settings.display.show_camera)

@@ -21,18 +21,16 @@ from device.service.state_file import StateFile
 from device.settings import Settings
 
 
-def make_outbox(settings: Settings) -> Outbox:
-    """In memory, or on disk where ``outbox.path`` says so.
+def make_outbox(settings: Settings, state_dir: Path) -> Outbox:
+    """In memory, or on disk where ``outbox.path`` says so (relative: in the state folder).
 
     Raises:
         ConfigurationError: the file cannot be used.
     """
     outbox = settings.outbox
-    return (
-        DiskOutbox(Path(outbox.path), outbox.max_events)
-        if outbox.path
-        else MemoryOutbox(outbox.max_events)
-    )
+    if not outbox.path:
+        return MemoryOutbox(outbox.max_events)
+    return DiskOutbox(state_dir / outbox.path, outbox.max_events)
 
 
 class Remote:

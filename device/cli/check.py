@@ -6,6 +6,10 @@ import argparse
 from collections.abc import Mapping
 
 from device.composition import build_vision
+from device.mqtt.access import broker_access
+from device.mqtt.identity import make_device_id
+from device.service.model_store import ModelStore
+from device.service.state_file import state_folder
 from device.settings import load_settings
 from device.vision.runtime import runtime_name
 
@@ -17,11 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Prints what would run; the first thing that would not raises its error."""
     settings = load_settings(args.config, environment)
-    vision = build_vision(settings)
+    store = ModelStore(state_folder(settings.device.state_dir, environment) / "models")
+    vision = build_vision(settings, store)
     card = vision.classifier.card
     print(f"settings  {args.config or 'built-in defaults'}: good")
     print(f"model     {card.name} {card.version}, self-test passed on {runtime_name()}")
     print(f"detector  {settings.detector.kind}")
     print(f"camera    {settings.camera.source} (not opened; `mien doctor` tries it)")
+    if settings.mqtt.host:
+        broker_access(settings.mqtt, make_device_id(settings.device.id))
     print(f"broker    {settings.mqtt.host or 'embedded, loopback only'} (not contacted)")
     return 0

@@ -33,8 +33,8 @@ PAGE_BYTES = 4096
 EVENT_BYTES = 1024  # room for one event; they take about half of it
 CHUNK_BYTES = 1 << 20  # room is taken in steps, which also makes the log this long for good
 SPARE_EVENTS = 64  # a margin for the tree above the rows
-FOLD_AFTER = 32  # changes; by the thread
-MUST_FOLD_AFTER = 64  # changes; in a burst, by put: four pages each fill the log's first megabyte
+FOLD_AFTER = 16  # changes; by the thread
+MUST_FOLD_AFTER = 32  # changes; in a burst, by put: at six pages each the log stays in its chunk
 MAX_OVERFLOW = 100  # events kept in memory when the disk takes nothing at all
 
 
@@ -55,12 +55,14 @@ class DiskOutbox:
         self._room = 0  # events that the file has room for
         self._settled = False
         self._lock = threading.Lock()
+        self._folding = threading.Lock()
         self._overflow: OrderedDict[int, Waiting] = OrderedDict()
         self._gone: set[int] = set()  # acknowledged, but the full disk would not let them go
         self._dropped = 0
         self._changes = 0  # since the log was folded
         self._problem: str | None = None
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._db = open_event_file(path)
         except (OSError, sqlite3.Error) as error:
             raise ConfigurationError(
@@ -210,7 +212,8 @@ class DiskOutbox:
 
     def _fold(self, db: sqlite3.Connection, how: str) -> None:
         """Writes the log into the database; it begins anew if nobody was in the way."""
-        busy, pages, folded = db.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
+        with self._folding:  # SQLite would turn the second one away
+            busy, pages, folded = db.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
         if not busy and pages == folded:
             self._changes = 0
 

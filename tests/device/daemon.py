@@ -104,6 +104,9 @@ def running_daemon(
     daemon.start()
     try:
         yield daemon
+    except BaseException:
+        print(daemon.log_path.read_text()[-4000:])  # pytest shows it with the failure
+        raise
     finally:
         if daemon.process:
             daemon.process.kill()

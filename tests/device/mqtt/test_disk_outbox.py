@@ -87,8 +87,11 @@ def test_a_damaged_file_is_moved_aside(tmp_path: Path) -> None:
 
 
 def test_an_impossible_place_is_a_configuration_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way of a folder")
     with pytest.raises(ConfigurationError, match=r"outbox\.path"):
-        DiskOutbox(tmp_path / "missing" / "o", 10)
+        DiskOutbox(tmp_path / "file" / "o", 10)
+    with pytest.raises(ConfigurationError, match=r"outbox\.path"):
+        DiskOutbox(tmp_path, 10)
 
 
 def test_put_is_quick_enough_for_the_frame_loop(tmp_path: Path) -> None:
