@@ -146,7 +146,9 @@ class Mqtt:
 class Outbox:
     """Events that wait for the broker."""
 
-    path: str = key("", "SQLite file, survives power loss; relative: in the state folder; empty: memory")
+    path: str = key(
+        "", "SQLite file, survives power loss; relative: in the state folder; empty: memory"
+    )
     max_events: int = key(10000, "events kept; the oldest go first", low=10, high=10_000_000)
 
 
