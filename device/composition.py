@@ -27,7 +27,7 @@ from device.service.model_store import ModelStore
 from device.service.watchdog import NoWatchdog
 from device.settings import Settings
 from device.vision.classifier import TFLiteClassifier
-from device.vision.detector import build_detector
+from device.vision.detector import build_detector, choose_kind
 from device.vision.landmarks import LandmarkNetwork
 from device.vision.quality import QualityGate
 from device.vision.smoother import ExpressionSmoother
@@ -150,9 +150,8 @@ def make_publisher(
 def describe(settings: Settings, vision: Vision) -> Status:
     """What runs, for topics and screen."""
     card = vision.classifier.card
-    return Status(
-        CameraState.ONLINE, model=f"{card.name} {card.version}", detector=settings.detector.kind
-    )
+    kind = choose_kind(settings.detector.kind)
+    return Status(CameraState.ONLINE, model=f"{card.name} {card.version}", detector=kind)
 
 
 class Unattended:

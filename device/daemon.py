@@ -37,7 +37,7 @@ from device.service.watchdog import NoWatchdog, SystemdWatchdog
 from device.settings import Settings
 from device.settings.tree import Detector as DetectorSettings
 from device.settings.tree import Smoothing
-from device.vision.detector import build_detector
+from device.vision.detector import build_detector, choose_kind
 from device.vision.model_card import ModelCard
 from device.vision.synthesizer import Synthesizer
 from device.vision.synthetic_mark import draw_mark, encode_marked
@@ -165,9 +165,10 @@ def _makers(
         loaded = load_classifier(settings, store)
         return wrap(loaded), loaded.card
 
-    def redetect(settings: DetectorSettings) -> None:
+    def redetect(settings: DetectorSettings) -> str:
         if vision:
             vision.tracker.use(build_detector(settings))
+        return choose_kind(settings.kind)
 
     def retune(settings: Smoothing) -> None:
         if vision:

@@ -25,7 +25,7 @@ class Makers:
     """How the composition root makes the parts that can be replaced; all may raise MienError.
 
     Attributes:
-        redetect: gives the tracker the detector that the settings name.
+        redetect: gives the tracker the detector that the settings name; returns its kind.
         classifier: the newest installed network, and its card.
         retune: gives the smoother other settings.
         identify: makes the screen flash.
@@ -33,7 +33,7 @@ class Makers:
         synthesize: None where there is no generator.
     """
 
-    redetect: Callable[[Detector], None]
+    redetect: Callable[[Detector], str]
     classifier: Callable[[Settings], tuple[Classifier, ModelCard]]
     retune: Callable[[Smoothing], None]
     identify: Callable[[], None]
@@ -80,10 +80,10 @@ class LiveActions:
         """Puts other settings into effect, or raises and changes nothing."""
         old = self._settings
         if settings.detector != old.detector and not self.is_safe_mode:
-            self._makers.redetect(settings.detector)
+            kind = self._makers.redetect(settings.detector)
+            self._parts.status = replace(self._parts.status, detector=kind)
         if settings.smoothing != old.smoothing:
             self._makers.retune(settings.smoothing)
-        self._parts.status = replace(self._parts.status, detector=settings.detector.kind)
         self._settings = settings
 
     def reload_model(self) -> Mapping[str, str]:

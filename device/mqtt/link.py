@@ -38,6 +38,7 @@ class Link:
         session: who speaks and listens.
         will: what the broker says when we vanish.
         backoff: delays between attempts.
+        quiet: leaves it to ``problem`` to say what is wrong, for commands that end.
     """
 
     def __init__(
@@ -46,10 +47,12 @@ class Link:
         session: Session,
         will: Message | None = None,
         backoff: Backoff | None = None,
+        quiet: bool = False,
     ) -> None:
         self._access = access
         self._session, self._will = session, will
         self._backoff = backoff or Backoff()
+        self._quiet = quiet
         self._speaks_5 = True
         self._num_short = 0
         self._connected = False
@@ -166,6 +169,6 @@ class Link:
 
     def _tell(self, problem: str) -> None:
         """Logs a problem when it is a new one."""
-        if problem != self._problem:
+        if problem != self._problem and not self._quiet:
             log.warning("%s; trying again", problem)
         self._problem, self._failed = problem, True

@@ -44,7 +44,9 @@ def probe(access: BrokerAccess, within_s: float = 6.0) -> None:
     Raises:
         BrokerError: it cannot be reached, refuses us, or does not answer in time.
     """
-    link = Link(replace(access, client_id=f"mien-probe-{uuid.uuid4().hex[:8]}"), _Silent())
+    link = Link(
+        replace(access, client_id=f"mien-probe-{uuid.uuid4().hex[:8]}"), _Silent(), quiet=True
+    )
     link.start()
     end_s = time.monotonic() + within_s
     try:

@@ -20,7 +20,7 @@ from device.mqtt.outbox import MemoryOutbox, Outbox
 from device.mqtt.payloads import Payloads, encode
 from device.mqtt.state_pace import StatePace
 from device.pipeline import Status
-from device.vocabulary import ExpressionEvent, Scene
+from device.vocabulary import CameraState, ExpressionEvent, Scene
 
 log = logging.getLogger("mien.mqtt")
 
@@ -85,7 +85,11 @@ class MqttPublisher:
         return self._link.problem or self.outbox.problem
 
     def close(self) -> None:
-        """Says ``stopped``, waits shortly for its acknowledgement, disconnects."""
+        """Says that nobody is seen any more and ``stopped``, waits shortly, disconnects."""
+        nobody = Scene((), 0, 0, self._clock.now_s())
+        ended = Status(CameraState.OFFLINE, "the daemon has ended")
+        self.retain("camera", ended.camera.value.encode())
+        self.retain("state", encode(self._payloads.state(nobody, ended)))
         self._link.close()
         waiting = self.outbox.depth
         self.outbox.close()

@@ -54,7 +54,7 @@ def retract(access: BrokerAccess, topic: str) -> None:
         BrokerError: the broker cannot be reached, or refuses us or the topic.
     """
     eraser = _Eraser(topic)
-    link = Link(replace(access, client_id=f"mien-clear-{uuid.uuid4().hex[:8]}"), eraser)
+    link = Link(replace(access, client_id=f"mien-clear-{uuid.uuid4().hex[:8]}"), eraser, quiet=True)
     link.start()
     try:
         while not eraser.done.wait(CHECK_EVERY_S):

@@ -67,12 +67,15 @@ def watch(
     """
     follower = _Follower([f"{prefix}/+/{name}" for name in ("availability", "camera", "event")])
     own = replace(access, client_id=f"mien-watch-{uuid.uuid4().hex[:8]}")
-    link = Link(own, follower)
+    link = Link(own, follower, quiet=True)
     link.start()
     colors = out.isatty()
-    was_connected = False
+    was_connected, told = False, None
     try:
         while not stop():
+            if was_connected and link.problem != told:
+                told = link.problem
+                print(f"{'':12} {told or 'connected again'}", file=out, flush=True)
             was_connected = was_connected or link.connected
             if follower.refused or (not was_connected and link.failed):
                 raise BrokerError(follower.refused or link.problem or "no connection")

@@ -155,3 +155,14 @@ def test_publishing_never_waits_for_the_network(mosquitto: TestBroker) -> None:
             publisher.publish(event)
         assert (time.thread_time() - start) / 1000 < 1e-3
         wait_until(lambda: publisher.outbox.depth == 0)
+
+
+def test_after_a_clean_end_nobody_is_shown_any_more(mosquitto: TestBroker) -> None:
+    with running_publisher(mosquitto.port) as publisher:
+        publisher.show(scene_with(Expression.HAPPY), ONLINE)
+        wait_until(lambda: publisher.connected)
+    with Subscriber(mosquitto.port) as subscriber:
+        state = subscriber.wait_for("state")[-1]
+        check_message(state)
+        assert (state.json()["num_faces"], state.json()["camera"]) == (0, "offline")
+        assert subscriber.wait_for("camera")[-1].payload == b"offline"
