@@ -26,12 +26,13 @@ def main(words: list[str] | None = None) -> int:
         hog_svm,
         landmarks,
         report,
+        report_faces,
     )
     from training.gan import command as generators
 
     for module in (classifier, evaluate, hog_svm, report, generators, evaluate_gan,
                    augment_with_gan, captured, face_hog, landmarks, evaluate_detector,
-                   evaluate_crop, evaluate_smoothing):  # fmt: skip
+                   evaluate_crop, evaluate_smoothing, report_faces):  # fmt: skip
         module.add_arguments(commands)
     words = sys.argv[1:] if words is None else words
     arguments = parser.parse_args(words)

@@ -36,6 +36,7 @@ BOX_TREMBLE = 0.02  # of the box side, from one frame to the next
 LIGHT_DRIFT = 0.15  # share of the light that comes and goes slowly
 LIGHT_PERIOD_S = 5.0
 LIGHT_FLICKER = 0.03  # from one frame to the next
+SURE = 0.7  # probability of the expression that a face changes to: a change plain to see
 WINDOWS_S = (0.1, 0.2, 0.3, 0.4, 0.6)
 DWELLS_S = (0.1, 0.2, 0.3, 0.4, 0.6)
 
@@ -93,11 +94,11 @@ def film_all(
     """A clip of each chosen picture, followed by one that shows something else."""
     chosen = recognised(folder, classifier, number, random)
     clips = []
-    for index, (picture, face, expression) in enumerate(chosen):
+    for index, (picture, face, expression, _) in enumerate(chosen):
         later = chosen[index + 1 :] + chosen[:index]
-        other = next((one for one in later if one[2] is not expression), None)
+        other = next((x for x in later if x[2] is not expression and x[3] >= SURE), None)
         if other is None:
-            raise UsageError(f"{folder}: the network names all of these pictures alike")
+            raise UsageError(f"{folder}: the network surely names no two expressions in it")
         still = film(picture, face, STILL_S, classifier, random)
         change = film(*other[:2], CHANGE_S, classifier, random)
         clips.append(Clip(still, change, other[2]))
@@ -106,17 +107,17 @@ def film_all(
 
 def recognised(
     folder: Path, classifier: TFLiteClassifier, number: int, random: np.random.Generator
-) -> list[tuple[Grey, Face, Expression]]:
-    """Pictures whose expression the network names as their label says: the change is true."""
+) -> list[tuple[Grey, Face, Expression, float]]:
+    """Pictures whose expression the network names as their label says, and how surely."""
     detector = build_detector(DetectorSettings())
     with open(folder / "labels.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    chosen: list[tuple[Grey, Face, Expression]] = []
+    chosen: list[tuple[Grey, Face, Expression, float]] = []
     for index in random.permutation(len(rows)):
         picture = read_grey(folder / rows[index]["file"])
         faces = detector.detect(picture)[:1]
         chosen += [
-            (picture, answer.face, answer.expression)
+            (picture, answer.face, answer.expression, answer.probability)
             for answer in classifier.classify(picture, faces)
             if answer.expression.value == rows[index]["label"]
         ]

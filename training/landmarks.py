@@ -35,6 +35,8 @@ TEACHER_POINTS = ((33, 133), (362, 263), (1,), (61,), (291,))  # of MediaPipe's 
 TEACHER_MARGIN = 0.5  # it wants half a face of surroundings
 TEACHER_SURE = 2.0  # logit that it sees a face
 
+MAP_CELLS = CROP_PX // 4  # a side
+
 Points = npt.NDArray[np.float32]  # (5, 2) px, in the order of the vocabulary's landmarks
 
 
@@ -171,16 +173,30 @@ def render(
 
 
 def build() -> Any:
-    """Four strided convolutions and a linear answer: 53 thousand weights, 1.5 MMACs."""
+    """Where each point is, as a map of 12×12 whose centre of mass is the answer: 19 k weights.
+
+    A map learns from far fewer steps than a dense layer on flattened features: the same
+    weights look everywhere.
+    """
     import keras
 
     pixels = keras.Input((CROP_PX, CROP_PX, 1))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
-    for width in (16, 32, 48, 64):
-        x = keras.layers.Conv2D(width, 3, strides=2, padding="same", use_bias=False)(x)
+    for width, strides, dilation in ((16, 2, 1), (24, 2, 1), (24, 1, 1), (24, 1, 2), (24, 1, 3)):
+        x = keras.layers.Conv2D(
+            width, 3, strides=strides, dilation_rate=dilation, padding="same", use_bias=False
+        )(x)
         x = keras.layers.BatchNormalization()(x)
         x = keras.layers.ReLU()(x)
-    return keras.Model(pixels, keras.layers.Dense(NUM_OUTPUTS)(keras.layers.Flatten()(x)))
+    maps = keras.layers.Conv2D(NUM_OUTPUTS // 2, 1)(x)
+    shares = keras.layers.Softmax(axis=1)(keras.layers.Reshape((MAP_CELLS**2, 5))(maps))
+    shares = keras.layers.Permute((2, 1))(shares)
+    middle = (np.arange(MAP_CELLS) + 0.5) / MAP_CELLS
+    grid = np.stack([np.tile(middle, MAP_CELLS), np.repeat(middle, MAP_CELLS)], axis=1)
+    center_of_mass = keras.layers.Dense(2, use_bias=False, trainable=False)
+    points = center_of_mass(shares)
+    center_of_mass.set_weights([grid.astype(np.float32)])
+    return keras.Model(pixels, keras.layers.Reshape((NUM_OUTPUTS,))(points))
 
 
 def train(samples: list[Sample], epochs: int, random: np.random.Generator) -> Any:

@@ -12,7 +12,9 @@ import numpy as np
 from device.vocabulary import BoundingBox, Face, GreyImage, Image
 
 CROP_PX = 48
-MARGIN = 0.1  # share of the box side added in all (half at each side), as measured for Haar boxes
+# Share of the box side added in all (half at each side). Measured end to end by
+# `python -m training evaluate-crop` (docs/faces.md); the detectors' boxes are alike enough.
+MARGIN = 0.2
 ALIGNED_SIDE = 2.2  # side of the aligned crop in distances between eyes and mouth
 
 

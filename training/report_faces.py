@@ -1,0 +1,122 @@
+"""``training report-faces``: docs/faces.md and its plot from the numbers of the measurements."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from device.errors import UsageError
+
+OUTPUT = Path("docs/faces.md")
+NUMBERS = Path("docs/faces")
+PLOT = "smoothing.png"
+DETECTOR_COLUMNS = {
+    "recall_40_60": "40-60 px", "recall_60_100": "60-100 px", "recall_100_10000": "100 px and more",
+    "recall_60": "60 px and more", "false_alarms": "false alarms",
+    "false_alarms_a_megapixel": "a megapixel", "ms_a_picture": "ms a picture",
+    "ms_vga": "ms at 640×480", "ms_amortised": "ms a frame, amortised",
+}  # fmt: skip
+
+
+def add_arguments(commands: Any) -> None:
+    """Adds the command to ``python -m training``."""
+    parser = commands.add_parser("report-faces", help="write docs/faces.md from the measurements")
+    parser.add_argument("--numbers", type=Path, default=NUMBERS, help="folder of their --output")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.set_defaults(run=run_command)
+
+
+def run_command(arguments: argparse.Namespace, command: str) -> int:
+    """Fills the template with tables and draws the curve."""
+    detectors, crops, smoothing = (
+        read_numbers(arguments.numbers / f"{name}.json")
+        for name in ("detectors", "crops", "smoothing")
+    )
+    plot_smoothing(smoothing, arguments.numbers / PLOT)
+    template = (arguments.numbers / "template.md").read_text(encoding="utf-8")
+    text = (
+        template.replace("{detectors}", detector_table(detectors))
+        .replace("{crops}", crop_table(crops))
+        .replace("{smoothing}", smoothing_table(smoothing))
+    )
+    arguments.output.write_text(text, encoding="utf-8")
+    print(f"wrote {arguments.output}")
+    return 0
+
+
+def read_numbers(path: Path) -> Any:
+    """What a measurement's ``--output`` holds.
+
+    Raises:
+        UsageError: missing or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: no numbers of a measurement: {error}") from error
+
+
+def table(headings: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def detector_table(detectors: dict[str, dict[str, Any]]) -> str:
+    """A row a detector."""
+    rows = [
+        [name, *(as_text(key, row[key]) for key in DETECTOR_COLUMNS)]
+        for name, row in detectors.items()
+    ]
+    return table(["detector", *DETECTOR_COLUMNS.values()], rows)
+
+
+def as_text(key: str, value: float | str) -> str:
+    """A share as percentage, other numbers with as many digits as mean something."""
+    if isinstance(value, str):
+        return value
+    return f"{value:.1%}" if key.startswith("recall") else f"{value:.2f}"
+
+
+def crop_table(crops: dict[str, dict[str, float]]) -> str:
+    """A row a folder and detector, a column a crop."""
+    columns: list[str] = max((list(row) for row in crops.values()), key=len)
+    rows = [
+        [name.replace("/", ", "), *(f"{row[c]:.1%}" if c in row else "" for c in columns)]
+        for name, row in crops.items()
+    ]
+    return table(["pictures, detector", *columns], rows)
+
+
+def smoothing_table(rows: list[dict[str, float]]) -> str:
+    """A row a setting."""
+    headings = ["window_s", "dwell_s", "wrong changes a minute", "delay s, median",
+                "delay s, 90 %", "missed"]  # fmt: skip
+    return table(headings, [[f"{value:.2f}" for value in row.values()] for row in rows])
+
+
+def plot_smoothing(rows: list[dict[str, float]], path: Path) -> None:
+    """Flicker against delay, a line a window."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
+    for window_s in sorted({row["window_s"] for row in rows}):
+        line = [row for row in rows if row["window_s"] == window_s]
+        delays, flicker = [r["delay_s"] for r in line], [r["wrong_a_minute"] for r in line]
+        axes.plot(delays, flicker, marker="o", label=f"window {window_s} s")
+        for row in line:
+            place = (row["delay_s"], row["wrong_a_minute"])
+            axes.annotate(f"{row['dwell_s']}", place, fontsize=7, xytext=(3, 3),
+                          textcoords="offset points")  # fmt: skip
+    axes.axvline(0.7, color="grey", linestyle=":", linewidth=1)
+    axes.axhline(2.0, color="grey", linestyle=":", linewidth=1)
+    axes.set_xlabel("delay until a true change is reported, s (numbers at the points: dwell_s)")
+    axes.set_ylabel("wrong changes a minute on a still face")
+    axes.legend()
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
