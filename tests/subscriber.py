@@ -12,6 +12,8 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.device.mqtt.validation import check_message
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -51,9 +53,10 @@ class Subscriber:
         self._topic = topic
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
         self._client.reconnect_delay_set(1, 1)
+        subscribed = self._subscribed
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos)
-        self._client.on_subscribe = lambda *_: self._subscribed.set()
-        self._client.on_disconnect = lambda *_: self._subscribed.clear()
+        self._client.on_subscribe = lambda *_: subscribed.set()
+        self._client.on_disconnect = lambda *_: subscribed.clear()
         self._client.on_message = self._remember
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
@@ -62,9 +65,20 @@ class Subscriber:
     def __enter__(self) -> Subscriber:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failure: object, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        # Without this cycle the client goes at once and closes the sockets it wakes itself with.
+        self._client.on_message = None
+        if failure is None:
+            self._check_all()
+
+    def _check_all(self) -> None:
+        """Whatever any test sees on a device's topics is what the published schemas say."""
+        for message in self.seen():
+            is_ours = message.topic.startswith("mien/") and "/command/" not in message.topic
+            if is_ours and message.name != "synthesis":
+                check_message(message)
 
     def _remember(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         seen = Seen(message.topic, message.payload, message.retain, time.monotonic())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 
 from device.mqtt.schemas import names, read_schema
-from tests.subscriber import Seen
+
+if TYPE_CHECKING:
+    from tests.subscriber import Seen
 
 
 def check_message(seen: Seen) -> None:
