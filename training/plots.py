@@ -45,7 +45,8 @@ def plot_confusion(confusion: list[list[int]], title: str, path: Path) -> None:
             axis.text(column, row, counts[row, column], ha="center", va="center", color=colour)
     axis.set_xticks(range(len(NAMES)), NAMES, rotation=40, ha="right")
     axis.set_yticks(range(len(NAMES)), NAMES)
-    axis.set(xlabel="answered", ylabel="label", title=title)
+    axis.set(xlabel="answered", ylabel="label")
+    axis.set_title(title, fontsize=9)
     save(figure, path)
 
 
