@@ -8,7 +8,7 @@ from pathlib import Path
 from device.control import RemoteControl
 from device.live import LiveActions
 from device.mqtt.commands import CommandDesk
-from device.mqtt.discovery import Announcer, discovery_topic, encode_discovery
+from device.mqtt.discovery import BIRTH_DELAY_S, Announcer, discovery_topic, encode_discovery
 from device.mqtt.disk_outbox import DiskOutbox
 from device.mqtt.outbox import MemoryOutbox, Outbox
 from device.mqtt.publisher import MqttPublisher
@@ -40,15 +40,22 @@ class Remote:
         settings: remembered ones included.
         state: what is remembered.
         publisher: not started yet.
+        birth_delay_s: at most so long after Home Assistant's birth everything is said again.
     """
 
-    def __init__(self, settings: Settings, state: StateFile, publisher: MqttPublisher) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        state: StateFile,
+        publisher: MqttPublisher,
+        birth_delay_s: float = BIRTH_DELAY_S,
+    ) -> None:
         self._settings, self._state, self._publisher = settings, state, publisher
         self._desk = CommandDesk(publisher.respond)
         self._twin = TwinWatch(publisher.identity)
         publisher.listen(publisher.topics("command/+"), self._desk.receive)
         publisher.listen(publisher.topics("health"), self._twin.receive)
-        self._announcer = Announcer(publisher.repeat)
+        self._announcer = Announcer(publisher.repeat, delay_s=birth_delay_s)
         self._announce()
 
     def attach(self, parts: Parts, actions: LiveActions, stack: ExitStack) -> RemoteControl:

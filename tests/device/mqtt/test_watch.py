@@ -60,3 +60,18 @@ def test_colours_only_where_asked_for() -> None:
 def test_rubbish_on_the_topic_is_shown_harmlessly(payload: bytes) -> None:
     assert "\x1b" not in describe("mien/\x1b[2J/event", payload, colors=True)
     assert "\x1b" not in describe("mien/abc/availability", payload, colors=True)
+
+
+def test_a_broker_that_goes_and_comes_back_is_told(mosquitto: TestBroker) -> None:
+    out, stop = io.StringIO(), threading.Event()
+    access = BrokerAccess("127.0.0.1", mosquitto.port, "ignored")
+    thread = threading.Thread(target=watch, args=(access, "mien", out, stop.is_set))
+    with running_publisher(mosquitto.port):
+        thread.start()
+        wait_until(lambda: "availability online" in out.getvalue())
+        mosquitto.kill()
+        wait_until(lambda: "connection lost" in out.getvalue())
+        mosquitto.start()
+        wait_until(lambda: "connected again" in out.getvalue())
+    stop.set()
+    thread.join(5.0)
