@@ -117,7 +117,7 @@ class Smoothing:
     """How steady a label must be before it counts."""
 
     threshold: float = key(0.45, "probability a class needs; below: uncertain", low=0, high=1)
-    window_s: float = key(0.4, "s: time constant of the running mean", low=0, high=5)
+    window_s: float = key(0.2, "s: time constant of the running mean", low=0, high=5)
     dwell_s: float = key(0.4, "s a new expression must lead before it counts", low=0, high=10)
     refractory_s: float = key(0.5, "s of silence after a change", low=0, high=60)
     vanish_after_s: float = key(1.0, "s unseen until a face has vanished", low=0.1, high=60)
