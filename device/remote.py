@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,8 +16,7 @@ from device.mqtt.publisher import MqttPublisher
 from device.mqtt.twin import TwinWatch
 from device.pipeline import Parts
 from device.service.board import Board
-from device.service.health import HealthReporter, Sources
-from device.service.prometheus import PrometheusEndpoint, PrometheusFile
+from device.service.health import HealthReporter, Report, Sources
 from device.service.state_file import StateFile
 from device.settings import Settings
 
@@ -98,9 +98,16 @@ class Remote:
         camera = None if control.paused else parts.camera.problem
         return parts.status.problem or camera or self._twin.problem or self._publisher.problem
 
-    def _prometheus(self, stack: ExitStack) -> list[PrometheusFile | PrometheusEndpoint]:
+    def _prometheus(self, stack: ExitStack) -> list[Callable[[Report], None]]:
         health = self._settings.health
-        found: list[PrometheusFile | PrometheusEndpoint] = []
+        found: list[Callable[[Report], None]] = []
+        if not (health.prometheus_file or health.prometheus_port):
+            return found
+        from device.service.prometheus import (  # its HTTP server is slow to import
+            PrometheusEndpoint,
+            PrometheusFile,
+        )
+
         if health.prometheus_file:
             found.append(PrometheusFile(Path(health.prometheus_file)))
         if health.prometheus_port:
