@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,8 @@ from threading import Event
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.broker import free_port
 
 
 def main() -> int:
@@ -36,9 +37,7 @@ def main() -> int:
 
 def one_start(limit_s: float = 60.0) -> tuple[float, float]:
     """Seconds to the first event and resident MB of one daemon."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     came = Event()
     with TemporaryDirectory() as folder:
         config = Path(folder) / "mien.toml"
