@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from paho.mqtt.enums import MQTTProtocolVersion
 
+from device.errors import MienError
 from device.mqtt.access import BrokerAccess
 from device.mqtt.backoff import Backoff
 from device.mqtt.connection import LEAVE_WITHIN_S, Connection, Ending, Session
@@ -106,6 +107,8 @@ class Link:
             try:
                 access = self._access if isinstance(self._access, BrokerAccess) else self._access()
                 retry_at_once = self._attempt(access)
+            except MienError as error:  # the embedded broker did not start
+                self._tell(str(error))
             except Exception as error:  # this thread must outlive everything
                 log.exception("connection ended by a mistake of ours: %s", error)
                 self._tell(f"internal error in the connection: {error}")

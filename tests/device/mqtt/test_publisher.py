@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 
 import pytest
 
+from device.errors import BrokerError
 from device.mqtt.access import BrokerAccess
 from device.vocabulary import Expression
 from tests.broker import Mosquitto, TestBroker, free_port
@@ -166,3 +167,14 @@ def test_after_a_clean_end_nobody_is_shown_any_more(mosquitto: TestBroker) -> No
         check_message(state)
         assert (state.json()["num_faces"], state.json()["camera"]) == (0, "offline")
         assert subscriber.wait_for("camera")[-1].payload == b"offline"
+
+
+def test_an_embedded_broker_that_did_not_start_is_one_line_without_a_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def find() -> BrokerAccess:
+        raise BrokerError("the embedded broker did not start: port 1883 is taken")
+
+    with running_publisher(0, access=find) as publisher:
+        wait_until(lambda: "did not start" in (publisher.problem or ""))
+    assert [record.exc_info for record in caplog.records] == [None]
