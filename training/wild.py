@@ -19,6 +19,7 @@ from device.vision.preprocess import crop_face
 from device.vocabulary import BoundingBox, Face
 from training.fer2013 import FOLDER_NAMES
 
+COMPARED_MARGIN = 0.1  # fits FER2013's framing; the board's own may differ
 MIN_FACE_SHARE = 0.25  # of the picture's shorter side: these pictures show one large face
 
 
@@ -39,7 +40,7 @@ class WildFaces:
     missed: int
 
 
-def read_wild(folder: Path) -> WildFaces:
+def read_wild(folder: Path, margin: float = COMPARED_MARGIN) -> WildFaces:
     """Finds and cuts the faces of a folder.
 
     Raises:
@@ -58,7 +59,7 @@ def read_wild(folder: Path) -> WildFaces:
     )
     crops, labels = [], []
     for name, label in rows:
-        crop = cut_face(cascade, folder / name)
+        crop = cut_face(cascade, folder / name, margin)
         if crop is not None:
             crops.append(crop)
             labels.append(label)
@@ -67,7 +68,9 @@ def read_wild(folder: Path) -> WildFaces:
     return WildFaces(folder.name, np.stack(crops), np.array(labels), len(rows) - len(crops))
 
 
-def cut_face(cascade: cv2.CascadeClassifier, path: Path) -> npt.NDArray[np.uint8] | None:
+def cut_face(
+    cascade: cv2.CascadeClassifier, path: Path, margin: float
+) -> npt.NDArray[np.uint8] | None:
     """The crop of the largest face of a picture; None where none is found."""
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
@@ -78,4 +81,4 @@ def cut_face(cascade: cv2.CascadeClassifier, path: Path) -> npt.NDArray[np.uint8
     if len(boxes) == 0:
         return None
     x, y, width, height = max(boxes, key=lambda box: int(box[2]) * int(box[3]))
-    return crop_face(grey, Face(BoundingBox(x, y, x + width, y + height), score=1.0))
+    return crop_face(grey, Face(BoundingBox(x, y, x + width, y + height), score=1.0), margin)
