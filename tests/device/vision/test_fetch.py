@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from device.errors import DetectorError
-from device.vision.blazeface import LAYOUTS, Layout
+from device.vision.blazeface import Layout
 from device.vision.fetch import fetch_blazeface
 
 NETWORK = b"TFL3 a small network"
@@ -52,7 +52,3 @@ def test_another_file_of_that_name_is_not_installed(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="cannot write"):
         fetch_blazeface(tmp_path / "not there", [LAYOUT], Index())
-
-
-def test_the_known_networks_differ() -> None:
-    assert len({layout.sha256 for layout in LAYOUTS.values()}) == len(LAYOUTS)
