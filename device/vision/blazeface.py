@@ -20,7 +20,7 @@ from device.vision.runtime import load_interpreter
 from device.vocabulary import BoundingBox, Face, GreyImage
 
 MIN_OVERLAP = 0.3  # answers of one face
-FRAMING = 0.8  # its boxes are this much smaller than Haar's, by which min_face_px is meant
+FRAMING = 0.7  # its boxes are up to this much smaller than Haar's, by which min_face_px is meant
 
 
 @dataclass(frozen=True)
