@@ -158,7 +158,11 @@ def measure(contestant: Contestant, test: Pictures, wild: list[WildFaces]) -> di
         shifted = logits[truth.chosen] + np.asarray(contestant.card.prior_shift, np.float32)
         result["protocols"]["majority, balanced prior"] = scores(shifted, truth.labels)
     for faces in wild:
-        result["wild"][faces.name] = scores(contestant.logits(faces.crops), faces.labels)
+        answers = contestant.logits(faces.crops)
+        result["wild"][faces.name] = scores(answers, faces.labels)
+        if contestant.card is not None:
+            answers = answers + np.asarray(contestant.card.prior_shift, np.float32)
+            result["wild"][f"{faces.name}, balanced prior"] = scores(answers, faces.labels)
     if test.has_votes:
         truth = truth_of(test, "clean")
         agree = test.labels[truth.chosen] == truth.labels

@@ -87,5 +87,5 @@ def plot_bars(groups: dict[str, dict[str, float]], path: Path) -> None:
         axis.bar(at, [values[condition] for condition in conditions], width, label=name)
     axis.set_xticks(range(len(conditions)), conditions, rotation=15)
     axis.set(ylabel="accuracy", ylim=(0, 1))
-    axis.legend(fontsize=8, ncols=2)
+    figure.legend(fontsize=8, ncols=3, loc="outside upper center")
     save(figure, path)

@@ -84,7 +84,9 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
 def line_up(arguments: argparse.Namespace) -> list[Contestant]:
     """Our pairs first, then the baseline if it was trained, then the published files."""
     ours: Callable[[Path], bool] = lambda path: path.with_suffix(".json").exists()  # noqa: E731
-    paths = filter(ours, sorted(arguments.models.glob("expression*.tflite")))
+    paths = filter(
+        ours, sorted(arguments.models.glob("expression*.tflite"), key=lambda path: path.stem)
+    )
     contestants = [shipped(path) for path in paths]
     if arguments.hog.exists():
         contestants.append(baseline(arguments.hog))
