@@ -8,7 +8,7 @@ import pytest
 
 from device.errors import DetectorError
 from device.settings.tree import Detector
-from device.vision.blazeface import BACK_CAMERA, SHORT_RANGE, decode
+from device.vision.blazeface import BACK_CAMERA, LAYOUTS, SHORT_RANGE, decode
 from device.vision.detector import MODELS, build_detector, choose_kind, is_fetched
 
 ASTRONAUT = Path(__file__).parents[3] / "device/camera/astronaut.jpg"
@@ -49,7 +49,8 @@ def test_asked_for_and_absent_it_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / BACK_CAMERA.file).write_bytes(b"not a network")
+    for layout in LAYOUTS:
+        (tmp_path / layout.file).write_bytes(b"not a network")
     with pytest.raises(DetectorError, match="cannot use BlazeFace"):
         build_detector(Detector(kind="blazeface"), tmp_path)
 
