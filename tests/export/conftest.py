@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.conftest import fer2013  # noqa: F401 - the fixture serves both
+from tests.training.conftest import (  # noqa: F401 - the fixtures serve both
+    fer2013,
+    fer2013_pictures,
+)
 from tests.training.drawn import drawn_rows, write_csv, write_votes
 from training.augmentation import Augmentation
 from training.fer2013 import read_pictures

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.drawn import drawn_rows, write_csv, write_votes
+from training.fer2013 import Pictures, read_pictures
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
@@ -32,3 +33,9 @@ def fer2013(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         [sys.executable, str(SHARED / "unpack.py"), str(folder)], check=True, capture_output=True
     )
     return folder / "fer2013.csv", folder / "fer2013new.csv"
+
+
+@pytest.fixture(scope="session")
+def fer2013_pictures(fer2013: tuple[Path, Path]) -> Pictures:
+    """All of it, read once."""
+    return read_pictures(*fer2013)

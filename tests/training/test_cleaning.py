@@ -8,7 +8,7 @@ import pytest
 
 from tests.training.drawn import draw
 from training.cleaning import clean, relabel, summary, write_list
-from training.fer2013 import CROWD_ORDER, NOT_A_FACE, Pictures, Split, read_pictures
+from training.fer2013 import CROWD_ORDER, NOT_A_FACE, Pictures, Split
 
 
 def pictures_with_every_flaw() -> Pictures:
@@ -66,8 +66,8 @@ def test_relabelling_follows_a_sure_crowd_in_the_training_split_only() -> None:
 
 
 @pytest.mark.fer2013
-def test_fer2013_leaks_703_pictures_into_training(fer2013: tuple[Path, Path]) -> None:
-    _, dropped = clean(read_pictures(*fer2013))
+def test_fer2013_leaks_703_pictures_into_training(fer2013_pictures: Pictures) -> None:
+    _, dropped = clean(fer2013_pictures)
     counts = summary(dropped)
     assert counts["also in test"] == 387
     assert counts["also in validation"] == 316

@@ -7,7 +7,7 @@ import pytest
 
 from device.errors import UsageError
 from tests.training.drawn import drawn_rows, write_csv, write_folder, write_votes
-from training.fer2013 import Split, read_pictures
+from training.fer2013 import Pictures, Split, read_pictures
 
 
 def test_csv_gives_pixels_labels_and_official_splits(tmp_path: Path) -> None:
@@ -92,8 +92,8 @@ def test_votes_beside_a_folder_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.fer2013
-def test_the_published_file_has_the_published_counts(fer2013: tuple[Path, Path]) -> None:
-    pictures = read_pictures(*fer2013)
+def test_the_published_file_has_the_published_counts(fer2013_pictures: Pictures) -> None:
+    pictures = fer2013_pictures
     assert [len(pictures.split(split)) for split in Split] == [28709, 3589, 3589]
     assert np.bincount(pictures.labels).tolist() == [4953, 547, 5121, 8989, 6077, 4002, 6198]
     assert pictures.has_votes
