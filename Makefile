@@ -4,7 +4,8 @@ DEVICE_VENV := .venv
 DEV_VENV := .venv-dev
 DEV := $(DEV_VENV)/bin
 
-.PHONY: help run test test-slow check format train export bench
+.PHONY: help run test test-slow check format train export report bench bundle install image image-test flash lock
+IMAGE ?= $(lastword $(sort $(wildcard dist/mien-*-arm64.img)))
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -36,12 +37,35 @@ train: $(DEV_VENV)/.ready ## train the shipped network on data/fer2013.csv
 export: $(DEV_VENV)/.ready ## newest run to device/models
 	$(DEV)/python -m export classifier
 
+report: $(DEV_VENV)/.ready ## docs/results.md with its plots, from the runs and shipped networks
+	$(DEV)/python -m training report
+
 bench: $(DEVICE_VENV)/.ready ## pace of the whole path on this machine
 	$(DEVICE_VENV)/bin/python -m device bench
+
+bundle: ## dist/mien-VERSION-bundle.tar: install.sh and all wheels, for devices without a network
+	systemd/bundle.sh
+
+install: ## install on this machine as a service
+	systemd/bundle.sh --here --dir
+	sudo dist/mien-*/install.sh
+
+image: ## flashable Debian arm64 image for Raspberry Pi 3 and 4 (needs root)
+	systemd/image/build.sh
+
+image-test: $(DEV_VENV)/.ready ## boot the image in an emulator, the service in a container (needs root, long)
+	$(DEV)/python -m pytest -m slow tests/systemd tests/image
+
+flash: ## write IMAGE to DEVICE=/dev/sdX: refuses all but removable disks, asks, verifies
+	@systemd/flash.sh "$(IMAGE)" "$(DEVICE)"
+
+lock: ## pin what runs on the board, with hashes
+	systemd/lock.sh
 
 $(DEVICE_VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEVICE_VENV)
 	$(DEVICE_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@$(DEVICE_VENV)/bin/mien fetch || echo "without BlazeFace: faces are found by Haar and HOG"
 	@touch $@
 
 $(DEV_VENV)/.ready: pyproject.toml constraints.txt

@@ -2,10 +2,10 @@
 
 MienError                    exit status 1
 ├── ConfigurationError       78: a setting, or a model and card that do not fit
-│   └── ModelError           78: model file or card truncated, mismatched, failed self-test
+│   ├── ModelError           78: model file or card truncated, mismatched, failed self-test
+│   └── DetectorError        78: OpenCV without Haar or HOG, a detector's files missing
 ├── UsageError               2: a command line that cannot be carried out
 ├── CameraError              1: not found, busy, stopped, unreadable source
-├── DetectorError            1: OpenCV without Haar or HOG, cascade file missing
 └── BrokerError              1: refused, unreachable (only fatal for `mien watch`)
 """
 
@@ -36,7 +36,7 @@ class CameraError(MienError):
     """The camera or replay source cannot deliver frames."""
 
 
-class DetectorError(MienError):
+class DetectorError(ConfigurationError):
     """The face detector cannot be built with what is installed."""
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -40,7 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Analyzes every path; unreadable ones are reported and the others go on."""
     settings = load_settings(args.config, environment)
-    album = _Album(args.save) if args.save else None
     stills = build_vision(settings)
     as_json = args.json or not sys.stdout.isatty()
     status = 0
@@ -50,6 +49,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
             files += replay.list_sources(path)
         except CameraError as error:
             status = _report(error)
+    album = _Album(args.save, files) if args.save else None
     with tqdm(files, unit="file", disable=not _long_work(files), file=sys.stderr) as progress:
         for path in progress:
             try:
@@ -130,7 +130,12 @@ def _for_people(result: dict[str, Any]) -> str:
 class _Album:
     """Writes annotated pictures into one folder, each under a name of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sources: Sequence[Path]) -> None:
+        if folder.resolve() in {path.resolve().parent for path in sources}:
+            raise UsageError(
+                f"--save {folder}: holds pictures to analyze, which must not be overwritten; "
+                "name another folder"
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

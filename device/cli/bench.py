@@ -13,7 +13,6 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from device.camera import demo, replay
 from device.composition import build_offline_parts
 from device.pipeline import Parts, finish_frame, process
 from device.service.metrics import Metrics
-from device.settings import Settings, load_settings
+from device.settings import Settings, load_settings, replace_setting
 from device.vocabulary import Frame
 
 RATE_HZ = 15.0  # of pictures and the demo; a video has its own
@@ -34,17 +33,23 @@ WARM_UP_RUNS = 10  # of the first frame: caches, lazy allocations, the processor
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--source", type=Path, metavar="PATH", help="picture, folder or video")
-    parser.add_argument("--frames", type=int, default=450, help="at most this many (450)")
+    parser.add_argument("--frames", type=_positive, default=450, help="at most this many (450)")
     parser.add_argument("--threads", type=int, help="threads of network and OpenCV (settings: 1)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Prints stage times, frames a second and memory."""
     settings = load_settings(args.config, environment)
     if args.threads is not None:
-        threads = replace(settings.classifier, threads=max(1, args.threads))
-        settings = replace(settings, classifier=threads)
+        settings = replace_setting(settings, "classifier.threads", args.threads, "--threads")
     cv2.setNumThreads(settings.classifier.threads)
     result = bench(settings, args.source, args.frames)
     print(json.dumps(result) if args.json else _for_people(result))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 
 from device.composition import build_vision
+from device.errors import ConfigurationError
 from device.mqtt.access import broker_access
 from device.mqtt.identity import make_device_id
 from device.service.model_store import ModelStore
 from device.service.state_file import state_folder
 from device.settings import load_settings
+from device.vision.detector import choose_kind
 from device.vision.runtime import runtime_name
 
 
@@ -26,7 +29,10 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     card = vision.classifier.card
     print(f"settings  {args.config or 'built-in defaults'}: good")
     print(f"model     {card.name} {card.version}, self-test passed on {runtime_name()}")
-    print(f"detector  {settings.detector.kind}")
+    print(f"detector  {choose_kind(settings.detector.kind)}")
+    replayed = Path(settings.camera.path)
+    if settings.camera.source == "replay" and not replayed.exists():
+        raise ConfigurationError(f"camera.path = {str(replayed)!r}: there is nothing to replay")
     print(f"camera    {settings.camera.source} (not opened; `mien doctor` tries it)")
     if settings.mqtt.host:
         broker_access(settings.mqtt, make_device_id(settings.device.id))

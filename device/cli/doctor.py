@@ -25,7 +25,7 @@ from device.mqtt.clock import kernel_clock_is_synced
 from device.mqtt.identity import make_device_id
 from device.mqtt.probe import probe
 from device.settings import Settings, load_settings
-from device.vision.detector import build_detector
+from device.vision.detector import build_detector, choose_kind
 from device.vision.runtime import runtime_name
 
 Finding = tuple[str, str]  # ("ok" | "--" | "!!", text)
@@ -109,7 +109,7 @@ def _opencv(_: Settings) -> Finding:
 
 def _detector(settings: Settings) -> Finding:
     build_detector(settings.detector)
-    return "ok", settings.detector.kind
+    return "ok", choose_kind(settings.detector.kind)
 
 
 def _runtime(_: Settings) -> Finding:

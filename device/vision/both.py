@@ -6,6 +6,7 @@ import numpy as np
 
 from device.vision.haar import HaarDetector
 from device.vision.hog import WINDOW_PX, HogDetector, make_descriptor, read_weights
+from device.vision.overlap import without_nested
 from device.vision.preprocess import cut_square
 from device.vocabulary import Face, GreyImage
 
@@ -39,6 +40,7 @@ class HaarAndHogDetector:
         for added in self._hog.detect(image):
             if all(f.box.intersection_over_union(added.box) < SAME_FACE for f in faces):
                 faces.append(added)
+        faces = without_nested(faces)
         return sorted(faces, key=lambda face: -face.box.area)[: self._max_faces]
 
     def _distance(self, image: GreyImage, face: Face) -> float:

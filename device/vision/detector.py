@@ -30,7 +30,7 @@ def build_detector(settings: DetectorSettings, models: Path = MODELS) -> FaceDet
     if kind == "blazeface":
         if not is_fetched(models):
             raise DetectorError(
-                f"{models}: BlazeFace is not installed there: run `mien fetch`, "
+                f"detector.kind = 'blazeface': {models}: BlazeFace is not installed there: run `mien fetch`, "
                 "or set detector.kind to haar, hog, both or auto"
             )
         return BlazeFaceDetector(models, *limits)

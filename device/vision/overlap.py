@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from device.vocabulary import BoundingBox, Face
+
+NESTED_SHARE = 0.7  # of the smaller box that lies in the larger one
 
 Boxes = npt.NDArray[np.float32]  # (N, 4): xmin, ymin, xmax, ymax px
 
@@ -56,3 +61,21 @@ def intersections_over_unions(box: npt.NDArray[np.float32], boxes: Boxes) -> Box
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     union = np.prod(box[2:] - box[:2]) + areas - shared
     return np.asarray(shared / np.maximum(union, 1e-6), np.float32)
+
+
+def without_nested(faces: Sequence[Face]) -> list[Face]:
+    """Drops the less certain of two faces that lie in one another, such as an eye in a face."""
+    kept: list[Face] = []
+    for face in sorted(faces, key=lambda f: (-f.score, -f.box.area)):
+        if all(_nesting(face.box, other.box) < NESTED_SHARE for other in kept):
+            kept.append(face)
+    return kept
+
+
+def _nesting(a: BoundingBox, b: BoundingBox) -> float:
+    """Share of the smaller box that lies in the other."""
+    width = min(a.xmax, b.xmax) - max(a.xmin, b.xmin)
+    height = min(a.ymax, b.ymax) - max(a.ymin, b.ymin)
+    if width <= 0 or height <= 0:
+        return 0.0
+    return width * height / max(min(a.area, b.area), 1e-6)

@@ -116,3 +116,14 @@ def test_a_folder_that_cannot_be_made_is_usage(
     status, results, err = analyze(capsys, PORTRAIT, "--save", tmp_path / "file" / "out")
     assert (status, results) == (2, [])
     assert "cannot make the folder" in err
+
+
+def test_pictures_to_analyze_are_never_written_over(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.jpg"
+    mine.write_bytes(PORTRAIT.read_bytes())
+    status, results, err = analyze(capsys, mine, "--save", tmp_path)
+    assert (status, results) == (2, [])
+    assert "must not be overwritten" in err
+    assert mine.read_bytes() == PORTRAIT.read_bytes()

@@ -27,3 +27,11 @@ def test_bench_of_a_short_source_measures_what_there_is(capsys: pytest.CaptureFi
 def test_bench_of_nothing_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--source", str(tmp_path)], {}) == 1
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_bench_of_no_frames_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["bench", "--frames", "0"], {})
+    assert caught.value.code == 2
+    assert main(["bench", "--threads", "0"], {}) == 78
+    assert "1 to 8" in capsys.readouterr().err

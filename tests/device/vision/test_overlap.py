@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device.vision.overlap import intersections_over_unions, merge_overlapping
+from device.vision.overlap import intersections_over_unions, merge_overlapping, without_nested
+from device.vocabulary import BoundingBox, Face
 
 BOXES = np.array([[0, 0, 10, 10], [2, 0, 12, 10], [50, 50, 60, 60]], np.float32)
 
@@ -29,3 +30,12 @@ def test_boxes_without_area_do_not_loop_for_ever() -> None:
 def test_overlap_is_that_of_the_vocabulary() -> None:
     overlaps = intersections_over_unions(BOXES[0], BOXES)
     assert overlaps == pytest.approx([1, 80 / 120, 0])
+
+
+def test_a_face_within_a_face_is_dropped_when_less_certain() -> None:
+    face = Face(BoundingBox(0, 0, 100, 100), 0.9)
+    eye = Face(BoundingBox(10, 20, 50, 60), 0.6)
+    neighbour = Face(BoundingBox(90, 0, 190, 100), 0.5)
+    assert without_nested([eye, face, neighbour]) == [face, neighbour]
+    sure_eye = Face(BoundingBox(10, 20, 50, 60), 0.95)
+    assert without_nested([face, sure_eye]) == [sure_eye]
