@@ -43,7 +43,7 @@ RULES = """\
 
 ## What you can rely on
 
-- **Availability.** `online` at every connect, `stopped` after a clean end, `offline` as the last
+- **Availability.** `online` at every connect and with every health report, `stopped` after a clean end, `offline` as the last
   will. All three are retained, so a subscriber that comes later knows, too.
 - **Retained and not.** `state`, `camera`, `health` and `availability` are retained and said again
   after every connect. `event` never is: an automation that triggers on `event` does not trigger

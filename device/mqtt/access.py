@@ -11,6 +11,7 @@ from device.settings.tree import Mqtt
 
 PLAIN_PORT, TLS_PORT = 1883, 8883
 MAX_PASSWORD_BYTES = 4096
+ACK_WITHIN_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class BrokerAccess:
         client_id: unique at the broker.
         protocol: ``auto``, ``5`` or ``3.1.1``.
         tls: None for plain text.
+        ack_within_s: a broker that takes longer to acknowledge is taken for broken.
     """
 
     host: str
@@ -33,6 +35,7 @@ class BrokerAccess:
     password: str = ""
     keepalive_s: int = 30
     tls: ssl.SSLContext | None = None
+    ack_within_s: float = ACK_WITHIN_S
 
     def __str__(self) -> str:
         """``broker.local:1883``, for messages."""

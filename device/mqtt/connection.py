@@ -26,6 +26,7 @@ from device.mqtt.message import Message
 ANSWER_WITHIN_S = 10.0  # for the broker's CONNACK
 LEAVE_WITHIN_S = 2.0  # for the acknowledgements of the last words
 MAX_INFLIGHT = 20
+MAX_PACKETS = 200  # read at a time, before we send again
 
 
 class Session(Protocol):
@@ -91,7 +92,7 @@ class Connection:
     ) -> None:
         self._access, self._session, self._waker, self._leave = access, session, waker, leave
         self._notes: list[Callable[[], None]] = []
-        self._unacknowledged: set[int] = set()
+        self._unacknowledged: dict[int, float] = {}  # number -> when it was sent
         self._subscriptions: dict[int, Sequence[str]] = {}
         self._accepted, self._refused, self._reason = False, "", ""
         self._client = self._make_client(version, will)
@@ -124,7 +125,7 @@ class Connection:
         """Hands a message to the broker; its number comes back in ``acknowledged``."""
         info = self._client.publish(message.topic, message.payload, message.qos, message.retain)
         if message.qos:
-            self._unacknowledged.add(info.mid)
+            self._unacknowledged[info.mid] = time.monotonic()
         return info.mid
 
     def subscribe(self, topics: Sequence[str]) -> None:
@@ -153,6 +154,8 @@ class Connection:
                     self._session.connected(self)
                 if greeted:
                     self._session.pump(self)
+                    if self._is_stuck():
+                        break
                 elif time.monotonic() > answer_by_s:
                     break
                 if self._leave():
@@ -163,6 +166,18 @@ class Connection:
             if stream := self._client.socket():
                 stream.close()
         return Ending(self._accepted, self._refused, self._reason)
+
+    def _is_stuck(self) -> bool:
+        """A broker may go on answering pings and yet deliver nothing any more.
+
+        mosquitto 2.0.11 does so after a flood has overrun its queue for us.
+        """
+        oldest_s = next(iter(self._unacknowledged.values()), None)
+        limit_s = self._access.ack_within_s
+        if oldest_s is None or time.monotonic() - oldest_s < limit_s:
+            return False
+        self._reason = f"no acknowledgement within {limit_s:g} s"
+        return True
 
     def _part(self) -> None:
         """Last words, and a DISCONNECT, after which the broker keeps the will to itself."""
@@ -187,7 +202,7 @@ class Connection:
         if self._waker in readable:
             _drain(self._waker)
         if stream in readable or decrypted():
-            self._client.loop_read()
+            self._read()
         if self._client.want_write():
             self._client.loop_write()
         self._client.loop_misc()
@@ -195,6 +210,14 @@ class Connection:
         for note in notes:
             note()
         return self._client.socket() is not None and not self._refused
+
+    def _read(self) -> None:
+        """Takes the packets that are there, so that a flood is over as soon as can be."""
+        for _ in range(MAX_PACKETS):
+            number = len(self._notes)
+            self._client.loop_read()
+            if len(self._notes) == number:
+                return
 
     # paho's callbacks: notes only.
 
@@ -214,7 +237,7 @@ class Connection:
     def _on_publish(
         self, _client: paho.Client, _data: Any, number: int, code: ReasonCode, _props: Properties
     ) -> None:
-        self._unacknowledged.discard(number)
+        self._unacknowledged.pop(number, None)
         refusal = code.getName() if code.is_failure else None
         self._notes.append(lambda: self._session.acknowledged(number, refusal))
 

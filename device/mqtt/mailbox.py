@@ -68,6 +68,10 @@ class Mailbox:
         with self._lock:
             self._answers.append(message)
 
+    def beat(self) -> None:
+        """Says ``online`` once more: its acknowledgement shows that the broker still listens."""
+        self.answer(Message(self._availability, ONLINE, retain=True))
+
     def listen(self, topic_filter: str, receiver: Receiver) -> None:
         """Subscribes at every connect; ``receiver(topic, payload, retained)`` must be quick."""
         self._receivers[topic_filter] = receiver

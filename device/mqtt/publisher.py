@@ -104,8 +104,10 @@ class MqttPublisher:
         self._link.wake()
 
     def show_health(self, report: Mapping[str, Any]) -> None:
-        """The health report, retained."""
+        """The health report, retained, and a heartbeat that proves the connection."""
         payload = self._payloads.health(report, self._clock.now_s())
+        if self._link.connected:
+            self._mailbox.beat()
         self.retain("health", encode(payload), qos=0)
 
     def respond(

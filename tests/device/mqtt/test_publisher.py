@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from datetime import datetime, timezone
 
@@ -178,3 +179,24 @@ def test_an_embedded_broker_that_did_not_start_is_one_line_without_a_traceback(
     with running_publisher(0, access=find) as publisher:
         wait_until(lambda: "did not start" in (publisher.problem or ""))
     assert [record.exc_info for record in caplog.records] == [None]
+
+
+def test_a_broker_that_stops_acknowledging_is_left_and_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It accepts connections and reads, and says nothing more."""
+    connack = b"\x20\x03\x00\x00\x00"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        access = BrokerAccess("127.0.0.1", port, "mien-x", protocol="5", ack_within_s=0.2)
+        with running_publisher(port, access=access) as publisher:
+            publisher.publish(change())
+            for _ in range(2):
+                stream, _ = server.accept()
+                with stream:
+                    stream.sendall(connack)
+                    while stream.recv(4096):
+                        pass
+            assert publisher.outbox.depth == 1
+            server.close()
+    assert "no acknowledgement within 0.2 s" in caplog.text
