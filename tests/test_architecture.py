@@ -49,7 +49,7 @@ def test_device_imports_neither_tensorflow_nor_the_workstation_side(path: Path) 
 
 @pytest.mark.parametrize("path", modules("training") + modules("export"), ids=name_of)
 def test_workstation_side_takes_only_the_contract_from_device(path: Path) -> None:
-    allowed = FROM_DEVICE | {"device.errors", "device.vision"}
+    allowed = FROM_DEVICE | {"device.errors", "device.settings", "device.vision"}
     for imported in imports(path):
         if names_a(imported, "device") and imported != "device":
             assert any(names_a(imported, a) for a in allowed), f"{name_of(path)} imports {imported}"

@@ -11,6 +11,7 @@ import argparse
 import csv
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import MienError, UsageError
+from device.settings.tree import Detector as DetectorSettings
 from device.vision.classifier import TFLiteClassifier
-from device.vision.detector import MODELS, DetectorSettings, build_detector
+from device.vision.detector import MODELS, build_detector
 from device.vision.landmarks import LandmarkNetwork
 from device.vision.preprocess import crop_aligned, crop_face
 from device.vocabulary import EXPRESSIONS, Face
@@ -74,12 +76,12 @@ def measure(
     faces = find_faces(kind, pictures)
     row = {"found": float(np.mean([face is not None for face in faces]))}
     for margin in MARGINS:
-        crop: Callable[[Grey, Face], Grey] = lambda p, f, m=margin: crop_face(p, f, m)  # noqa: E731
+        crop = partial(crop_face, margin=margin)
         row[f"margin {margin}"] = accuracy(pictures, faces, labels, classifier, crop)
     if all(face is None or face.landmarks is not None for face in faces):
         for side in ALIGNED_SIDES:
-            crop = lambda p, f, s=side: crop_aligned(p, f, s)  # noqa: E731
-            row[f"aligned {side}"] = accuracy(pictures, faces, labels, classifier, crop)
+            aligned = partial(crop_aligned, side=side)
+            row[f"aligned {side}"] = accuracy(pictures, faces, labels, classifier, aligned)
     return row
 
 

@@ -194,7 +194,7 @@ def read_video(path: Path, max_frames: int = 90) -> list[Grey]:
         UsageError: not a video.
     """
     capture = cv2.VideoCapture(str(path))
-    frames = []
+    frames: list[Grey] = []
     while len(frames) < max_frames:
         read, frame = capture.read()
         if not read:

@@ -21,10 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UsageError
+from device.settings.tree import Detector as DetectorSettings
+from device.settings.tree import Smoothing as SmoothingSettings
 from device.vision.classifier import TFLiteClassifier
-from device.vision.detector import MODELS, DetectorSettings, build_detector
+from device.vision.detector import MODELS, build_detector
 from device.vision.preprocess import crop_face
-from device.vision.smoother import ExpressionSmoother, SmoothingSettings
+from device.vision.smoother import ExpressionSmoother
 from device.vocabulary import BoundingBox, Classification, EventType, Expression, Face
 from training.pictures import read_grey
 

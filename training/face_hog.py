@@ -89,7 +89,7 @@ def distances(features: Features, weights: Features) -> Features:
 def describe(windows: npt.NDArray[np.uint8]) -> Features:
     """(n, 900) HOG of (n, 36, 36) windows."""
     hog = make_descriptor()
-    return np.stack([hog.compute(window).ravel() for window in windows])
+    return np.stack([np.ravel(hog.compute(window)) for window in windows])
 
 
 def jittered(
@@ -131,7 +131,7 @@ def warp(
     window = cv2.warpAffine(
         face, matrix, (WINDOW_PX, WINDOW_PX), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
     )
-    return window[:, ::-1] if random.random() < 0.5 else window
+    return np.asarray(window[:, ::-1] if random.random() < 0.5 else window, np.uint8)
 
 
 def random_windows(

@@ -160,7 +160,7 @@ def render(
     matrix[:, 2] += CROP_PX / 2 - np.array(sample.center) + shift * scale
     picture = sample.picture
     if scale < 0.6:
-        picture = cv2.GaussianBlur(picture, (0, 0), 0.45 / scale)
+        picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.45 / scale), np.uint8)
     crop = cv2.warpAffine(picture, matrix, (CROP_PX, CROP_PX), borderMode=cv2.BORDER_REPLICATE)
     points = (sample.points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32) / CROP_PX
     if strength and random.random() < 0.5:
@@ -169,7 +169,7 @@ def render(
     if strength:
         light = crop.astype(np.float32) * random.uniform(0.6, 1.3) + random.uniform(-30, 30)
         crop = np.clip(light + random.normal(0, random.uniform(0, 6), crop.shape), 0, 255)
-    return np.asarray(crop, np.uint8), points
+    return np.asarray(crop, np.uint8), np.asarray(points, np.float32)
 
 
 def build() -> Any:
