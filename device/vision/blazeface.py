@@ -21,7 +21,8 @@ from device.vision.runtime import load_interpreter
 from device.vocabulary import BoundingBox, Face, GreyImage
 
 MIN_OVERLAP = 0.3  # answers of one face
-NEAR_SHARE = 0.4  # of the frame's longer side
+NEAR_SHARE = 0.4  # of the frame's longer side: such a face is looked at again, ...
+FILLING_SHARE = 0.6  # ... and the short-range network's answer is taken if it is this large
 FRAMING = 0.7  # its boxes are up to this much smaller than Haar's, by which min_face_px is meant
 
 
@@ -90,7 +91,8 @@ class BlazeFaceDetector:
         near_px = NEAR_SHARE * max(image.shape)
         faces = self._network.faces(image)
         if not faces or faces[0].box.width >= near_px:
-            near = [f for f in self._short_range.faces(image) if f.box.width >= near_px]
+            filling_px = FILLING_SHARE * max(image.shape)
+            near = [f for f in self._short_range.faces(image) if f.box.width >= filling_px]
             faces = near + [face for face in faces if not _overlaps(face, near)]
         smallest = FRAMING * self._min_face_px
         return [face for face in faces if face.box.width >= smallest][: self._max_faces]
