@@ -174,7 +174,7 @@ def test_rubbish_sent_to_the_daemon_leaves_it_answering(
         before_mb = daemon.memory_mb()
         throw_rubbish(subscriber, 100_000)
         ask_patiently(subscriber)
-        assert daemon.memory_mb() < before_mb + 30
+        assert daemon.memory_mb() < before_mb + 60  # 250 MB of rubbish went through
         assert daemon.stop() == 0
         assert "Traceback" not in daemon.log_path.read_text()
 
