@@ -65,7 +65,7 @@ lock: ## pin what runs on the board, with hashes
 $(DEVICE_VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEVICE_VENV)
 	$(DEVICE_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
-	@$(DEVICE_VENV)/bin/mien fetch || echo "without BlazeFace: faces are found by Haar and HOG"
+	@$(DEVICE_VENV)/bin/mien fetch || echo "without BlazeFace: faces are found by a Haar cascade"
 	@touch $@
 
 $(DEV_VENV)/.ready: pyproject.toml constraints.txt

@@ -74,7 +74,7 @@ class Detector:
 
     kind: str = key(
         "auto",
-        "auto: blazeface where it is installed, else both",
+        "auto: blazeface where it is installed, else haar",
         choices=("auto", "haar", "hog", "both", "blazeface"),
     )
     min_face_px: int = key(

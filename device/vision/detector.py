@@ -43,7 +43,7 @@ def choose_kind(kind: str, models: Path = MODELS) -> str:
     """What ``auto`` means here: the best of docs/faces.md's table that is installed."""
     if kind != "auto":
         return kind
-    return "blazeface" if is_fetched(models) else "both"
+    return "blazeface" if is_fetched(models) else "haar"
 
 
 def is_fetched(models: Path) -> bool:

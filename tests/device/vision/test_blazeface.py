@@ -35,9 +35,9 @@ def test_boxes_are_relative_to_their_anchors() -> None:
 
 
 def test_auto_takes_blazeface_only_where_it_is_installed(tmp_path: Path) -> None:
-    assert choose_kind("auto", tmp_path) == "both"
+    assert choose_kind("auto", tmp_path) == "haar"
     (tmp_path / BACK_CAMERA.file).touch()
-    assert choose_kind("auto", tmp_path) == "both"
+    assert choose_kind("auto", tmp_path) == "haar"
     (tmp_path / SHORT_RANGE.file).touch()
     assert choose_kind("auto", tmp_path) == "blazeface"
     assert choose_kind("haar", tmp_path) == "haar"
