@@ -2,7 +2,8 @@
 
 Detector, crop and network as on the device, on folders of pictures with a ``labels.csv``
 (file, label). A picture in which no face is found counts as wrong. This is the
-measurement behind ``MARGIN`` and ``ALIGNED_SIDE`` in ``device/vision/preprocess.py``.
+measurement behind ``MARGIN`` in ``device/vision/preprocess.py``, and behind not turning faces
+upright by their landmarks.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -23,7 +25,7 @@ from device.settings.tree import Detector as DetectorSettings
 from device.vision.classifier import TFLiteClassifier
 from device.vision.detector import MODELS, build_detector
 from device.vision.landmarks import LandmarkNetwork
-from device.vision.preprocess import crop_aligned, crop_face
+from device.vision.preprocess import CROP_PX, crop_face
 from device.vocabulary import EXPRESSIONS, Face
 from training.pictures import read_grey
 
@@ -111,6 +113,36 @@ def accuracy(
     crops = np.stack([crop(pictures[i], face) for i in found if (face := faces[i])])
     named = classifier.probabilities(crops).argmax(axis=1)
     return float((named == labels[found]).sum() / len(labels))
+
+
+def crop_aligned(image: Grey, face: Face, side: float) -> Grey:
+    """The face turned upright and scaled by its landmarks, as a (48, 48) uint8 square.
+
+    Args:
+        image: (height, width) uint8 grey frame.
+        face: with landmarks.
+        side: of the square, in distances between eyes and mouth (or between the eyes, if more).
+    """
+    if face.landmarks is None:
+        return crop_face(image, face)
+    right_eye, left_eye, _, *mouth = face.landmarks.astype(np.float64)
+    eyes, mouth_middle = (right_eye + left_eye) / 2, np.mean(mouth, axis=0)
+    across = left_eye - right_eye
+    unit = max(np.hypot(*across), np.hypot(*(mouth_middle - eyes)), 1.0)
+    scale = CROP_PX / (side * unit)
+    middle = (eyes + mouth_middle) / 2
+    angle_deg = np.degrees(np.arctan2(across[1], across[0]))
+    matrix = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), angle_deg, scale)
+    matrix[:, 2] += CROP_PX / 2 - middle
+    small = image
+    if scale < 0.5:  # warpAffine does not average: halve first, the rest is interpolation
+        factor = 1 / int(1 / scale)
+        small = np.asarray(
+            cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8
+        )
+        matrix[:, :2] = matrix[:, :2] / factor
+    crop = cv2.warpAffine(small, matrix, (CROP_PX, CROP_PX), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(crop, np.uint8)
 
 
 def read_labelled(folder: Path) -> tuple[list[Grey], npt.NDArray[np.int64]]:

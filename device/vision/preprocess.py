@@ -15,7 +15,6 @@ CROP_PX = 48
 # Share of the box side added in all (half at each side). Measured end to end by
 # `python -m training evaluate-crop` (docs/faces.md); the detectors' boxes are alike enough.
 MARGIN = 0.2
-ALIGNED_SIDE = 2.2  # side of the aligned crop in distances between eyes and mouth
 
 
 def to_grey(image: Image) -> GreyImage:
@@ -34,36 +33,6 @@ def crop_face(image: GreyImage, face: Face, margin: float = MARGIN) -> GreyImage
         margin: share of the box side added to the square's side.
     """
     return cut_square(image, face.box, margin, CROP_PX)
-
-
-def crop_aligned(image: GreyImage, face: Face, side: float = ALIGNED_SIDE) -> GreyImage:
-    """The face turned upright and scaled by its landmarks, as a (48, 48) uint8 square.
-
-    Args:
-        image: (height, width) uint8 grey frame.
-        face: with landmarks.
-        side: of the square, in distances between eyes and mouth (or between the eyes, if more).
-    """
-    if face.landmarks is None:
-        return crop_face(image, face)
-    right_eye, left_eye, _, *mouth = face.landmarks.astype(np.float64)
-    eyes, mouth_middle = (right_eye + left_eye) / 2, np.mean(mouth, axis=0)
-    across = left_eye - right_eye
-    unit = max(np.hypot(*across), np.hypot(*(mouth_middle - eyes)), 1.0)
-    scale = CROP_PX / (side * unit)
-    middle = (eyes + mouth_middle) / 2
-    angle_deg = np.degrees(np.arctan2(across[1], across[0]))
-    matrix = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), angle_deg, scale)
-    matrix[:, 2] += CROP_PX / 2 - middle
-    small = image
-    if scale < 0.5:  # warpAffine does not average: halve first, the rest is interpolation
-        factor = 1 / int(1 / scale)
-        small = np.asarray(
-            cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8
-        )
-        matrix[:, :2] = matrix[:, :2] / factor
-    crop = cv2.warpAffine(small, matrix, (CROP_PX, CROP_PX), borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(crop, np.uint8)
 
 
 def cut_square(image: GreyImage, box: BoundingBox, margin: float, side_px: int) -> GreyImage:
