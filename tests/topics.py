@@ -81,7 +81,7 @@ or out of range is answered with an error and changes nothing.
 
 ```sh
 mosquitto_sub -h BROKER -t 'mien/DEVICE/response/#' -v &
-mosquitto_pub -h BROKER -t mien/DEVICE/command/set \\
+mosquitto_pub -q 1 -h BROKER -t mien/DEVICE/command/set \\
     -m '{"transaction": "1", "settings": {"smoothing.threshold": 0.6}}'
 ```
 

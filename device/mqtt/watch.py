@@ -17,6 +17,7 @@ from device.mqtt.link import Link
 COLORS = {"angry": 31, "disgust": 32, "fear": 35, "happy": 33, "sad": 34, "surprise": 36}
 ESCAPE = "\x1b"
 MAX_WAITING = 1000
+SHOWN = ("availability", "camera", "event")
 Line = tuple[str, bytes]
 
 
@@ -38,6 +39,8 @@ class _Follower:
         pass
 
     def received(self, topic: str, payload: bytes, retained: bool) -> None:
+        if topic.rpartition("/")[2] not in SHOWN:
+            return  # the demo's small broker sends retained topics that nobody asked for
         if not self.lines.full():  # a stalled terminal must not eat the memory
             self.lines.put_nowait((topic, payload))
 
@@ -65,7 +68,7 @@ def watch(
     Raises:
         BrokerError: the broker cannot be reached, refuses us, or denies the topics.
     """
-    follower = _Follower([f"{prefix}/+/{name}" for name in ("availability", "camera", "event")])
+    follower = _Follower([f"{prefix}/+/{name}" for name in SHOWN])
     own = replace(access, client_id=f"mien-watch-{uuid.uuid4().hex[:8]}")
     link = Link(own, follower, quiet=True)
     link.start()

@@ -21,10 +21,10 @@ problems) # devices that are away or say that something is wrong
     mosquitto_sub -h "$BROKER" -t "mien/$DEVICE/availability" -t "mien/$DEVICE/health" -v |
         grep --line-buffered -e ' offline$' -e '"problem":"' ;;
 threshold) # mosquitto.sh threshold 0.6
-    mosquitto_pub -h "$BROKER" -t "mien/$DEVICE/command/set" \
+    mosquitto_pub -q 1 -h "$BROKER" -t "mien/$DEVICE/command/set" \
         -m "{\"settings\": {\"smoothing.threshold\": $2}}" ;;
 pause | resume | identify)
-    mosquitto_pub -h "$BROKER" -t "mien/$DEVICE/command/$1" -m '{}' ;;
+    mosquitto_pub -q 1 -h "$BROKER" -t "mien/$DEVICE/command/$1" -m '{}' ;;
 *)
     sed -n 's/^\([a-z |]*\))  *#/\1:/p' "$0" ;;
 esac
