@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -43,5 +44,5 @@ def test_wrong_arguments_end_in_one_line(script, arguments, said):
 def test_no_script_names_a_package_index():
     for path in (*SCRIPTS, *Path("systemd/requirements").glob("*.txt")):
         text = path.read_text()
-        assert "pypi.org" not in text
+        assert not re.search(r"://\w", text)  # addresses come from the machine's own configuration
         assert "index-url" not in text.replace("--no-emit-index-url", "")
