@@ -77,8 +77,6 @@ class CommandReader:
         Raises:
             CommandError: unknown, too long, not JSON, or not as its schema says.
         """
-        if name not in self._check:
-            raise CommandError(f"unknown command; known: {', '.join(NAMES)}")
         if len(payload) > MAX_BYTES:
             raise CommandError(f"{len(payload)} bytes are too many; at most {MAX_BYTES}")
         try:
@@ -88,6 +86,8 @@ class CommandReader:
         transaction = body.get("transaction") if isinstance(body, dict) else None
         if not isinstance(transaction, str) or len(transaction) > 100:
             transaction = None
+        if name not in self._check:
+            raise CommandError(f"unknown command; known: {', '.join(NAMES)}", transaction)
         try:
             self._check[name](body)
         except fastjsonschema.JsonSchemaException as error:

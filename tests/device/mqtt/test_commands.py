@@ -156,3 +156,10 @@ def test_fuzzed_payloads_crash_nothing_and_fill_nothing(count: int) -> None:
     responder.answers.clear()
     desk.receive("mien/x/command/get", b"{}", False)
     assert [command.name for command in desk.take()] == ["get"]
+
+
+def test_an_unknown_command_is_answered_with_its_transaction() -> None:
+    desk, responder, _ = desk_and_answers()
+    desk.receive("mien/x/command/dance", b'{"transaction":"t7"}', False)
+    assert desk.take() == []
+    assert responder.answers[0][1] == "t7"
