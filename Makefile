@@ -54,7 +54,7 @@ image: ## flashable Debian arm64 image for Raspberry Pi 3 and 4 (needs root)
 	systemd/image/build.sh
 
 image-test: $(DEV_VENV)/.ready ## boot the image in an emulator, the service in a container (needs root, long)
-	$(DEV)/python -m pytest -m slow tests/systemd tests/image
+	MIEN_IMAGE_TEST=1 $(DEV)/python -m pytest -m slow tests/systemd tests/image
 
 flash: ## write IMAGE to DEVICE=/dev/sdX: refuses all but removable disks, asks, verifies
 	@systemd/flash.sh "$(IMAGE)" "$(DEVICE)"
