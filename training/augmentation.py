@@ -26,6 +26,8 @@ class Augmentation:
         brightness: grey levels, standard deviation.
         contrast: standard deviation of the logarithm of the contrast.
         p_low_resolution: brought down to 20 to 40 px and up again, as distant faces are.
+        p_blur: out of focus, a Gaussian of up to ``blur_px``.
+        p_dark: with a half to a fifth of the light.
         p_noise: with Gaussian noise of up to ``noise`` grey levels.
         p_erasing: with a rectangle of up to a quarter of the picture made grey.
     """
@@ -36,6 +38,9 @@ class Augmentation:
     brightness: float = 20.0
     contrast: float = 0.2
     p_low_resolution: float = 0.1
+    p_blur: float = 0.1
+    blur_px: float = 1.6
+    p_dark: float = 0.05
     p_noise: float = 0.2
     noise: float = 12.0
     p_erasing: float = 0.3
@@ -58,15 +63,22 @@ def augment(
     maps = affine_maps(count, side, settings, random)
     low = random.random(count) < settings.p_low_resolution
     low_sides = random.integers(side * 5 // 12, side * 5 // 6, count)
+    blurs = random.uniform(settings.blur_px / 4, settings.blur_px, count) * (
+        random.random(count) < settings.p_blur
+    )
     varied = np.empty(pictures.shape, np.float32)
     for index, picture in enumerate(pictures):
         moved = cv2.warpAffine(picture, maps[index], (side, side), flags=cv2.INTER_LINEAR,
                                borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+        if blurs[index]:
+            moved = cv2.GaussianBlur(moved, (0, 0), float(blurs[index]))
         varied[index] = lower_resolution(moved, int(low_sides[index])) if low[index] else moved
     gain = np.exp(random.normal(0, settings.contrast, (count, 1, 1))).astype(np.float32)
     offset = random.normal(0, settings.brightness, (count, 1, 1)).astype(np.float32)
     mean = varied.mean(axis=(1, 2), keepdims=True)
     varied = (varied - mean) * gain + mean + offset
+    dark = np.flatnonzero(random.random(count) < settings.p_dark)
+    varied[dark] *= random.uniform(0.2, 0.5, (len(dark), 1, 1)).astype(np.float32)
     add_noise(varied, settings, random)
     erase(varied, settings, random)
     return np.clip(varied, 0, 255).astype(np.uint8)

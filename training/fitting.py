@@ -17,7 +17,7 @@ from training.distributed import Step
 from training.fer2013 import Pictures, Split
 from training.metrics import protocols_for, truth_of
 from training.networks import load_network, predict, teach
-from training.recipes import Batches, Recipe, compile_model, targets_of, with_teacher
+from training.recipes import Batches, Recipe, compile_model, targets_of
 from training.runs import load_checkpoint, read_history, save_checkpoint, write_history
 
 VALIDATE_EVERY = 2  # epochs; the last one always
@@ -110,11 +110,8 @@ def fit(
 
 def make_batches(train: Pictures, recipe: Recipe) -> Batches:
     """The training pictures with what labels, votes and a teacher say of them."""
-    targets = targets_of(train, recipe)
-    if recipe.teacher:
-        answers = teach(load_network(Path(recipe.teacher)), train.pixels)
-        targets = with_teacher(targets, answers, recipe.teacher_share)
-    return Batches(train, targets, recipe)
+    answers = teach(load_network(Path(recipe.teacher)), train.pixels) if recipe.teacher else None
+    return Batches(train, targets_of(train, recipe, answers), recipe)
 
 
 def train_epoch(

@@ -7,7 +7,10 @@ import numpy as np
 from tests.training.drawn import draw
 from training.augmentation import Augmentation, augment
 
-NOTHING = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0)
+NOTHING = Augmentation(
+    rotation_deg=0, scale=0, shift_px=0, brightness=0, contrast=0,
+    p_low_resolution=0, p_blur=0, p_dark=0, p_noise=0, p_erasing=0,
+)  # fmt: skip
 
 
 def left_bright(count: int) -> np.ndarray:
@@ -48,6 +51,8 @@ def test_each_change_is_seen() -> None:
         {"brightness": 30.0},
         {"contrast": 0.3},
         {"p_low_resolution": 1.0},
+        {"p_blur": 1.0},
+        {"p_dark": 1.0},
         {"p_noise": 1.0, "noise": 20.0},
         {"p_erasing": 1.0},
     ):

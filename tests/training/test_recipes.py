@@ -13,8 +13,8 @@ from training.recipes import (
     WarmupCosine,
     crowd_targets,
     fer2013_targets,
+    informed_labels,
     targets_of,
-    with_teacher,
 )
 
 
@@ -45,10 +45,23 @@ def test_without_votes_the_label_has_to_serve() -> None:
 
 
 def test_teacher_takes_its_share() -> None:
-    labels = {head: np.eye(7, dtype=np.float32)[[0]] for head in ("fer2013", "crowd")}
+    pictures = picture_with([10, 0, 0, 0, 0, 0, 0], label=0)
     answers = {head: np.eye(7, dtype=np.float32)[[1]] for head in ("fer2013", "crowd")}
-    mixed = with_teacher(labels, answers, 0.7)["crowd"][0]
-    np.testing.assert_allclose(mixed[:2], [0.3, 0.7], atol=1e-6)
+    recipe = replace(Recipe(), teacher_share=0.7, informed_share=0, label_smoothing=0)
+    for target in targets_of(pictures, recipe, answers).values():
+        np.testing.assert_allclose(target[0, :2], [0.3, 0.7], atol=1e-6)
+
+
+def test_votes_and_a_teacher_say_how_likely_a_label_is() -> None:
+    # Half of the pictures that all call happy are labelled sad, as no network could foresee.
+    pictures = picture_with([0, 0, 0, 10, 0, 0, 0]).subset(np.zeros(40, np.int64))
+    pictures = replace(pictures, labels=np.tile([3, 4], 20))
+    informed = informed_labels(pictures)
+    np.testing.assert_allclose(informed[:, 3:5], 0.5, atol=0.02)
+    assert informed[:, :3].max() == 0
+    right = {head: np.eye(7, dtype=np.float32)[pictures.labels] for head in ("fer2013", "crowd")}
+    told = informed_labels(pictures, right)
+    assert (told.argmax(axis=1) == pictures.labels).all()
 
 
 def test_learning_rate_rises_then_falls_to_nothing() -> None:

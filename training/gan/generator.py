@@ -115,7 +115,7 @@ def build_generator(
     # 48×48 any other convolution and its normalisation would take half of the whole time.
     # Small weights: the first fakes are nearly the inputs. The sum may leave -1..1; whoever makes
     # pixels of it clips.
-    small = keras.initializers.RandomNormal(stddev=0.005)
+    small = keras.initializers.RandomNormal(stddev=0.02)
     paint = layers.Conv2DTranspose(
         2, 6, 2, padding="same", dtype=dtype, name="paint", kernel_initializer=small
     )(x)
