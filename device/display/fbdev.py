@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -13,7 +14,9 @@ from device.display.pixels import Channel, Geometry
 log = logging.getLogger("mien.display")
 
 FBIOGET_VSCREENINFO = 0x4600
+FBIOPUT_VSCREENINFO = 0x4601
 FBIOGET_FSCREENINFO = 0x4602
+ACTIVATE_OFFSET, ACTIVATE_NOW_BY_FORCE = 84, 128  # in struct fb_var_screeninfo
 VARIABLE = struct.Struct("@8I12I20I")  # struct fb_var_screeninfo, 160 bytes
 FIXED = struct.Struct("@16sLIIIIHHHI")  # struct fb_fix_screeninfo as far as line_length
 FIXED_BYTES = 128  # room for all of it on 32 and 64 bit
@@ -37,6 +40,19 @@ class FramebufferDevice:
 
     def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):
+            self._switch_on()
+
+    def _switch_on(self) -> None:
+        """Sets the mode that it has once more.
+
+        A screen that comes back while its console is in graphics mode is left dark by the
+        kernel's console, which would otherwise switch it on.
+        """
+        variable = bytearray(VARIABLE.size)
+        fcntl.ioctl(self._descriptor, FBIOGET_VSCREENINFO, variable)
+        struct.pack_into("@I", variable, ACTIVATE_OFFSET, ACTIVATE_NOW_BY_FORCE)
+        fcntl.ioctl(self._descriptor, FBIOPUT_VSCREENINFO, variable)
 
     def geometry(self) -> Geometry:
         """Size, rows and channels as they are now: another screen may have been plugged in.
