@@ -32,6 +32,7 @@ class Contestant:
         latency_ms: measures one face on one thread.
         bytes: of the file.
         card: ours have one.
+        path: of our file.
         parameters: where known.
         mmacs: million multiply-accumulates a face, where known.
     """
@@ -43,9 +44,10 @@ class Contestant:
     card: ModelCard | None = None
     parameters: int | None = None
     mmacs: float | None = None
+    path: Path | None = None
 
 
-def shipped(path: Path) -> Contestant:
+def of_pair(path: Path) -> Contestant:
     """One of our pairs; its logits are divided by its card's temperature."""
     content, card = read_model(path)
     network = TfliteClassifier(content)
@@ -58,6 +60,7 @@ def shipped(path: Path) -> Contestant:
         card,
         card.facts.get("parameters"),
         card.facts.get("mmacs"),
+        path,
     )
 
 

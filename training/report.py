@@ -14,7 +14,7 @@ from typing import Any
 
 from device.vision.model_card import ModelCard
 from training.classifier import DATA, default_votes
-from training.contestants import Contestant, baseline, measure, published, shipped
+from training.contestants import Contestant, baseline, measure, of_pair, published
 from training.fer2013 import Split, read_pictures
 from training.report_text import write_report
 from training.runs import RUNS, git_revision, write_json
@@ -36,6 +36,8 @@ def add_arguments(commands: Any) -> None:
         parser.add_argument("--data", type=Path, default=DATA)
         parser.add_argument("--votes", type=Path)
         parser.add_argument("--models", type=Path, default=MODELS, help="folder of our pairs")
+        parser.add_argument("--pair", type=Path, action="append", default=[],
+                            help="a .tflite of ours that does not ship; may be repeated")  # fmt: skip
         parser.add_argument("--peer", type=Path, action="append", default=[],
                             help="published .tflite or .hdf5; may be repeated")  # fmt: skip
         parser.add_argument("--faces", type=Path, action="append", default=[],
@@ -59,9 +61,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         if contestant.card is not None:
             results[-1] |= facts_of_card(contestant.card)
             if arguments.tflite_runtime:
-                path = arguments.models / f"{contestant.card.name}.tflite"
                 results[-1]["runtimes"] = compare_runtimes(
-                    path, test.pixels, arguments.tflite_runtime
+                    contestant.path, test.pixels, arguments.tflite_runtime
                 )
         print(one_line(results[-1]), f"({time.monotonic() - started_s:.0f} s)", flush=True)
     output = getattr(arguments, "output", None)
@@ -82,12 +83,12 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
 
 
 def line_up(arguments: argparse.Namespace) -> list[Contestant]:
-    """Our pairs first, then the baseline if it was trained, then the published files."""
+    """Our pairs first (those that ship before the others), the baseline, the published files."""
     ours: Callable[[Path], bool] = lambda path: path.with_suffix(".json").exists()  # noqa: E731
     paths = filter(
         ours, sorted(arguments.models.glob("expression*.tflite"), key=lambda path: path.stem)
     )
-    contestants = [shipped(path) for path in paths]
+    contestants = [of_pair(path) for path in [*paths, *arguments.pair]]
     if arguments.hog.exists():
         contestants.append(baseline(arguments.hog))
     return contestants + [published(path) for path in arguments.peer]

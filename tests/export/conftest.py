@@ -29,7 +29,7 @@ def drawn_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = replace(
         Recipe(), network="expression-tiny", epochs=6, batch_size=16, precision="float32",
         average_every=1, average_decay=0.8,
-        augmentation=Augmentation(rotation_deg=0, scale=0, p_erasing=0, p_low_resolution=0),
+        augmentation=Augmentation(rotation_deg=0, scale=0, p_erasing=0, p_low_resolution=0, p_blur=0, p_dark=0),
     )  # fmt: skip
     run = folder / "run"
     run.mkdir()

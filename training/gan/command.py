@@ -44,7 +44,8 @@ def add_arguments(commands: Any) -> None:
             "blocks",
         ):
             parser.add_argument("--" + name.replace("_", "-"), type=int, metavar="N")
-        parser.add_argument("--learning-rate", type=float, metavar="X")
+        for name in ("learning_rate", "critic_rate"):
+            parser.add_argument("--" + name.replace("_", "-"), type=float, metavar="X")
         parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"))
         for field in dataclasses.fields(losses):
             flag = "--" + field.name.replace("_", "-")

@@ -34,7 +34,12 @@ def build_discriminator(dtype: str = "float32", conditional: bool = False) -> ke
     for scale in SCALES:
         x = layers.AveragePooling2D(scale, dtype=dtype)(face) if scale > 1 else face
         for depth, width in enumerate(WIDTHS[scale]):
-            x = layers.Conv2D(width, 4, 2, "same", dtype=dtype, name=f"scale{scale}_{depth}")(x)
+            # He's start: with Glorot's, four layers later a face is a sixteenth of itself, and
+            # the first thousand steps pass before anything is told apart.
+            x = layers.Conv2D(
+                width, 4, 2, "same", dtype=dtype, name=f"scale{scale}_{depth}",
+                kernel_initializer="he_normal",
+            )(x)  # fmt: skip
             x = layers.LeakyReLU(0.2, dtype=dtype)(x)
         source = layers.Conv2D(1, 3, padding="same", dtype="float32", name=f"source{scale}")(x)
         if conditional:

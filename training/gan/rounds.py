@@ -116,6 +116,7 @@ def build(recipe: GanRecipe, faces: Faces, run: Path) -> Translation:
     options = {
         "num_steps": recipe.steps,
         "learning_rate": recipe.learning_rate,
+        "critic_rate": recipe.critic_rate,
         "seed": recipe.seed,
         "size": GeneratorSettings(recipe.width, recipe.blocks),
         "dtype": recipe.precision,

@@ -35,7 +35,8 @@ class Translation(keras.Model):
         self,
         discriminator: keras.Model,
         num_steps: int,
-        learning_rate: float = 2e-4,
+        learning_rate: float = 4e-4,
+        critic_rate: float = 2.5,
         seed: int = 1,
         size: GeneratorSettings | None = None,
         dtype: str = "float32",
@@ -46,13 +47,9 @@ class Translation(keras.Model):
         self.mean_generator = build_generator(size, dtype)
         self.mean_generator.set_weights(self.generator.get_weights())
         self.discriminator = discriminator
-        # Full rate for the first half, then a line to zero: the last fakes settle.
-        schedule = keras.optimizers.schedules.PolynomialDecay(
-            learning_rate, max(num_steps // 2, 1), learning_rate / 20
-        )
-        late = LateDecay(schedule, num_steps // 2)
-        self.generator_optimizer = adam(late, self.generator)
-        self.discriminator_optimizer = adam(late, self.discriminator)
+        self.generator_optimizer = adam(late_decay(learning_rate, num_steps), self.generator)
+        critics = late_decay(learning_rate * critic_rate, num_steps)
+        self.discriminator_optimizer = adam(critics, self.discriminator)
         self.seed = keras.random.SeedGenerator(seed)
         self.means = {name: keras.metrics.Mean(name) for name in self.loss_names}
         self.num_done = self.add_weight(shape=(), dtype="int64", trainable=False, name="num_done")
@@ -124,6 +121,12 @@ class LateDecay(keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self):
         """Constructor arguments."""
         return {"schedule": self.schedule, "hold": self.hold}
+
+
+def late_decay(rate: float, num_steps: int) -> LateDecay:
+    """Full rate for the first half, then a line to a twentieth: the last fakes settle."""
+    schedule = keras.optimizers.schedules.PolynomialDecay(rate, max(num_steps // 2, 1), rate / 20)
+    return LateDecay(schedule, num_steps // 2)
 
 
 def adam(learning_rate, network: keras.Model) -> keras.optimizers.Optimizer:
