@@ -10,7 +10,7 @@ from __future__ import annotations
 import tensorflow as tf
 from keras import ops
 
-from training.gan.differentiable import augment
+from training.gan.differentiable import vary
 from training.gan.discriminator import build_discriminator
 from training.gan.guide import scale_pixels
 from training.gan.recipe import CganLosses
@@ -40,7 +40,7 @@ class Cgan(Translation):
             with generator_tape.stop_recording():
                 critic = self.train_discriminator(real, shown, ops.stop_gradient(fake), to_target)
             # 4. The generator's turn: pass for a real face that shows the target.
-            source_logits = self.discriminator([augment(fake, self.seed), to_target])
+            source_logits = self.discriminator([vary(fake, self.seed), to_target])
             loss = mean_over_scales([ops.mean(ops.softplus(-s)) for s in source_logits])
         update(self.generator_optimizer, generator_tape, loss, self.generator.trainable_variables)
         # 5. The running mean.
@@ -52,7 +52,7 @@ class Cgan(Translation):
         """The discriminator's half of a step; returns its losses by name."""
         weights = self.losses_of
         with tf.GradientTape() as tape:
-            both = augment(ops.concatenate([real, fake]), self.seed)
+            both = vary(ops.concatenate([real, fake]), self.seed)
             domains = ops.concatenate([shown, to_target])
             source_logits = self.discriminator([both, domains], training=True)
             n = ops.shape(real)[0]

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from training.gan.differentiable import augment
+from training.gan.differentiable import augment, vary
 from training.gan.discriminator import build_discriminator
 from training.gan.guide import scale_pixels
 from training.gan.recipe import StarGanLosses
@@ -61,7 +61,7 @@ class StarGan(Translation):
             with generator_tape.stop_recording():
                 critic = self.train_discriminator(real, sources, ops.stop_gradient(fake))
             # 4. The generator's turn: pass for real and show the target, seen anew by each critic.
-            source_logits, domain_logits = self.discriminator(augment(fake, self.seed))
+            source_logits, domain_logits = self.discriminator(vary(fake, self.seed))
             adversarial = mean_over_scales([ops.mean(ops.softplus(-s)) for s in source_logits])
             domain = mean_over_scales([cross_entropy(targets, d) for d in domain_logits])
             guided = cross_entropy(targets, self.guide(augment(fake, self.seed), training=False))
@@ -75,7 +75,7 @@ class StarGan(Translation):
             kept = ops.sum(same * kept) / ops.maximum(ops.sum(same), 1.0)
             painted = ops.mean(mask)
             loss = (
-                adversarial
+                weights.lambda_adversarial * adversarial
                 + weights.lambda_domain * domain
                 + weights.lambda_guide * guided
                 + weights.lambda_reconstruction * (reconstruction + kept)
@@ -98,7 +98,7 @@ class StarGan(Translation):
         weights = self.losses_of
         with tf.GradientTape() as tape:
             # a. Both kinds in one pass, augmented alike.
-            both = augment(ops.concatenate([real, fake]), self.seed)
+            both = vary(ops.concatenate([real, fake]), self.seed)
             source_logits, domain_logits = self.discriminator(both, training=True)
             n = ops.shape(real)[0]
             told_apart = mean_over_scales(

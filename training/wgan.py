@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from training.gan.differentiable import augment
+from training.gan.differentiable import vary
 from training.gan.discriminator import build_discriminator
 from training.gan.guide import scale_pixels
 from training.gan.recipe import WganLosses
@@ -43,7 +43,7 @@ class Wgan(Translation):
                     still = ops.stop_gradient(fake)
                     critic = self.train_discriminator(real, shown, still, to_target)
             # 4. The generator's turn: shorten the distance.
-            scores = self.discriminator([augment(fake, self.seed), to_target])
+            scores = self.discriminator([vary(fake, self.seed), to_target])
             loss = -mean_over_scales([ops.mean(s) for s in scores])
         update(self.generator_optimizer, generator_tape, loss, self.generator.trainable_variables)
         # 5. The running mean.
@@ -54,7 +54,7 @@ class Wgan(Translation):
     def train_discriminator(self, real, shown, fake, to_target):
         """One critic step; returns its losses by name."""
         with tf.GradientTape() as tape:
-            real_seen, fake_seen = augment(real, self.seed), augment(fake, self.seed)
+            real_seen, fake_seen = vary(real, self.seed), vary(fake, self.seed)
             of_real = self.discriminator([real_seen, shown], training=True)
             of_fake = self.discriminator([fake_seen, to_target], training=True)
             distance = mean_over_scales(

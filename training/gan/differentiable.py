@@ -13,6 +13,14 @@ import tensorflow as tf
 from keras import ops
 
 
+CRITIC_STRENGTH = 0.25  # more, and the critic is the last to see that a brow is painted
+
+
+def vary(faces: tf.Tensor, seed: keras.random.SeedGenerator) -> tf.Tensor:
+    """What a critic sees, real and fake alike: a little of everything in ``augment``."""
+    return augment(faces, seed, CRITIC_STRENGTH)
+
+
 def augment(faces: tf.Tensor, seed: keras.random.SeedGenerator, strength: float = 1.0) -> tf.Tensor:
     """Shifts, scales, turns, mirrors, relights and covers each face differently.
 

@@ -16,6 +16,8 @@ class StarGanLosses:
     """Weights of StarGAN's losses.
 
     Attributes:
+        lambda_adversarial: the discriminator's opinion on whether a face is real; with less than
+            twice the guide's weight, faces show the target as a scribble would.
         lambda_domain: the discriminator's opinion on which expression a face shows.
         lambda_guide: the frozen guide's opinion.
         lambda_reconstruction: L1 between a face and its way there and back.
@@ -24,6 +26,7 @@ class StarGanLosses:
         penalty_interval: steps from one penalty to the next (its weight grows in proportion).
     """
 
+    lambda_adversarial: float = 2.0
     lambda_domain: float = 1.0
     lambda_guide: float = 1.0
     lambda_reconstruction: float = 6.0
@@ -73,7 +76,7 @@ class GanRecipe:
     """
 
     kind: str = "stargan"
-    steps: int = 5000
+    steps: int = 4000
     round_steps: int = 250
     batch_size: int = 32
     guide_steps: int = 1500
