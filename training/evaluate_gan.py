@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from device.vocabulary import EXPRESSIONS
 from training.classifier import DATA, VOTES
 from training.fer2013 import Pictures, Split, read_pictures
 from training.gan.recipe import read_gan_recipe
+from training.metrics import truth_of
 from training.runs import write_json
 
 SPLITS = {"validation": Split.VALIDATION, "test": Split.TEST}
@@ -25,7 +27,7 @@ def add_arguments(commands: Any) -> None:
     parser = commands.add_parser("evaluate-gan", help="compare generators before a judge")
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="generators' runs")
     parser.add_argument("--judge", required=True, type=Path, metavar="RUN", help="classifier's run")
-    parser.add_argument("--head", default="fer2013", choices=("fer2013", "crowd"))
+    parser.add_argument("--head", default="crowd", choices=("fer2013", "crowd"))
     parser.add_argument("--split", default="validation", choices=SPLITS)
     parser.add_argument("--faces", type=int, default=1000, help="faces of the split, 0: all")
     parser.add_argument("--seed", type=int, default=1)
@@ -39,7 +41,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Judges each run, writes its JSON and sheet, prints and reports the table."""
     recipes = {run: read_gan_recipe(run) for run in arguments.runs}
     pictures = read_pictures(arguments.data, arguments.votes).split(SPLITS[arguments.split])
-    pictures = sample(pictures, arguments.faces, arguments.seed)
+    pictures = sample(pictures, arguments.head, arguments.faces, arguments.seed)
     from training.gan import judging, sheets  # TensorFlow takes seconds to load
     from training.gan.generator import GeneratorSettings
     from training.gan.translation import load_generator
@@ -68,11 +70,20 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def sample(pictures: Pictures, count: int, seed: int) -> Pictures:
-    """At most ``count`` pictures that somebody in the crowd took for a face with an expression."""
-    faces = np.flatnonzero(pictures.crowd().sum(axis=1) > 0)
-    if not faces.size:
+def sample(pictures: Pictures, head: str, count: int, seed: int) -> Pictures:
+    """At most ``count`` faces of a split, labelled as the judge's head has learned to.
+
+    For ``crowd`` those of which more than half of the voters say the same, with that as their
+    label; for ``fer2013`` all that anybody took for a face with an expression.
+    """
+    if not pictures.has_votes:
         raise UsageError("nobody voted on these pictures: name --votes")
+    faces = np.flatnonzero(pictures.crowd().sum(axis=1) > 0)
+    if head == "crowd":
+        truth = truth_of(pictures, "majority")
+        faces, labels = np.flatnonzero(truth.chosen), pictures.labels.copy()
+        labels[faces] = truth.labels
+        pictures = replace(pictures, labels=labels)
     if 0 < count < len(faces):
         faces = np.sort(np.random.default_rng(seed).choice(faces, count, replace=False))
     return pictures.subset(faces)

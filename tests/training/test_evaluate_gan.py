@@ -41,7 +41,7 @@ def test_a_smoke_training_is_resumed_judged_and_used(
     report.write_text(f"# Report\n{BEGIN}\nold\n{END}\nkept\n")
     words = ["--judge", str(judge), "--split", "test", "--report", str(report)]
     assert main(["evaluate-gan", str(run), *words, *data]) == 0
-    found = json.loads((run / "evaluation-test-fer2013.json").read_text())
+    found = json.loads((run / "evaluation-test-crowd.json").read_text())
     pictures = read_pictures(*drawn).split(Split.TEST)
     assert (found["kind"], found["steps"], found["n_faces"]) == ("stargan", 3, len(pictures))
     assert found["reconstruction_ssim"] > 0.5  # three steps change little
