@@ -12,11 +12,11 @@ from typing import TextIO
 from device.camera.choose import make_source
 from device.camera.newest_frame import NewestFrameCamera
 from device.composition import (
-    MODELS,
     Unattended,
     Vision,
     build_vision,
     describe,
+    find_generator,
     load_classifier,
     make_publisher,
 )
@@ -37,11 +37,10 @@ from device.service.watchdog import NoWatchdog, SystemdWatchdog
 from device.settings import Settings
 from device.settings.tree import Detector as DetectorSettings
 from device.settings.tree import Smoothing
+from device.synthesis import LazySynthesizer
 from device.vision.detector import build_detector, choose_kind
 from device.vision.model_card import ModelCard
-from device.vision.synthesizer import Synthesizer
-from device.vision.synthetic_mark import draw_mark, encode_marked
-from device.vocabulary import CameraState, Expression, Face, Frame, Scene
+from device.vocabulary import CameraState
 
 log = logging.getLogger("mien")
 
@@ -174,26 +173,5 @@ def _makers(
         if vision:
             vision.smoother.retune(settings)
 
-    generator = MODELS / "generator.tflite"
-    synthesize = LazySynthesizer(generator).synthesize if generator.is_file() else None
+    synthesize = LazySynthesizer(lambda: find_generator(store)).synthesize
     return Makers(redetect, classifier, retune, screen.identify, stop, synthesize)
-
-
-class LazySynthesizer:
-    """Loads the generator when somebody first asks for it; most devices never do.
-
-    Args:
-        path: the generator's ``.tflite``.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._synthesizer: Synthesizer | None = None
-
-    def synthesize(self, frame: Frame, scene: Scene, expression: Expression) -> bytes:
-        """A marked PNG in which the largest face shows another expression."""
-        if self._synthesizer is None:
-            self._synthesizer = Synthesizer.load(self._path)
-        face = Face(scene.faces[0].box, 1.0)
-        made = self._synthesizer.synthesize(frame.image, face, expression)
-        return encode_marked(draw_mark(made), ".png")

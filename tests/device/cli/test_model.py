@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,17 +8,7 @@ import pytest
 from device.__main__ import main
 from device.composition import find_generator
 from device.service.model_store import ModelStore
-
-GOLDEN = Path(__file__).parents[2] / "golden"
-
-
-def generator_bundle(folder: Path) -> Path:
-    """The tests' generator under the name that the device looks for."""
-    folder.mkdir()
-    shutil.copy(GOLDEN / "steps.tflite", folder / "generator.tflite")
-    card = json.loads((GOLDEN / "steps.json").read_text())
-    (folder / "generator.json").write_text(json.dumps({**card, "name": "generator"}))
-    return folder
+from tests.generators import generator_bundle
 
 
 def test_a_generator_is_installed_and_taken_back_like_any_network(
