@@ -37,10 +37,10 @@ from device.service.watchdog import NoWatchdog, SystemdWatchdog
 from device.settings import Settings
 from device.settings.tree import Detector as DetectorSettings
 from device.settings.tree import Smoothing
-from device.synthesis import LazySynthesizer
+from device.synthesis import LazySynthesizer, LiveFace
 from device.vision.detector import build_detector, choose_kind
 from device.vision.model_card import ModelCard
-from device.vocabulary import CameraState
+from device.vocabulary import CameraState, Expression
 
 log = logging.getLogger("mien")
 
@@ -86,19 +86,14 @@ def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
         publisher, reach = make_publisher(settings, outbox, stack)
         remote = Remote(settings, state, publisher)
         publisher.start()
-        source = make_source(settings.camera, color=settings.display.show_camera)
+        store = ModelStore(around.state_dir / "models")
+        make_face = live_face(settings, store)
+        in_color = settings.display.show_camera or make_face is not None
+        source = make_source(settings.camera, in_color)
         camera = NewestFrameCamera(source, settings.camera).start()
         stack.callback(camera.close)
-        store = ModelStore(around.state_dir / "models")
         vision, problem = _build_or_explain(settings, store)
-        screen = open_display(
-            settings.display,
-            settings.device.name,
-            around.out,
-            around.color,
-            settings.capture.enabled,
-        )
-        stack.callback(screen.close)
+        screen = _open_screen(settings, around, make_face, stack)
         wrap = _capturing(settings, around.state_dir / "capture", stack)
         watchdog = SystemdWatchdog() if around.under_systemd else NoWatchdog()
         parts = Parts(
@@ -134,6 +129,29 @@ def _build_or_explain(settings: Settings, store: ModelStore) -> tuple[Vision | N
             raise
         log.error("safe mode: %s", error)
         return None, str(error)
+
+
+def _open_screen(
+    settings: Settings, around: Surroundings, make_face: LiveFace | None, stack: ExitStack
+) -> Screen | NoScreen:
+    screen = open_display(
+        settings.display,
+        settings.device.name,
+        around.out,
+        around.color,
+        settings.capture.enabled,
+        make_face,
+    )
+    stack.callback(screen.close)
+    return screen
+
+
+def live_face(settings: Settings, store: ModelStore) -> LiveFace | None:
+    """What makes the face that ``display.synthesis`` asks for; None where nobody will see one."""
+    wanted = settings.display.synthesis
+    if wanted == "off" or settings.display.backend not in ("auto", "framebuffer"):
+        return None
+    return LiveFace(LazySynthesizer(lambda: find_generator(store)), Expression(wanted))
 
 
 def _capturing(

@@ -22,7 +22,7 @@ from device.service.model_store import ModelStore
 from device.service.state_file import state_folder
 from device.settings import load_settings
 from device.vision.preprocess import to_grey
-from device.vision.synthesizer import Synthesizer
+from device.vision.synthesizer import Synthesizer, surroundings
 from device.vision.synthetic_mark import draw_mark, encode_marked
 from device.vocabulary import EXPRESSIONS, BoundingBox, Expression, Face, GreyImage, Image
 
@@ -139,12 +139,7 @@ def sheet(
     synthesizer: Synthesizer, image: Image, face: Face, expressions: tuple[Expression, ...]
 ) -> Image:
     """Two rows of tiles with names: the face and its surroundings, as it is and as asked."""
-    height, width = image.shape[:2]
-    side = min(round(2 * max(face.box.width, face.box.height)), height, width)
-    x, y = face.box.center
-    left = min(max(0, round(x - side / 2)), width - side)
-    top = min(max(0, round(y - side / 2)), height - side)
-    rows, columns = slice(top, top + side), slice(left, left + side)
+    rows, columns = surroundings(image, face.box)
     tiles = [_tile(image[rows, columns], "as it is")]
     for expression in expressions:
         made = synthesizer.synthesize(image, face, expression)

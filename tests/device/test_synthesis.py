@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -10,9 +11,11 @@ import pytest
 
 from device.camera import demo
 from device.cli.model import self_test
-from device.errors import MienError, ModelError
+from device.daemon import live_face
+from device.errors import ConfigurationError, MienError, ModelError
 from device.service.model_store import ModelStore
-from device.synthesis import LazySynthesizer
+from device.settings import Settings, replace_setting
+from device.synthesis import LazySynthesizer, LiveFace
 from device.vision.synthetic_mark import DESCRIPTION
 from device.vocabulary import Expression
 from tests.broker import TestBroker
@@ -80,6 +83,70 @@ def test_a_new_generator_is_used_at_once_and_a_damaged_one_is_told(
     current.symlink_to(damaged.name)
     with pytest.raises(ModelError, match="truncated"):
         lazy.get()
+
+
+def test_the_screen_gets_a_marked_square_of_the_largest_face() -> None:
+    frame = next(demo.frames(640, 480, color=True))
+    before = frame.image.copy()
+    scene = scene_with(Expression.HAPPY, Expression.SAD)
+    made = LiveFace(LazySynthesizer(lambda: STEPS), Expression.NEUTRAL)(frame, scene)
+    asis = LiveFace(LazySynthesizer(lambda: STEPS), Expression.HAPPY)(frame, scene)
+    assert made is not None
+    assert asis is not None
+    assert (made.expression, made.image.shape) == (Expression.NEUTRAL, (400, 400, 3))
+    np.testing.assert_array_equal(before, frame.image)
+    middle = slice(190, 210), slice(190, 210)
+    assert made.image[middle].mean() - asis.image[middle].mean() == pytest.approx(60, abs=8)
+    np.testing.assert_array_equal(made.image[:40], asis.image[:40])
+    unmarked = before[50:250, 50:250]  # twice the scene's box
+    assert asis.image[-10:].mean() < unmarked[-5:].mean() - 20
+
+
+@pytest.mark.parametrize(
+    ("generator", "message"),
+    [("gone.tflite", "no generator is installed"), ("damaged.tflite", "truncated")],
+)
+def test_without_a_good_generator_the_screen_is_plain_after_one_warning(
+    generator: str, message: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "damaged.tflite").write_bytes(STEPS.read_bytes()[:900])
+    shutil.copy(STEPS.with_suffix(".json"), tmp_path / "damaged.json")
+    make_face = LiveFace(LazySynthesizer(lambda: tmp_path / generator), Expression.SAD)
+    frame = next(demo.frames(640, 480, color=False))
+    assert make_face(frame, scene_with()) is None
+    assert caplog.records == []  # nobody there, nothing tried
+    for _ in range(3):
+        assert make_face(frame, scene_with(Expression.HAPPY)) is None
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert message in record.getMessage()
+
+
+@pytest.mark.parametrize("left", [-90.0, 600.0, 2000.0])
+def test_a_face_at_the_border_or_beyond_is_no_failure(
+    left: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_face = LiveFace(LazySynthesizer(lambda: STEPS), Expression.SAD)
+    frame = next(demo.frames(640, 480, color=False))
+    made = make_face(frame, scene_with(Expression.HAPPY, shift_px=left - 100))
+    assert made is not None
+    assert caplog.records == []
+
+
+def test_the_screen_asks_for_a_face_only_where_that_is_set(store: ModelStore) -> None:
+    def makes_one(**changes: str) -> bool:
+        settings = Settings()
+        for name, value in changes.items():
+            settings = replace_setting(settings, f"display.{name}", value)
+        return live_face(settings, store) is not None
+
+    assert not makes_one()
+    assert makes_one(synthesis="sad")
+    assert makes_one(synthesis="sad", backend="framebuffer")
+    assert not makes_one(synthesis="sad", backend="terminal")
+    assert not makes_one(synthesis="sad", backend="none")
+    with pytest.raises(ConfigurationError, match="allowed: off, angry"):
+        makes_one(synthesis="smug")
 
 
 def test_the_command_publishes_a_marked_picture_where_that_is_set(
