@@ -28,7 +28,7 @@ from device.mqtt.access import BrokerAccess
 from device.mqtt.message import Topics
 from device.pipeline import Classifier, Parts, Status
 from device.remote import Remote, make_outbox
-from device.service.capture import CaptureStore, CapturingClassifier
+from device.service.capture import CaptureStore, CapturingClassifier, list_captures
 from device.service.metrics import Metrics
 from device.service.model_store import ModelStore
 from device.service.safe_mode import NoCamera, NoClassifier, NoSmoother, NoTracker
@@ -157,16 +157,22 @@ def live_face(settings: Settings, store: ModelStore) -> LiveFace | None:
 def _capturing(
     settings: Settings, folder: Path, stack: ExitStack
 ) -> Callable[[Classifier], Classifier]:
-    """Wraps classifiers so that faces are collected, where that is wanted."""
-    if not settings.capture.enabled:
-        return lambda classifier: classifier
+    """Wraps classifiers so that faces are collected, where that is wanted.
+
+    What was collected before it was switched off still goes when it is too old.
+    """
+    enabled = settings.capture.enabled
     try:
+        if not (enabled or list_captures(folder)):
+            return lambda classifier: classifier
         captures = CaptureStore(folder, settings.capture)
     except OSError as error:
         raise ConfigurationError(
-            f"capture.enabled: cannot write to {folder}: {error.strerror}; see device.state_dir"
+            f"capture: cannot write to {folder}: {error.strerror}; see device.state_dir"
         ) from error
     stack.callback(captures.close)
+    if not enabled:
+        return lambda classifier: classifier
     interval_s = settings.capture.min_interval_s
     return lambda classifier: CapturingClassifier(classifier, captures, interval_s)
 
