@@ -19,6 +19,7 @@ from device.errors import MienError
 COMMANDS = {
     "run": "watch the camera, publish and show what faces express",
     "analyze": "name the expressions in pictures, folders and videos",
+    "synthesize": "show another expression on the face of a picture",
     "watch": "follow the events of a running Mien",
     "check": "validate settings and models",
     "doctor": "say what works on this board",

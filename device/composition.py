@@ -37,6 +37,7 @@ from device.vocabulary import CameraState, Face, Frame, GreyImage, Scene
 log = logging.getLogger("mien")
 
 MODELS = Path(__file__).parent / "models"
+GENERATOR = "generator"  # name of its file and card
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,11 @@ def load_classifier(settings: Settings, store: ModelStore | None = None) -> TFLi
             log.error("%s; back to the network before", error)
             store.rollback(model)
     return TFLiteClassifier.load(MODELS / f"{model}.tflite", prior, threads)
+
+
+def find_generator(store: ModelStore) -> Path:
+    """The generator in use: an installed one, else where the shipped one lies if there is one."""
+    return store.find(GENERATOR) or MODELS / f"{GENERATOR}.tflite"
 
 
 @contextmanager

@@ -12,11 +12,11 @@ from typing import TextIO
 from device.camera.choose import make_source
 from device.camera.newest_frame import NewestFrameCamera
 from device.composition import (
-    MODELS,
     Unattended,
     Vision,
     build_vision,
     describe,
+    find_generator,
     load_classifier,
     make_publisher,
 )
@@ -28,7 +28,7 @@ from device.mqtt.access import BrokerAccess
 from device.mqtt.message import Topics
 from device.pipeline import Classifier, Parts, Status
 from device.remote import Remote, make_outbox
-from device.service.capture import CaptureStore, CapturingClassifier
+from device.service.capture import CaptureStore, CapturingClassifier, list_captures
 from device.service.metrics import Metrics
 from device.service.model_store import ModelStore
 from device.service.safe_mode import NoCamera, NoClassifier, NoSmoother, NoTracker
@@ -37,11 +37,10 @@ from device.service.watchdog import NoWatchdog, SystemdWatchdog
 from device.settings import Settings
 from device.settings.tree import Detector as DetectorSettings
 from device.settings.tree import Smoothing
+from device.synthesis import LazySynthesizer, LiveFace
 from device.vision.detector import build_detector, choose_kind
 from device.vision.model_card import ModelCard
-from device.vision.synthesizer import Synthesizer
-from device.vision.synthetic_mark import draw_mark, encode_marked
-from device.vocabulary import CameraState, Expression, Face, Frame, Scene
+from device.vocabulary import CameraState, Expression
 
 log = logging.getLogger("mien")
 
@@ -87,19 +86,14 @@ def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
         publisher, reach = make_publisher(settings, outbox, stack)
         remote = Remote(settings, state, publisher)
         publisher.start()
-        source = make_source(settings.camera, color=settings.display.show_camera)
+        store = ModelStore(around.state_dir / "models")
+        make_face = live_face(settings, store)
+        in_color = settings.display.show_camera or make_face is not None
+        source = make_source(settings.camera, in_color)
         camera = NewestFrameCamera(source, settings.camera).start()
         stack.callback(camera.close)
-        store = ModelStore(around.state_dir / "models")
         vision, problem = _build_or_explain(settings, store)
-        screen = open_display(
-            settings.display,
-            settings.device.name,
-            around.out,
-            around.color,
-            settings.capture.enabled,
-        )
-        stack.callback(screen.close)
+        screen = _open_screen(settings, around, make_face, stack)
         wrap = _capturing(settings, around.state_dir / "capture", stack)
         watchdog = SystemdWatchdog() if around.under_systemd else NoWatchdog()
         parts = Parts(
@@ -137,19 +131,48 @@ def _build_or_explain(settings: Settings, store: ModelStore) -> tuple[Vision | N
         return None, str(error)
 
 
+def _open_screen(
+    settings: Settings, around: Surroundings, make_face: LiveFace | None, stack: ExitStack
+) -> Screen | NoScreen:
+    screen = open_display(
+        settings.display,
+        settings.device.name,
+        around.out,
+        around.color,
+        settings.capture.enabled,
+        make_face,
+    )
+    stack.callback(screen.close)
+    return screen
+
+
+def live_face(settings: Settings, store: ModelStore) -> LiveFace | None:
+    """What makes the face that ``display.synthesis`` asks for; None where nobody will see one."""
+    wanted = settings.display.synthesis
+    if wanted == "off" or settings.display.backend not in ("auto", "framebuffer"):
+        return None
+    return LiveFace(LazySynthesizer(lambda: find_generator(store)), Expression(wanted))
+
+
 def _capturing(
     settings: Settings, folder: Path, stack: ExitStack
 ) -> Callable[[Classifier], Classifier]:
-    """Wraps classifiers so that faces are collected, where that is wanted."""
-    if not settings.capture.enabled:
-        return lambda classifier: classifier
+    """Wraps classifiers so that faces are collected, where that is wanted.
+
+    What was collected before it was switched off still goes when it is too old.
+    """
+    enabled = settings.capture.enabled
     try:
+        if not (enabled or list_captures(folder)):
+            return lambda classifier: classifier
         captures = CaptureStore(folder, settings.capture)
     except OSError as error:
         raise ConfigurationError(
-            f"capture.enabled: cannot write to {folder}: {error.strerror}; see device.state_dir"
+            f"capture: cannot write to {folder}: {error.strerror}; see device.state_dir"
         ) from error
     stack.callback(captures.close)
+    if not enabled:
+        return lambda classifier: classifier
     interval_s = settings.capture.min_interval_s
     return lambda classifier: CapturingClassifier(classifier, captures, interval_s)
 
@@ -174,26 +197,5 @@ def _makers(
         if vision:
             vision.smoother.retune(settings)
 
-    generator = MODELS / "generator.tflite"
-    synthesize = LazySynthesizer(generator).synthesize if generator.is_file() else None
+    synthesize = LazySynthesizer(lambda: find_generator(store)).synthesize
     return Makers(redetect, classifier, retune, screen.identify, stop, synthesize)
-
-
-class LazySynthesizer:
-    """Loads the generator when somebody first asks for it; most devices never do.
-
-    Args:
-        path: the generator's ``.tflite``.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._synthesizer: Synthesizer | None = None
-
-    def synthesize(self, frame: Frame, scene: Scene, expression: Expression) -> bytes:
-        """A marked PNG in which the largest face shows another expression."""
-        if self._synthesizer is None:
-            self._synthesizer = Synthesizer.load(self._path)
-        face = Face(scene.faces[0].box, 1.0)
-        made = self._synthesizer.synthesize(frame.image, face, expression)
-        return encode_marked(draw_mark(made), ".png")

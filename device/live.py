@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from device import __version__
-from device.errors import MienError
 from device.pipeline import Classifier, Parts
 from device.settings import Settings
 from device.settings.tree import Detector, Smoothing
@@ -30,7 +29,7 @@ class Makers:
         retune: gives the smoother other settings.
         identify: makes the screen flash.
         stop: ends the loop.
-        synthesize: None where there is no generator.
+        synthesize: a marked PNG of the largest face; not called without a face.
     """
 
     redetect: Callable[[Detector], str]
@@ -38,7 +37,7 @@ class Makers:
     retune: Callable[[Smoothing], None]
     identify: Callable[[], None]
     stop: Callable[[], None]
-    synthesize: Synthesize | None = None
+    synthesize: Synthesize
 
 
 class LiveActions:
@@ -109,6 +108,4 @@ class LiveActions:
 
     def synthesize(self, frame: Frame, scene: Scene, expression: Expression) -> bytes:
         """A marked PNG, where there is a generator."""
-        if self._makers.synthesize is None:
-            raise MienError("no generator is installed on this device")
         return self._makers.synthesize(frame, scene, expression)

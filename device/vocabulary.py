@@ -176,6 +176,19 @@ class Scene:
     at_s: float
 
 
+@dataclass(frozen=True)
+class SyntheticFace:
+    """A face as it would look with another expression: made, not seen.
+
+    Attributes:
+        image: (side, side) grey or (side, side, 3) RGB uint8; carries the visible mark.
+        expression: the one that was asked for.
+    """
+
+    image: Image
+    expression: Expression
+
+
 class EventType(str, Enum):
     """What happened to a track."""
 

@@ -23,6 +23,7 @@ class Seen:
     payload: bytes
     retained: bool
     at_s: float
+    qos: int = 0
 
     @property
     def name(self) -> str:
@@ -81,7 +82,8 @@ class Subscriber:
                 check_message(message)
 
     def _remember(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
-        seen = Seen(message.topic, message.payload, message.retain, time.monotonic())
+        now_s = time.monotonic()
+        seen = Seen(message.topic, message.payload, message.retain, now_s, message.qos)
         with self._lock:
             self._seen.append(seen)
 

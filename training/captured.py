@@ -1,10 +1,10 @@
 """``training add-captured``: FER2013 with faces that a device collected and people reviewed.
 
-The folder is what ``mien capture export`` hands over: ``captured.csv`` with the columns ``file``,
-``expression`` and ``probability``, and the 48×48 grey crops it names. The labels are a network's
-opinions, so nothing is added unseen: the first call writes ``review.png`` and ``review.csv``;
-who has looked at them, deleted wrong lines or corrected their expression calls again with
-``--reviewed``.
+The folder is what ``mien capture export`` hands over: ``captured.csv`` with the columns ``file``
+(its path within the folder), ``expression`` and ``probability``, and the 48×48 grey crops it
+names. The labels are a network's opinions, so nothing is added unseen: the first call writes
+``review.png`` and ``review.csv``; who has looked at them, deleted wrong lines or corrected their
+expression calls again with ``--reviewed``.
 """
 
 from __future__ import annotations
@@ -83,6 +83,8 @@ def read_list(path: Path) -> list[Captured]:
             rows = list(csv.DictReader(file))
     except OSError as error:
         raise UsageError(f"{path}: cannot read: {error.strerror}") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not a CSV file: {error}") from error
     faces = []
     for number, row in enumerate(rows, start=2):
         try:
@@ -105,7 +107,7 @@ def read_crop(folder: Path, face: Captured) -> npt.NDArray[np.uint8]:
     Raises:
         UsageError: outside the folder, or not readable.
     """
-    path = folder / face.file
+    path = folder / face.file  # may lie in a folder of its expression
     if not path.resolve().is_relative_to(folder.resolve()):
         raise UsageError(f"{face.file}: lies outside {folder}")
     return read_picture(path)

@@ -15,8 +15,8 @@ from device.settings import load_settings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    export = actions.add_parser("export", help="copy them into folders that training reads")
-    export.add_argument("target", type=Path, metavar="DIR", help="gets one folder an expression")
+    export = actions.add_parser("export", help="copy and list them for training")
+    export.add_argument("target", type=Path, metavar="DIR", help="gets captured.csv, folders")
     actions.add_parser("clear", help="delete them")
 
 
@@ -28,7 +28,8 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         print(f"{clear_captures(folder)} faces deleted")
         return 0
     try:
-        print(f"{export_captures(folder, args.target)} faces copied to {args.target}")
+        count = export_captures(folder, args.target)
     except OSError as error:
         raise UsageError(f"{args.target}: cannot write: {error.strerror}") from error
+    print(f"{count} faces copied to {args.target}")
     return 0

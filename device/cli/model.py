@@ -12,6 +12,7 @@ from pathlib import Path
 from device.service.model_store import ModelStore
 from device.service.state_file import state_folder
 from device.settings import load_settings
+from device.vision.model_card import read_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +32,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     settings = load_settings(args.config, environment)
     store = ModelStore(state_folder(settings.device.state_dir, environment) / "models")
     if args.action == "install":
-        from device.vision.classifier import TFLiteClassifier  # the runtime takes its time to load
-
-        card = store.install(args.bundle, TFLiteClassifier.load)
+        card = store.install(args.bundle, self_test)
         print(f"{card.name} {card.version} installed; send the command reload-model or restart")
     elif args.action == "list":
         for entry in store.list():
@@ -44,3 +43,18 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         version = store.rollback(name)
         print(f"{name} {version or 'as shipped'} in use; send the command reload-model or restart")
     return 0
+
+
+def self_test(path: Path) -> None:
+    """Loads the network as what its card says it is.
+
+    Raises:
+        ModelError: it fails.
+    """
+    from device.vision.classifier import TFLiteClassifier  # the runtime takes its time to load
+    from device.vision.synthesizer import Synthesizer
+
+    if read_model(path)[1].task == "synthesize":
+        Synthesizer.load(path)
+    else:
+        TFLiteClassifier.load(path)

@@ -1,6 +1,6 @@
 """``mien synthesize``: the largest face of a picture shows another expression, and says so.
 
-``--expression all`` writes one sheet: the face as it is and as all seven. The result carries a
+``--expression all`` writes one sheet: the face as it is and as all seven. Each result carries a
 visible mark and metadata; nothing of the original file's metadata is kept.
 """
 
@@ -15,17 +15,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-import device
 from device.camera.replay import read_picture
-from device.composition import build_vision
+from device.composition import build_vision, find_generator
 from device.errors import ModelError, UsageError
+from device.service.model_store import ModelStore
+from device.service.state_file import state_folder
 from device.settings import load_settings
 from device.vision.preprocess import to_grey
-from device.vision.synthesizer import Synthesizer
+from device.vision.synthesizer import Synthesizer, surroundings
 from device.vision.synthetic_mark import draw_mark, encode_marked
 from device.vocabulary import EXPRESSIONS, BoundingBox, Expression, Face, GreyImage, Image
 
-SHIPPED = Path(device.__file__).parent / "models" / "generator.tflite"
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MIN_FACE_PX = 32  # a smaller face has fewer pixels than the network makes
 SEARCH_PX = 1600  # longer pictures are searched at this length; faces in portraits are large
@@ -46,19 +46,23 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Writes the marked result; the output file appears whole or not at all."""
     expressions = wanted(args.expression)
     check_output(args.output, args.picture)
-    model = args.model or SHIPPED
+    settings = load_settings(args.config, environment)
+    store = ModelStore(state_folder(settings.device.state_dir, environment) / "models")
+    model = args.model or find_generator(store)
     if not model.exists():
         raise ModelError(f"{model}: no generator here; name one with --model")
-    settings = load_settings(args.config, environment)
+    synthesizer = Synthesizer.load(model, settings.classifier.threads)
     image = read_picture(args.picture, color=True)
-    face, num_faces = largest_face(image, build_vision(settings).examine, args.picture)
+    vision = build_vision(settings)
+    face, num_faces = largest_face(
+        image, vision.examine, args.picture, settings.detector.min_face_px
+    )
     if num_faces > 1:
         print(f"mien: {args.picture}: {num_faces} faces, taking the largest", file=sys.stderr)
-    synthesizer = Synthesizer.load(model, settings.classifier.threads)
     if len(expressions) == 1:
         result = draw_mark(synthesizer.synthesize(image, face, expressions[0]))
     else:
-        result = draw_mark(sheet(synthesizer, image, face, expressions))
+        result = sheet(synthesizer, image, face, expressions)
     write_whole(args.output, encode_marked(result, args.output.suffix.lower()))
     return 0
 
@@ -96,13 +100,16 @@ def check_output(output: Path, picture: Path) -> None:
         raise UsageError(f"--output {output}: not writable")
 
 
-def largest_face(image: Image, examine: Examine, path: Path) -> tuple[Face, int]:
+def largest_face(
+    image: Image, examine: Examine, path: Path, sought_px: int = MIN_FACE_PX
+) -> tuple[Face, int]:
     """The largest face, in pixels of the picture, and how many there are.
 
     Args:
         image: the picture.
         examine: finds faces in a grey picture.
         path: for the message.
+        sought_px: for the message; ``examine`` looks for no smaller faces.
 
     Raises:
         UsageError: no face, or too small a face.
@@ -114,7 +121,10 @@ def largest_face(image: Image, examine: Examine, path: Path) -> tuple[Face, int]
         grey = np.asarray(small, np.uint8)
     faces = examine(grey)
     if not faces:
-        raise UsageError(f"{path}: no face found; upright, frontal ones that are large enough are")
+        raise UsageError(
+            f"{path}: no face found; upright, frontal ones of at least "
+            f"{max(sought_px, MIN_FACE_PX) / scale:.0f} px are"
+        )
     box = max((face.box for face in faces), key=lambda box: box.area)
     box = BoundingBox(*(v / scale for v in (box.xmin, box.ymin, box.xmax, box.ymax)))
     if min(box.width, box.height) < MIN_FACE_PX:
@@ -129,26 +139,24 @@ def sheet(
     synthesizer: Synthesizer, image: Image, face: Face, expressions: tuple[Expression, ...]
 ) -> Image:
     """Two rows of tiles with names: the face and its surroundings, as it is and as asked."""
-    height, width = image.shape[:2]
-    side = min(round(2 * max(face.box.width, face.box.height)), height, width)
-    x, y = face.box.center
-    left = min(max(0, round(x - side / 2)), width - side)
-    top = min(max(0, round(y - side / 2)), height - side)
-    rows, columns = slice(top, top + side), slice(left, left + side)
+    rows, columns = surroundings(image, face.box)
     tiles = [_tile(image[rows, columns], "as it is")]
     for expression in expressions:
         made = synthesizer.synthesize(image, face, expression)
-        tiles.append(_tile(made[rows, columns], expression.value))
+        tiles.append(_tile(made[rows, columns], expression.value, is_synthetic=True))
     half = len(tiles) // 2
     return np.vstack([np.hstack(tiles[:half]), np.hstack(tiles[half:])])
 
 
-def _tile(image: Image, name: str) -> Image:
+def _tile(image: Image, name: str, is_synthetic: bool = False) -> Image:
+    """One of the sheet; a made one carries its own mark, should somebody cut it out."""
     method = cv2.INTER_AREA if image.shape[0] > TILE_PX else cv2.INTER_CUBIC
-    tile = cv2.resize(image, (TILE_PX, TILE_PX), interpolation=method)
+    tile = np.asarray(cv2.resize(image, (TILE_PX, TILE_PX), interpolation=method), np.uint8)
+    if is_synthetic:
+        tile = draw_mark(tile)
     strip = np.zeros((22, *tile.shape[1:]), np.uint8)
     cv2.putText(strip, name, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255,) * 3, 1, cv2.LINE_AA)
-    return np.vstack([strip, np.asarray(tile, np.uint8)])
+    return np.vstack([strip, tile])
 
 
 def write_whole(path: Path, content: bytes) -> None:

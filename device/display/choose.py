@@ -8,7 +8,7 @@ from typing import TextIO
 
 from device.display.console import ConsolePainter
 from device.display.fbdev import FramebufferDevice, QuietConsole
-from device.display.framebuffer import FramebufferPainter, Look
+from device.display.framebuffer import FramebufferPainter, Look, MakeFace
 from device.display.screen import NoScreen, Painter, Screen
 from device.display.terminal import LinePainter, TerminalPainter
 from device.display.wording import Shown, notice_text
@@ -21,6 +21,7 @@ def open_display(
     stream: TextIO,
     color: bool = True,
     capturing: bool = False,
+    make_face: MakeFace | None = None,
 ) -> Screen | NoScreen:
     """The screen that the settings name; never fails.
 
@@ -31,6 +32,7 @@ def open_display(
             sits there.
         color: False when NO_COLOR is set.
         capturing: faces are being collected, which the notice then says.
+        make_face: makes what ``display.synthesis`` asks for; only the framebuffer shows it.
     """
     notice = notice_text(settings.notice, capturing)
     is_tty = stream.isatty()
@@ -44,6 +46,7 @@ def open_display(
         partial(FramebufferDevice, settings.framebuffer),
         QuietConsole(settings.console),
         Look(name, notice, settings.show_camera),
+        make_face=make_face,
     )
     console = ConsolePainter(
         settings.console, lambda terminal: TerminalPainter(terminal, name, notice, color)

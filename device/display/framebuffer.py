@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +14,9 @@ import numpy.typing as npt
 from device.display.pixels import Geometry, pack
 from device.display.render import Frills, render, wandering
 from device.display.wording import Shown
+from device.vocabulary import Frame, Scene, SyntheticFace
 
+MakeFace = Callable[[Frame, Scene], SyntheticFace | None]
 REFRESH_S = 10.0  # everything is written anew, over whatever else got onto the screen
 
 
@@ -68,6 +70,8 @@ class FramebufferPainter:
         look: names and notices.
         clock: monotonic seconds.
         clock_text: the time of day.
+        make_face: the largest face with another expression, made at this painter's pace and
+            only where somebody can see it; None: not wanted.
     """
 
     def __init__(
@@ -77,12 +81,14 @@ class FramebufferPainter:
         look: Look,
         clock: Callable[[], float] = time.monotonic,
         clock_text: Callable[[], str] = lambda: time.strftime("%H:%M"),
+        make_face: MakeFace | None = None,
     ) -> None:
         self._open_device = open_device
         self._console = console
         self._look = look
         self._clock = clock
         self._clock_text = clock_text
+        self._make_face = make_face
         self._device: Device | None = None
         self._painted: Hashable = None
         self._rows: npt.NDArray[np.uint8] | None = None
@@ -118,6 +124,8 @@ class FramebufferPainter:
             return
         if now_s - self._refreshed_s >= REFRESH_S:
             self._painted = self._rows = None
+        if self._make_face and shown.frame is not None and not shown.flash:
+            shown = replace(shown, synthetic=self._make_face(shown.frame, shown.scene))
         clock_text, look = self._clock_text(), self._look
         state = (
             geometry,
@@ -166,5 +174,6 @@ def visible_state(shown: Shown, show_camera: bool) -> Hashable:
         )
         for face in shown.scene.faces
     )
-    picture = shown.frame.captured_at_s if show_camera and shown.frame else None
+    has_picture = show_camera or shown.synthetic is not None
+    picture = shown.frame.captured_at_s if has_picture and shown.frame else None
     return faces, shown.status.camera, shown.status.problem, shown.flash, picture

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from device.display.lettering import Color, Lettering
-from device.display.wording import Shown, headline, percent
-from device.vocabulary import EXPRESSIONS, Expression, FaceState, Frame, Image
+from device.display.wording import Shown, caption, headline, percent
+from device.vocabulary import EXPRESSIONS, Expression, FaceState, Frame, Image, SyntheticFace
 
 GROUND: Color = (10, 12, 16)
 TROUGH: Color = (38, 43, 52)  # the empty part of a bar
@@ -32,7 +32,7 @@ MAX_ROWS = 5
 SMALLEST_SIZE = (160, 120)  # px; on less, nothing can be read
 SMALLEST_PX = 12  # of a line
 BASE_LINE = 0.8  # of a line's height; sizes that share one stand on it
-CAMERA_SHARE = 0.5  # of the width, for the camera view
+PICTURES_SHARE = 0.5  # of the width, for the camera view and a synthetic face
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,7 @@ def render(shown: Shown, width: int, height: int, frills: Frills) -> Image:
     top = _draw_head(image, whole, shown, frills)
     bottom = _draw_foot(image, whole, shown, frills)
     middle = Area(whole.x, top, whole.width, bottom - top)
-    if frills.show_camera and shown.frame is not None:
-        middle = _draw_camera(image, middle, shown.frame, shown.scene.faces)
+    middle = _draw_pictures(image, middle, shown, frills.show_camera)
     words = headline(shown)
     if words:
         _draw_headline(image, middle, words)
@@ -220,24 +219,59 @@ def _draw_classes(image: Image, area: Area, face: FaceState) -> None:
         regular.draw(image, expression.value, column.x, y, size, color, GROUND)
 
 
-def _draw_camera(image: Image, area: Area, frame: Frame, faces: tuple[FaceState, ...]) -> Area:
-    """The camera's picture with boxes on the left; returns what is left for text."""
+def _draw_pictures(image: Image, area: Area, shown: Shown, show_camera: bool) -> Area:
+    """Camera view over synthetic face on the left, what there is; returns what is left for text."""
+    frame, synthetic = shown.frame if show_camera else None, shown.synthetic
+    num_pictures = (frame is not None) + (synthetic is not None)
+    if not num_pictures:
+        return area
     gap = round(0.04 * unit_px(image))
-    room_width = round(CAMERA_SHARE * area.width) - gap
-    scale = min(room_width / frame.width, area.height / frame.height)
-    width, height = max(1, round(frame.width * scale)), max(1, round(frame.height * scale))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    picture = np.asarray(cv2.resize(frame.image, (width, height), interpolation=method), np.uint8)
-    if picture.ndim == 2:
-        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), np.uint8)
+    width = round(PICTURES_SHARE * area.width) - gap
+    height = (area.height - (num_pictures - 1) * gap) // num_pictures
+    if frame is not None:
+        _draw_camera(image, Area(area.x, area.y, width, height), frame, shown.scene.faces)
+    if synthetic is not None:
+        y = area.y + area.height - height
+        _draw_synthetic(image, Area(area.x, y, width, height), synthetic)
+    left = width + 2 * gap
+    return Area(area.x + left, area.y, area.width - left, area.height)
+
+
+def _draw_camera(image: Image, area: Area, frame: Frame, faces: tuple[FaceState, ...]) -> None:
+    """The camera's picture with boxes."""
+    picture, scale = _fit(frame.image, area)
     for face in faces:
         xmin, ymin, xmax, ymax = (round(side * scale) for side in face.box.as_pixels())
         thickness = max(2, unit_px(image) // 270)
         cv2.rectangle(picture, (xmin, ymin), (xmax, ymax), GOOD, thickness)
-    y = area.y + (area.height - height) // 2
-    image[y : y + height, area.x : area.x + width] = picture
-    left = room_width + 2 * gap
-    return Area(area.x + left, area.y, area.width - left, area.height)
+    y = area.y + (area.height - picture.shape[0]) // 2
+    x = area.x + (area.width - picture.shape[1]) // 2
+    image[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+
+
+def _draw_synthetic(image: Image, area: Area, synthetic: SyntheticFace) -> None:
+    """The made face over words that say so, in the colour of warnings."""
+    bold, words = lettering("bold"), caption(synthetic)
+    size = bold.fitting_height(words, area.width, max(SMALLEST_PX, round(0.07 * unit_px(image))))
+    picture, _ = _fit(synthetic.image, replace(area, height=max(1, area.height - size)))
+    height, width = picture.shape[:2]
+    y = area.y + (area.height - height - size) // 2
+    x = area.x + (area.width - width) // 2
+    image[y : y + height, x : x + width] = picture
+    x = area.x + (area.width - bold.width(words, size)) // 2
+    bold.draw(image, words, x, y + height, size, AMBER, GROUND)
+
+
+def _fit(picture: Image, area: Area) -> tuple[Image, float]:
+    """An RGB copy as large as it gets within an area, and its scale."""
+    height, width = picture.shape[:2]
+    scale = min(area.width / width, area.height / height)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    fitted = np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
+    if fitted.ndim == 2:
+        fitted = np.asarray(cv2.cvtColor(fitted, cv2.COLOR_GRAY2RGB), np.uint8)
+    return fitted, scale
 
 
 def _share(probability: float) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from device.pipeline import Status
-from device.vocabulary import CameraState, FaceState, Frame, Scene
+from device.vocabulary import CameraState, FaceState, Frame, Scene, SyntheticFace
 
 NOTICE = "Expressions are being read here. No picture is kept."
 CAPTURE_NOTICE = "Expressions are being read here. Pictures of faces are kept on this device."
@@ -27,12 +27,14 @@ class Shown:
         status: camera, problem, model.
         frame: for the camera view; None without one.
         flash: True in the bright half of ``identify``'s blinking.
+        synthetic: the largest face with another expression; None without one.
     """
 
     scene: Scene
     status: Status
     frame: Frame | None = None
     flash: bool = False
+    synthetic: SyntheticFace | None = None
 
 
 def headline(shown: Shown) -> str | None:
@@ -42,6 +44,11 @@ def headline(shown: Shown) -> str | None:
     if shown.status.camera is CameraState.OFFLINE:
         return "camera lost"
     return None if shown.scene.faces else "no face"
+
+
+def caption(synthetic: SyntheticFace) -> str:
+    """What stands under a made face, so that nobody takes it for the camera's picture."""
+    return f"synthetic: {synthetic.expression.value}"
 
 
 def percent(face: FaceState) -> str:

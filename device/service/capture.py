@@ -6,19 +6,24 @@ The oldest go when there are too many, and each goes when it is too old.
 
 from __future__ import annotations
 
+import csv
+import io
 import logging
 import queue
 import re
-import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import cv2
+import numpy as np
 
+from device.errors import UsageError
 from device.pipeline import Classifier
+from device.service.state_file import write_atomically
 from device.settings.tree import Capture as CaptureSettings
 from device.vision.preprocess import crop_face
 from device.vocabulary import Classification, Face, GreyImage
@@ -27,7 +32,10 @@ log = logging.getLogger("mien.capture")
 
 STAMP = "%Y%m%dT%H%M%S%fZ"
 NAME = re.compile(r"(\d{8}T\d{12}Z)_([a-z]+)_(\d{3})_\d+\.png")
+PART = ".part"  # a crop that is being written
+LISTING, COLUMNS = "captured.csv", ("file", "expression", "probability")
 PRUNE_EVERY = 20  # pictures
+PRUNE_INTERVAL_S = 3600.0  # age counts, too, while nobody comes by
 MAX_TRACKS = 1000  # remembered for the interval between two pictures of one face
 
 
@@ -38,6 +46,7 @@ class CaptureStore:
         folder: made when needed, for its owner only.
         settings: the caps.
         now: UTC.
+        prune_interval_s: at least so often what is too old is removed.
     """
 
     def __init__(
@@ -45,11 +54,14 @@ class CaptureStore:
         folder: Path,
         settings: CaptureSettings,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        prune_interval_s: float = PRUNE_INTERVAL_S,
     ) -> None:
         self._folder, self._settings, self._now = folder, settings, now
         self._queue: queue.Queue[tuple[str, GreyImage] | None] = queue.Queue(16)
+        self._prune_interval_s = prune_interval_s
         self._complained = False
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / PART).unlink(missing_ok=True)  # a power cut left it
         self.prune()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
@@ -79,19 +91,35 @@ class CaptureStore:
 
     def _run(self) -> None:
         written = 0
-        while (item := self._queue.get()) is not None:
-            name, crop = item
+        while True:
             try:
-                _, data = cv2.imencode(".png", crop)
-                (self._folder / name).write_bytes(data.tobytes())
-                written += 1
-                if written % PRUNE_EVERY == 0:
-                    self.prune()
-            except (OSError, cv2.error) as error:
-                if not self._complained:
-                    log.warning("capture: cannot write to %s: %s", self._folder, error)
-                self._complained = True
-        self.prune()
+                item = self._queue.get(timeout=self._prune_interval_s)
+            except queue.Empty:  # nobody came by
+                self._try(self.prune)
+                continue
+            if item is None:
+                break
+            self._try(self._write, *item)
+            written += 1
+            if written % PRUNE_EVERY == 0:
+                self._try(self.prune)
+        self._try(self.prune)
+
+    def _try(self, action: Callable[..., None], *args: Any) -> None:
+        """Complains once: a full disk is no reason to end."""
+        try:
+            action(*args)
+        except (OSError, cv2.error) as error:
+            if not self._complained:
+                log.warning("capture: cannot write to %s: %s", self._folder, error)
+            self._complained = True
+
+    def _write(self, name: str, crop: GreyImage) -> None:
+        """Under its name only when it is whole: somebody may be exporting."""
+        _, data = cv2.imencode(".png", crop)
+        part = self._folder / PART
+        part.write_bytes(data.tobytes())
+        part.replace(self._folder / name)
 
 
 class CapturingClassifier:
@@ -131,27 +159,55 @@ def list_captures(folder: Path) -> list[Path]:
 
 
 def export_captures(folder: Path, target: Path) -> int:
-    """Copies the crops to ``target/<expression>/``, the folder form that ``training`` reads.
+    """Copies the crops to ``target/<expression>/`` and lists them in ``target/captured.csv``.
+
+    The list is what ``training add-captured`` reads. It is written last and as a whole, so where
+    it lies, all the files lie that it names. Crops that went meanwhile or were cut off by a power
+    cut are left out.
 
     Returns:
         How many.
 
     Raises:
+        UsageError: the target holds another export.
         OSError: the target cannot be written.
     """
-    captures = list_captures(folder)
-    for path in captures:
+    listing = target / LISTING
+    if listing.exists():
+        raise UsageError(f"{listing} is there already; choose a new folder")
+    rows = []
+    for path in list_captures(folder):
         match = NAME.fullmatch(path.name)
         assert match
-        place = target / match[2]
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, place / path.name)
-    return len(captures)
+        content = _read_crop(path)
+        if content is None:
+            continue
+        place = target / match[2] / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        rows.append((f"{match[2]}/{path.name}", match[2], f"{int(match[3]) / 100:.2f}"))
+    if rows:
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
+        write_atomically(listing, text.getvalue().encode())
+    return len(rows)
+
+
+def _read_crop(path: Path) -> bytes | None:
+    """The file, or None when it is gone or no picture."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:  # the daemon has just removed it
+        return None
+    if not content or cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE) is None:
+        log.warning("%s: damaged, left out", path)
+        return None
+    return content
 
 
 def clear_captures(folder: Path) -> int:
     """Deletes all collected crops and returns how many there were."""
     captures = list_captures(folder)
-    for path in captures:
-        path.unlink()
+    for path in [*captures, folder / PART]:
+        path.unlink(missing_ok=True)  # the daemon may remove the oldest meanwhile
     return len(captures)

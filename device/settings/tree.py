@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from device.vocabulary import EXPRESSIONS
+
 
 def key(
     default: Any,
@@ -172,6 +174,12 @@ class Display:
     framebuffer: str = key("/dev/fb0", "framebuffer device")
     console: str = key("/dev/tty1", "console the service writes to")
     show_camera: bool = key(False, "show the camera picture with boxes")
+    synthesis: str = key(
+        "off",
+        "framebuffer: beside the text the largest face, live, as it would look with this "
+        "expression, marked as synthetic",
+        choices=("off", *(e.value for e in EXPRESSIONS)),
+    )
     notice: bool = key(True, "say on the screen that expressions are being read")
 
 

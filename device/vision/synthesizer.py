@@ -138,6 +138,16 @@ def blend(image: Image, square: BoundingBox, crop: GreyImage, made: GreyImage) -
     return result
 
 
+def surroundings(image: Image, box: BoundingBox) -> tuple[slice, slice]:
+    """(rows, columns) of the square around a face, twice as large, moved into the picture."""
+    height, width = image.shape[:2]
+    side = min(max(1, round(2 * max(box.width, box.height))), height, width)
+    x, y = box.center
+    left = min(max(0, round(x - side / 2)), width - side)
+    top = min(max(0, round(y - side / 2)), height - side)
+    return slice(top, top + side), slice(left, left + side)
+
+
 def fade_window() -> npt.NDArray[np.float32]:
     """(48, 48) float32: 1 in the middle, falling to 0 at the border as a cosine does."""
     from_border = (np.arange(CROP_PX) + 0.5) / CROP_PX

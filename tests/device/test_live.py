@@ -4,15 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from device.errors import DetectorError, MienError, ModelError
+from device.errors import DetectorError, ModelError
 from device.live import LiveActions, Makers
 from device.pipeline import Classifier, Parts
 from device.settings import Settings, replace_setting
 from device.settings.tree import Detector, Smoothing
 from device.vision.model_card import ModelCard
-from device.vocabulary import Expression
-from tests.fakes import FakeClassifier, fake_parts, grey_frame
-from tests.scenes import scene_with
+from tests.fakes import FakeClassifier, fake_parts
 
 CARD = ModelCard("expression", "2", "classify", "ab")
 
@@ -46,6 +44,7 @@ class Workshop:
             self.retune,
             identify=lambda: self.made.append("identify"),
             stop=lambda: self.made.append("stop"),
+            synthesize=lambda frame, scene, expression: expression.value.encode(),
         )
 
 
@@ -105,9 +104,3 @@ def test_a_good_network_ends_safe_mode_by_a_restart(parts: Parts, workshop: Work
     assert actions.model()["name"] == "none"
     actions.reload_model()
     assert workshop.made == ["stop"]
-
-
-def test_without_a_generator_that_is_said(parts: Parts, workshop: Workshop) -> None:
-    actions = LiveActions(parts, Settings(), CARD, workshop.makers())
-    with pytest.raises(MienError, match="no generator"):
-        actions.synthesize(grey_frame(), scene_with(Expression.SAD), Expression.HAPPY)

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from device.__main__ import main
 from device.camera import demo
 from device.cli import synthesize
 from device.errors import CameraError, MienError, ModelError, UsageError
@@ -38,9 +39,55 @@ def test_the_face_changes_the_rest_stays_and_the_mark_is_there(tmp_path: Path) -
 def test_all_gives_a_sheet_of_eight(tmp_path: Path) -> None:
     output = tmp_path / "all.jpg"
     assert call(PORTRAIT, "--expression", "all", "--output", output) == 0
-    height, width = cv2.imread(str(output)).shape[:2]
-    assert (width, height) == (4 * 240, 2 * (240 + 22))
+    made = cv2.imread(str(output))
+    assert made.shape[:2] == (2 * (240 + 22), 4 * 240)
     assert b"Exif" in output.read_bytes()[:20]
+    tiles = [made[r : r + 262, c : c + 240] for r in (0, 262) for c in range(0, 960, 240)]
+    marked = [tile[-16:].mean() < tiles[0][-16:].mean() - 5 for tile in tiles]
+    assert marked == [False] + [True] * 7  # each, should somebody cut one out
+
+
+@pytest.mark.parametrize("kind", ["grey", "colour", "alpha", "16 bit"])
+def test_every_kind_of_picture_comes_back_as_colour(kind: str, tmp_path: Path) -> None:
+    image = cv2.imread(str(PORTRAIT), cv2.IMREAD_GRAYSCALE if kind == "grey" else cv2.IMREAD_COLOR)
+    if kind == "alpha":
+        image = np.dstack([image, np.full(image.shape[:2], 200, np.uint8)])
+    if kind == "16 bit":
+        image = image.astype(np.uint16) * 257
+    picture, output = tmp_path / "portrait.png", tmp_path / "made.png"
+    cv2.imwrite(str(picture), image)
+    assert call(picture, "--expression", "happy", "--output", output) == 0
+    assert cv2.imread(str(output), cv2.IMREAD_UNCHANGED).shape == (512, 512, 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["missing.jpg"], 1, "missing.jpg: cannot read"),
+        ([PORTRAIT, "--expression", "smug"], 2, "known are angry"),
+        ([PORTRAIT, "--output", "made"], 2, "must end in .png"),
+        ([PORTRAIT, "--output", "/proc/made.png"], 2, "cannot write"),
+        ([PORTRAIT, "--model", "missing.tflite"], 78, "no generator here"),
+        ([PORTRAIT, "--model", STEPS.with_name("brightness.tflite")], 78, "'classify'"),
+    ],
+)
+def test_what_fails_is_one_line_and_its_exit_status(
+    words: list[object],
+    status: int,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    picture, *changed = map(str, words)
+    fixed = ["--expression", "happy", "--output", str(tmp_path / "made.png"), "--model", str(STEPS)]
+    environment = {"XDG_STATE_HOME": str(tmp_path)}
+    assert main(["synthesize", picture, *fixed, *changed], environment) == status
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("mien: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -74,7 +121,7 @@ def test_bad_arguments_are_one_sentence(
 def test_a_picture_without_a_face_writes_nothing(tmp_path: Path) -> None:
     empty = tmp_path / "empty.png"
     cv2.imwrite(str(empty), np.full((200, 200, 3), 90, np.uint8))
-    with pytest.raises(UsageError, match="no face found"):
+    with pytest.raises(UsageError, match=r"no face found; .* at least 48 px"):
         call(empty, "--expression", "happy", "--output", tmp_path / "made.png")
     assert list(tmp_path.iterdir()) == [empty]
 

@@ -16,6 +16,7 @@ from device.camera import demo
 from device.display.render import Frills, render
 from device.display.wording import NOTICE, Shown
 from device.pipeline import Status
+from device.vision.synthetic_mark import draw_mark
 from device.vocabulary import (
     EXPRESSIONS,
     BoundingBox,
@@ -25,6 +26,7 @@ from device.vocabulary import (
     Frame,
     Image,
     Scene,
+    SyntheticFace,
 )
 
 GOLDEN_SIZE = (320, 240)
@@ -53,6 +55,13 @@ def shown(
     return Shown(Scene(faces, 640, 480, 0.0), status, frame, flash)
 
 
+def synthetic_face() -> SyntheticFace:
+    """What a generator might make: the portrait, enlarged and marked as the daemon does it."""
+    image = next(demo.frames(640, 480, color=True)).image[40:360, 155:475]
+    enlarged = np.asarray(cv2.resize(image, (400, 400), interpolation=cv2.INTER_CUBIC), np.uint8)
+    return SyntheticFace(draw_mark(enlarged), Expression.SURPRISE)
+
+
 HAPPY = face(Expression.HAPPY, 0.93)
 THREE = (
     HAPPY,
@@ -72,6 +81,7 @@ STATES: dict[str, Shown] = {
     "paused": shown(status=Status(CameraState.PAUSED)),
     "broker-away": shown(HAPPY, status=Status(CameraState.ONLINE, "broker away")),
     "identify": shown(HAPPY, flash=True),
+    "synthetic": replace(shown(HAPPY), synthetic=synthetic_face()),
 }
 
 

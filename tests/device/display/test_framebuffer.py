@@ -4,6 +4,8 @@ import fcntl
 import os
 import struct
 import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,11 +19,14 @@ from device.display.fbdev import (
     QuietConsole,
     parse_geometry,
 )
-from device.display.framebuffer import REFRESH_S, FramebufferPainter, Look, visible_state
+from device.display.framebuffer import REFRESH_S, FramebufferPainter, Look, MakeFace, visible_state
 from device.display.pixels import Channel, Geometry, pack
 from device.display.render import Frills, render
-from device.vocabulary import Expression
+from device.display.screen import Screen
+from device.pipeline import run
+from device.vocabulary import Expression, Frame, Scene, SyntheticFace
 from tests.device.display.screens import STATES, THREE, camera_view, face, shown
+from tests.fakes import fake_parts, grey_frame
 
 XRGB = (Channel(16, 8), Channel(8, 8), Channel(0, 8))
 RGB565 = (Channel(11, 5), Channel(5, 6), Channel(0, 5))
@@ -83,12 +88,18 @@ class FakeConsole:
 class Rig:
     """A painter with everything it stands on."""
 
-    def __init__(self, folder: Path, geometry: Geometry = SCREEN, look: Look = LOOK) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        geometry: Geometry = SCREEN,
+        look: Look = LOOK,
+        make_face: MakeFace | None = None,
+    ) -> None:
         self.screen = FakeScreen(folder, geometry)
         self.console = FakeConsole()
         self.now_s = 100.0
         self.painter = FramebufferPainter(
-            self.screen.open, self.console, look, lambda: self.now_s, lambda: "14:03"
+            self.screen.open, self.console, look, lambda: self.now_s, lambda: "14:03", make_face
         )
 
     def expected(self, name: str) -> np.ndarray:
@@ -190,6 +201,53 @@ def test_a_screen_without_a_console_is_painted_nevertheless(tmp_path: Path) -> N
     )
     rig.painter.paint(STATES["one"])
     assert np.array_equal(rig.screen.picture(), rig.expected("one"))
+
+
+def test_a_face_is_made_only_where_somebody_sees_it(tmp_path: Path) -> None:
+    asked: list[tuple[Frame, Scene]] = []
+    synthetic = STATES["synthetic"].synthetic
+
+    def make_face(frame: Frame, scene: Scene) -> SyntheticFace | None:
+        asked.append((frame, scene))
+        return synthetic
+
+    rig = Rig(tmp_path, make_face=make_face)
+    state = replace(STATES["one"], frame=camera_view(False).frame)
+    rig.painter.paint(replace(state, frame=None))  # paused, or the camera is lost
+    rig.painter.paint(replace(state, flash=True))
+    rig.console.in_front = False
+    rig.painter.paint(state)
+    assert asked == []
+    rig.console.in_front = True
+    rig.painter.paint(state)
+    assert asked == [(state.frame, state.scene)]
+    assert np.array_equal(rig.screen.picture(), rig.expected("synthetic"))
+    count = len(rig.screen.writes)
+    rig.painter.paint(state)
+    assert len(rig.screen.writes) == count, "the same frame again"
+
+
+def test_the_loop_does_not_wait_for_a_face_that_is_being_made(tmp_path: Path) -> None:
+    making, go_on = threading.Event(), threading.Event()
+
+    def make_face(frame: Frame, scene: Scene) -> SyntheticFace | None:
+        making.set()
+        go_on.wait(30.0)
+        return None
+
+    def frames() -> Iterator[Frame]:
+        for number in range(100):
+            yield grey_frame(number / 10)
+            assert making.wait(30.0)
+
+    screen = Screen(Rig(tmp_path, make_face=make_face).painter)
+    parts = fake_parts(frames())
+    parts.display = screen
+    run(parts, lambda: False)
+    assert not go_on.is_set()
+    assert parts.metrics.counts()["frames"] == 100
+    go_on.set()
+    screen.close()
 
 
 def test_a_flicker_that_cannot_be_seen_is_not_painted() -> None:

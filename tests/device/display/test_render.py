@@ -20,8 +20,8 @@ from device.display.render import (
     unit_px,
     wandering,
 )
-from device.display.wording import CAPTURE_NOTICE, NOTICE, notice_text
-from device.vocabulary import Expression, Image
+from device.display.wording import CAPTURE_NOTICE, NOTICE, caption, notice_text
+from device.vocabulary import Expression, Image, SyntheticFace
 from tests.device.display.screens import (
     DOCS_FOLDER,
     FRILLS,
@@ -144,6 +144,37 @@ def test_the_box_lies_on_the_face_in_the_camera_view() -> None:
     picture = 640 * (columns - 36) / 576  # left margin 36 px, picture 576 px wide
     assert picture[0] == pytest.approx(210, abs=4)
     assert picture[-1] == pytest.approx(420, abs=4)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_camera_and_synthetic_face_stand_above_each_other_in_the_margins(
+    size: tuple[int, int],
+) -> None:
+    width, height = size
+    frame = camera_view(color=True).frame
+    both = replace(STATES["synthetic"], frame=frame)
+    image = render(both, width, height, replace(FRILLS, show_camera=True))
+    edge = round((MARGIN - WANDER) * unit_px(image)) - 2
+    border = image.copy()
+    border[edge : height - edge, edge : width - edge] = image[0, 0]
+    assert (border == image[0, 0]).all(), "something stands in the margin"
+    one = render(STATES["synthetic"], width, height, FRILLS)
+    assert not np.array_equal(one, image)
+
+
+def test_a_synthetic_face_says_so_in_words_beside_its_own_mark() -> None:
+    plain = render(STATES["one"], 640, 480, FRILLS)
+    made = render(STATES["synthetic"], 640, 480, FRILLS)
+    assert count(plain[:, :320], AMBER) == 0
+    assert count(made[:, :320], AMBER) > 100
+    assert caption(STATES["synthetic"].synthetic) == "synthetic: surprise"
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_a_synthetic_face_may_be_grey_or_coloured(channels: tuple[int, ...]) -> None:
+    face = SyntheticFace(np.full((400, 400, *channels), 200, np.uint8), Expression.SAD)
+    image = render(replace(STATES["one"], synthetic=face), 640, 480, FRILLS)
+    assert count(image[:, :320], (200, 200, 200)) > 100 * 100
 
 
 def test_letters_of_other_languages_and_unknown_ones() -> None:

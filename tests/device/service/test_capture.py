@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -8,6 +10,10 @@ import cv2
 import numpy as np
 import pytest
 
+from device.display.choose import open_display
+from device.display.wording import CAPTURE_NOTICE
+from device.errors import UsageError
+from device.pipeline import Status
 from device.service.capture import (
     CaptureStore,
     CapturingClassifier,
@@ -15,8 +21,9 @@ from device.service.capture import (
     export_captures,
     list_captures,
 )
+from device.settings import Settings
 from device.settings.tree import Capture
-from device.vocabulary import BoundingBox, Classification, Face
+from device.vocabulary import BoundingBox, CameraState, Classification, Face, Scene
 from tests.device.mqtt.appliance import wait_until
 from tests.fakes import HAPPY, FakeClassifier
 
@@ -101,13 +108,77 @@ def test_one_face_is_collected_now_and_then_and_never_in_doubt(
     wait_until(lambda: len(list_captures(tmp_path / "capture")) == 3)
 
 
-def test_the_export_is_the_folder_form_of_the_data_set(store: CaptureStore, tmp_path: Path) -> None:
+def test_the_export_is_a_folder_an_expression_and_a_list(
+    store: CaptureStore, tmp_path: Path
+) -> None:
     add(store, tmp_path / "capture", 2)
-    assert export_captures(tmp_path / "capture", tmp_path / "out") == 2
-    assert len(list((tmp_path / "out" / "happy").glob("*.png"))) == 2
+    out = tmp_path / "out"
+    assert export_captures(tmp_path / "capture", out) == 2
+    names = sorted(path.name for path in (out / "happy").glob("*.png"))
+    lines = [f"happy/{name},happy,0.90" for name in names]
+    assert (out / "captured.csv").read_text().splitlines() == [
+        "file,expression,probability",
+        *lines,
+    ]
     assert clear_captures(tmp_path / "capture") == 2
     assert list_captures(tmp_path / "capture") == []
 
 
 def test_nothing_collected_is_nothing_to_export(tmp_path: Path) -> None:
     assert export_captures(tmp_path / "missing", tmp_path / "out") == 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_export_that_fails_leaves_no_list_and_can_be_done_again(
+    store: CaptureStore, tmp_path: Path
+) -> None:
+    add(store, tmp_path / "capture", 2)
+    out = tmp_path / "out"
+    (out / "happy").mkdir(parents=True)
+    last = list_captures(tmp_path / "capture")[-1].name
+    (out / "happy" / last).mkdir()  # cannot be written
+    with pytest.raises(OSError, match=last):
+        export_captures(tmp_path / "capture", out)
+    assert not (out / "captured.csv").exists()
+    (out / "happy" / last).rmdir()
+    assert export_captures(tmp_path / "capture", out) == 2
+    with pytest.raises(UsageError, match="is there already"):
+        export_captures(tmp_path / "capture", out)
+
+
+def test_a_crop_that_a_power_cut_damaged_is_left_out(store: CaptureStore, tmp_path: Path) -> None:
+    add(store, tmp_path / "capture", 3)
+    first, second, third = list_captures(tmp_path / "capture")
+    first.write_bytes(b"")
+    second.write_bytes(third.read_bytes()[:30])
+    assert export_captures(tmp_path / "capture", tmp_path / "out") == 1
+    assert [path.name for path in (tmp_path / "out" / "happy").iterdir()] == [third.name]
+
+
+def test_age_counts_while_nobody_comes_by(tmp_path: Path, calendar: Calendar) -> None:
+    folder = tmp_path / "capture"
+    store = CaptureStore(folder, Capture(max_days=2), calendar, prune_interval_s=0.01)
+    add(store, folder, 1)
+    calendar.now += timedelta(days=3)
+    wait_until(lambda: list_captures(folder) == [])
+    store.close()
+
+
+def test_it_is_off_and_limited_by_default_and_the_notice_cannot_be_switched_off() -> None:
+    settings = Settings()
+    assert settings.capture == Capture(enabled=False, max_pictures=2000, max_days=14)
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    def painted(capturing: bool) -> str:
+        stream, display = Terminal(), replace(settings.display, notice=False)
+        screen = open_display(display, "Mien", stream, capturing=capturing)
+        screen.show(Scene((), 0, 0, 0.0), Status(CameraState.ONLINE), None)
+        wait_until(stream.getvalue)
+        screen.close()
+        return stream.getvalue()
+
+    assert CAPTURE_NOTICE in painted(capturing=True)
+    assert CAPTURE_NOTICE not in painted(capturing=False)

@@ -1,0 +1,93 @@
+"""The generator in the running daemon: the live face for the command and for the screen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from device.errors import MienError
+from device.vision.synthesizer import Synthesizer, surroundings
+from device.vision.synthetic_mark import draw_mark, encode_marked
+from device.vocabulary import Expression, Face, Frame, Scene, SyntheticFace
+
+log = logging.getLogger("mien")
+
+SHOWN_PX = 400  # side of the face for the screen: more than most cameras give a face
+
+
+class LazySynthesizer:
+    """Loads the generator when somebody first asks for it; most devices never do.
+
+    For one thread: an interpreter serves one at a time.
+
+    Args:
+        find: where the generator in use lies; another one is loaded when it changes.
+    """
+
+    def __init__(self, find: Callable[[], Path]) -> None:
+        self._find = find
+        self._loaded: tuple[Path, Synthesizer] | None = None
+
+    def get(self) -> Synthesizer:
+        """The generator in use.
+
+        Raises:
+            MienError: there is none.
+            ModelError: it is damaged.
+        """
+        path = self._find().resolve()  # `current` is a link, replaced by `mien model install`
+        if not path.is_file():
+            raise MienError("no generator is installed on this device")
+        if self._loaded is None or self._loaded[0] != path:
+            self._loaded = (path, Synthesizer.load(path))
+        return self._loaded[1]
+
+    def synthesize(self, frame: Frame, scene: Scene, expression: Expression) -> bytes:
+        """A marked PNG of the frame in which the largest face shows another expression.
+
+        Raises:
+            MienError: no generator, or a damaged one.
+        """
+        face = Face(scene.faces[0].box, score=1.0)
+        made = self.get().synthesize(frame.image, face, expression)
+        return encode_marked(draw_mark(made), ".png")
+
+
+class LiveFace:
+    """The largest face with one expression, for the screen. Never raises and warns once.
+
+    Called in the display's thread, so it has a generator of its own and the loop never waits.
+
+    Args:
+        synthesizer: used by nobody else.
+        expression: what the face shall show.
+    """
+
+    def __init__(self, synthesizer: LazySynthesizer, expression: Expression) -> None:
+        self._synthesizer, self._expression = synthesizer, expression
+        self._has_failed = False
+
+    def __call__(self, frame: Frame, scene: Scene) -> SyntheticFace | None:
+        """A square picture of the face and its surroundings, marked; None without a face.
+
+        After a failure always None: the text beside it is what the screen is for.
+        """
+        if self._has_failed or not scene.faces:
+            return None
+        try:
+            return self._make(frame, Face(scene.faces[0].box, score=1.0))
+        except Exception as error:  # whatever it is, it is not worth the screen
+            self._has_failed = True
+            log.warning("display.synthesis: %s; the screen goes on without", error)
+            return None
+
+    def _make(self, frame: Frame, face: Face) -> SyntheticFace:
+        made = self._synthesizer.get().synthesize(frame.image, face, self._expression)
+        image = made[surroundings(made, face.box)]
+        method = cv2.INTER_AREA if image.shape[0] > SHOWN_PX else cv2.INTER_CUBIC
+        enlarged = cv2.resize(image, (SHOWN_PX, SHOWN_PX), interpolation=method)
+        return SyntheticFace(draw_mark(np.asarray(enlarged, np.uint8)), self._expression)
