@@ -32,13 +32,13 @@ class Augmentation:
         p_erasing: with a rectangle of up to a quarter of the picture made grey.
     """
 
-    rotation_deg: float = 8.0
-    scale: float = 0.08
-    shift_px: float = 2.0
+    rotation_deg: float = 9.0
+    scale: float = 0.1
+    shift_px: float = 2.5
     brightness: float = 20.0
     contrast: float = 0.2
-    p_low_resolution: float = 0.1
-    p_blur: float = 0.1
+    p_low_resolution: float = 0.15
+    p_blur: float = 0.15
     blur_px: float = 1.6
     p_dark: float = 0.05
     p_noise: float = 0.2

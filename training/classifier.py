@@ -33,6 +33,7 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--weight-decay", type=float)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"))
     parser.add_argument("--teacher", metavar="RUN", help="learn from this run's answers as well")
@@ -82,7 +83,8 @@ def default_votes(arguments: argparse.Namespace) -> Path | None:
 
 def recipe_of(arguments: argparse.Namespace) -> Recipe:
     """The recipe with what the command line changes."""
-    names = ("network", "epochs", "batch_size", "learning_rate", "seed", "precision", "teacher")
+    names = ("network", "epochs", "batch_size", "learning_rate", "weight_decay", "seed",
+             "precision", "teacher")  # fmt: skip
     given = {name: getattr(arguments, name) for name in names}
     recipe = recipe_for(arguments.network or "expression")
     recipe = replace(recipe, **{k: v for k, v in given.items() if v is not None})

@@ -43,12 +43,12 @@ class Recipe:
     """
 
     network: str = "expression"
-    epochs: int = 50
+    epochs: int = 75
     batch_size: int = 128
     learning_rate: float = 0.1
     warmup_epochs: float = 1.5
     momentum: float = 0.9
-    weight_decay: float = 0.004
+    weight_decay: float = 0.003
     label_smoothing: float = 0.1
     informed_share: float = 0.5
     average_decay: float = 0.96
@@ -59,7 +59,7 @@ class Recipe:
     seed: int = 20261123
     precision: str = "mixed_bfloat16"
     teacher: str = ""
-    teacher_share: float = 0.8
+    teacher_share: float = 0.6
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 

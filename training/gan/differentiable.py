@@ -12,7 +12,6 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-
 CRITIC_STRENGTH = 0.25  # more, and the critic is the last to see that a brow is painted
 
 
