@@ -8,6 +8,7 @@ trained on the outcome (it would be taught its own opinions).
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from device.errors import UsageError
 from device.vocabulary import EXPRESSIONS
 from training.classifier import DATA, VOTES
+from training.cleaning import clean
 from training.extended import extend, write_csv_pair
 from training.fer2013 import Pictures, Split, read_pictures
 from training.gan.recipe import read_gan_recipe
@@ -32,8 +34,10 @@ def add_arguments(commands: Any) -> None:
     parser = commands.add_parser("gan-augment", help="fill up rare expressions by a generator")
     parser.add_argument("generator", type=Path, metavar="RUN", help="generator's run")
     parser.add_argument("--judge", required=True, type=Path, metavar="RUN", help="classifier's run")
-    parser.add_argument("--head", default="fer2013", choices=("fer2013", "crowd"))
-    parser.add_argument("--per-class", type=int, default=3000, help="training pictures to reach")
+    parser.add_argument(
+        "--head", default="crowd", choices=("fer2013", "crowd"), help="whose labels count and judge"
+    )
+    parser.add_argument("--per-class", type=int, default=1500, help="training pictures to reach")
     parser.add_argument("--min-probability", type=float, default=0.6, help="asked of the judge")
     parser.add_argument("--output", required=True, type=Path, metavar="FOLDER")
     parser.add_argument("--seed", type=int, default=1)
@@ -47,7 +51,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if not 0 < arguments.min_probability < 1:
         raise UsageError(f"--min-probability {arguments.min_probability}: between 0 and 1")
     recipe = read_gan_recipe(arguments.generator)
-    pictures = read_pictures(arguments.data, arguments.votes)
+    pictures, _ = clean(read_pictures(arguments.data, arguments.votes))  # no copies of the test's
     from training.gan import judging  # TensorFlow takes seconds to load
     from training.gan.generator import GeneratorSettings
     from training.gan.translation import load_generator
@@ -55,6 +59,10 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     generator = load_generator(arguments.generator, GeneratorSettings(recipe.width, recipe.blocks))
     judge = judging.load_judge(arguments.judge, arguments.head)
     training = pictures.split(Split.TRAIN)
+    if arguments.head == "crowd" and training.has_votes:
+        crowd = training.crowd()
+        named = np.where(crowd.any(axis=1), crowd.argmax(axis=1), -1)
+        training = replace(training, labels=named)
     chance = np.random.default_rng(arguments.seed)
     crops, labels = [], []
     for number, expression in enumerate(EXPRESSIONS):
@@ -67,8 +75,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         labels.append(np.full(len(made), number))
     if not sum(map(len, crops)):
         raise UsageError("nothing to add: no face was accepted, or every class is large enough")
-    pixels, named = np.concatenate(crops), np.concatenate(labels)
-    data, votes = write_csv_pair(extend(pictures, pixels, named, "synthetic"), arguments.output)
+    pixels, shown = np.concatenate(crops), np.concatenate(labels)
+    data, votes = write_csv_pair(extend(pictures, pixels, shown, "synthetic"), arguments.output)
     write_sheet(arguments.output / "accepted.png", pixels[chance.permutation(len(pixels))[:200]])
     print(f"train with: python -m training classifier --data {data} --votes {votes}")
     return 0

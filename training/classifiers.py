@@ -42,7 +42,7 @@ def expression_tiny() -> keras.Model:
     """The same shape for the smallest boards: 69 k weights, below 100 KB as int8."""
     inputs, x = start()
     x = conv_norm(x, 16, kernel=5, stride=2)
-    for width, stride in ((16, 1), (24, 2), (40, 2), (40, 1)):
+    for width, stride in ((16, 1), (24, 2), (40, 1), (40, 2)):
         x = residual_block(x, width, stride)
     return finish(inputs, x, "expression-tiny", dropout=0.0)
 
