@@ -43,7 +43,7 @@ class Recipe:
     """
 
     network: str = "expression"
-    epochs: int = 75
+    epochs: int = 65
     batch_size: int = 128
     learning_rate: float = 0.1
     warmup_epochs: float = 1.5
