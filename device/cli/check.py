@@ -1,4 +1,4 @@
-"""``mien check``: validates settings, model and detector before anything starts."""
+"""``mien check``: validates settings, models and detector before anything starts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from device.composition import build_vision
+from device.composition import build_vision, find_generator
 from device.errors import ConfigurationError
 from device.mqtt.access import broker_access
 from device.mqtt.identity import make_device_id
@@ -15,6 +15,7 @@ from device.service.state_file import state_folder
 from device.settings import load_settings
 from device.vision.detector import choose_kind
 from device.vision.runtime import runtime_name
+from device.vision.synthesizer import Synthesizer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +30,10 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     card = vision.classifier.card
     print(f"settings  {args.config or 'built-in defaults'}: good")
     print(f"model     {card.name} {card.version}, self-test passed on {runtime_name()}")
+    generator = find_generator(store)
+    if generator.is_file():
+        card = Synthesizer.load(generator).card
+        print(f"generator {card.name} {card.version}, self-test passed")
     print(f"detector  {choose_kind(settings.detector.kind)}")
     replayed = Path(settings.camera.path)
     if settings.camera.source == "replay" and not replayed.exists():
