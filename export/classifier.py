@@ -20,7 +20,7 @@ from training.fer2013 import Pictures, Split, read_pictures
 from training.metrics import fit_prior_shift, fit_temperature, truth_of
 from training.networks import load_network, predict
 from training.recipes import crowd_targets, fer2013_targets
-from training.runs import newest_run, read_history, read_settings
+from training.runs import newest_run, read_history, read_settings, shorten
 from training.tflite import TfliteClassifier
 
 MODELS = Path("device/models")
@@ -57,7 +57,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         "head": head,
         "parameters": count_parameters(model, head),
         "mmacs": round(count_macs(model) / 1e6, 1),
-        "exported_by": f"python -m export {command}",
+        "exported_by": f"python -m export {shorten(command)}",
         "run": run_facts(run, settings),
         "prior_shift_strength": calibration.strength,
         "parity": {"split": "PublicTest", **parity},
@@ -139,11 +139,13 @@ def count_parameters(model: keras.Model, head: str) -> int:
 def run_facts(run: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """What the card says about the training, without this machine's paths."""
     history = read_history(run)
+    teacher = Path(settings["recipe"]["teacher"]).name
     return {
         "name": run.name,
         "epochs_done": len(history),
         "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
-        **{key: settings[key] for key in ("recipe", "git_revision", "versions")},
+        "recipe": {**settings["recipe"], "teacher": teacher},
+        **{key: settings[key] for key in ("git_revision", "versions")},
         "data": {k: v for k, v in settings["data"].items() if k not in ("path", "votes")},
     }
 

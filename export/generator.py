@@ -27,7 +27,7 @@ from device.vocabulary import EXPRESSIONS
 from export.card import LICENCE, drawn_face, write_pair
 from training.fer2013 import Split, read_pictures
 from training.gan.recipe import read_gan_recipe
-from training.runs import read_settings
+from training.runs import read_settings, shorten
 
 MODELS = Path("device/models")
 MAX_BYTES = 1_500_000
@@ -170,7 +170,7 @@ def make_card(
     evaluations = sorted(arguments.run_path.glob("evaluation-*.json"))
     facts = {
         "run": {"recipe": settings["recipe"], "git_revision": settings["git_revision"]},
-        "exported_by": f"python -m export {command}",
+        "exported_by": f"python -m export {shorten(command)}",
         "parity": parity,
         "metrics": {e.stem: json.loads(e.read_text(encoding="utf-8")) for e in evaluations},
         "data": "FER2013 (Goodfellow et al., 2013), training split, faces with clear FER+ votes",

@@ -15,10 +15,11 @@ from training.evaluate import evaluate_run
 from training.fer2013 import Pictures, Split, read_pictures
 from training.fitting import fit
 from training.recipes import Recipe, recipe_for
-from training.runs import RUNS, read_recipe, read_settings, write_settings
+from training.runs import RUNS, read_recipe, read_recipe_file, read_settings, write_settings
 
 DATA = Path("data/fer2013.csv")
 VOTES = Path("data/fer2013new.csv")
+INFORMED_SHARE = 0.5  # of FER2013's labels, where a teacher helps to foresee them
 NETWORK_NAMES = ("expression", "expression-tiny", "mini-xception", "paper")
 
 
@@ -30,6 +31,10 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--votes", type=Path, help=f"FER+ votes, default {VOTES} if it is there")
     parser.add_argument("--run", type=Path, dest="run_path", help="run directory to make")
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with an interrupted run")
+    parser.add_argument(
+        "--recipe", type=Path, metavar="FILE",
+        help="a run's settings.json, a model card or a recipe: all settings as there",
+    )  # fmt: skip
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--learning-rate", type=float)
@@ -87,6 +92,10 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
              "precision", "teacher")  # fmt: skip
     given = {name: getattr(arguments, name) for name in names}
     recipe = recipe_for(arguments.network or "expression")
+    if arguments.recipe:
+        recipe = read_recipe_file(arguments.recipe)
+    elif arguments.teacher:
+        recipe = replace(recipe, informed_share=INFORMED_SHARE)
     recipe = replace(recipe, **{k: v for k, v in given.items() if v is not None})
     return replace(
         recipe, clean=not arguments.keep_all, detect=arguments.detect, relabel=arguments.relabel

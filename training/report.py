@@ -17,7 +17,7 @@ from training.classifier import DATA, default_votes
 from training.contestants import Contestant, baseline, measure, of_pair, published
 from training.fer2013 import Split, read_pictures
 from training.report_text import write_report
-from training.runs import RUNS, git_revision, write_json
+from training.runs import RUNS, git_revision, shorten, write_json
 from training.runtimes import compare_runtimes
 from training.wild import WildFaces, read_wild
 
@@ -113,8 +113,3 @@ def one_line(result: dict[str, Any]) -> str:
     parts = [f"{name} {value['accuracy']:.2%}" for name, value in
              {**result["protocols"], **result["wild"]}.items()]  # fmt: skip
     return f"{result['name']}: {', '.join(parts)}, {result['latency_ms']} ms"
-
-
-def shorten(command: str) -> str:
-    """The command with files and folders by their names, as a reader elsewhere would type it."""
-    return " ".join(Path(word).name if "/" in word else word for word in command.split())

@@ -80,9 +80,32 @@ def read_settings(run: Path) -> dict[str, Any]:
 
 def read_recipe(run: Path) -> Recipe:
     """The recipe of a run."""
-    fields = dict(read_settings(run)["recipe"])
-    fields["augmentation"] = Augmentation(**fields["augmentation"])
-    return Recipe(**fields)
+    return recipe_from(read_settings(run)["recipe"])
+
+
+def read_recipe_file(path: Path) -> Recipe:
+    """The recipe in a run's ``settings.json``, in a model card, or alone in a file.
+
+    Raises:
+        UsageError: none of these.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content = content.get("facts", content)
+        content = content.get("run", content)
+        return recipe_from(content.get("recipe", content))
+    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+        raise UsageError(f"{path}: no classifier's recipe in it ({error})") from error
+
+
+def recipe_from(fields: dict[str, Any]) -> Recipe:
+    """A recipe from its JSON form."""
+    return Recipe(**{**fields, "augmentation": Augmentation(**fields["augmentation"])})
+
+
+def shorten(command: str) -> str:
+    """The command with files and folders by their names, as a reader elsewhere would type it."""
+    return " ".join(Path(word).name if "/" in word else word for word in command.split())
 
 
 def git_revision() -> str:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from device.errors import UsageError
 from training.fer2013 import CROWD_ORDER, Pictures, read_pictures
 from training.recipes import (
     Batches,
@@ -16,6 +18,7 @@ from training.recipes import (
     informed_labels,
     targets_of,
 )
+from training.runs import read_recipe_file
 
 
 def picture_with(votes: list[int], label: int = 2) -> Pictures:
@@ -44,12 +47,13 @@ def test_without_votes_the_label_has_to_serve() -> None:
     assert targets[0].tolist() == [0, 0, 0, 0, 0, 1, 0]
 
 
-def test_teacher_takes_its_share() -> None:
+def test_teacher_takes_its_share_of_the_crowd() -> None:
     pictures = picture_with([10, 0, 0, 0, 0, 0, 0], label=0)
     answers = {head: np.eye(7, dtype=np.float32)[[1]] for head in ("fer2013", "crowd")}
     recipe = replace(Recipe(), teacher_share=0.7, informed_share=0, label_smoothing=0)
-    for target in targets_of(pictures, recipe, answers).values():
-        np.testing.assert_allclose(target[0, :2], [0.3, 0.7], atol=1e-6)
+    targets = targets_of(pictures, recipe, answers)
+    np.testing.assert_allclose(targets["crowd"][0, :2], [0.3, 0.7], atol=1e-6)
+    np.testing.assert_allclose(targets["fer2013"][0, :2], [1, 0], atol=1e-6)
 
 
 def test_votes_and_a_teacher_say_how_likely_a_label_is() -> None:
@@ -62,6 +66,8 @@ def test_votes_and_a_teacher_say_how_likely_a_label_is() -> None:
     right = {head: np.eye(7, dtype=np.float32)[pictures.labels] for head in ("fer2013", "crowd")}
     told = informed_labels(pictures, right)
     assert (told.argmax(axis=1) == pictures.labels).all()
+    half = targets_of(pictures, replace(Recipe(), informed_share=0.5, label_smoothing=0))
+    np.testing.assert_allclose(half["fer2013"][0, 3:5], [0.75, 0.25], atol=0.02)
 
 
 def test_learning_rate_rises_then_falls_to_nothing() -> None:
@@ -84,3 +90,15 @@ def test_an_epoch_shows_every_picture_once_and_can_be_repeated(drawn: tuple[Path
     assert (first[0][0] != other[0][0]).any()
     shown = sum(targets["fer2013"].argmax(axis=1).tolist().count(3) for _, targets in first)
     assert shown == (pictures.labels == 3).sum()
+
+
+def test_a_recipe_is_taken_from_a_run_a_card_or_a_file(tmp_path: Path) -> None:
+    recipe = replace(Recipe(), epochs=7, teacher="teacher")
+    forms = (asdict(recipe), {"recipe": asdict(recipe)}, {"run": {"recipe": asdict(recipe)}})
+    for number, content in enumerate(forms):
+        path = tmp_path / f"{number}.json"
+        path.write_text(json.dumps(content))
+        assert read_recipe_file(path) == recipe
+    path.write_text('{"recipe": {"epochs": 7}}')
+    with pytest.raises(UsageError, match="no classifier's recipe"):
+        read_recipe_file(path)
