@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +107,12 @@ def wait_for_another_process(container: Container, ended: str, within_s: float) 
         within_s,
         "started again",
     )
+
+
+def test_the_bundle_holds_the_code_that_is_here(bundle):
+    with zipfile.ZipFile(next(bundle.glob("wheels/mien-*.whl"))) as wheel:
+        packed = {name for name in wheel.namelist() if name.endswith(".py")}
+    assert packed == {str(path) for path in Path("device").glob("**/*.py")}
 
 
 def test_installs_without_a_network_and_waits_for_ready(container, bundle, files_before):
