@@ -56,12 +56,16 @@ main() {
 }
 
 # Mien itself, and what its author publishes as source only. The same commit gives the same
-# wheel: its hash names the release on the board.
+# wheel: its hash names the release on the board. It is built from a copy: setuptools leaves a
+# build folder, root's after "sudo make image", and packs what an earlier build left in it.
 pure_wheels() {
     export SOURCE_DATE_EPOCH
-    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 315532800)
+    # safe.directory: git trusts no folder of somebody else's, and sudo makes this one such.
+    SOURCE_DATE_EPOCH=$(git -c safe.directory='*' log -1 --format=%ct 2>/dev/null || echo 315532800)
+    mkdir "$tools/source"
+    cp -r pyproject.toml README.md LICENSE device "$tools/source/"
     grep -A1 '^sdnotify==' systemd/requirements/default.txt > "$tools/source-only.txt"
-    "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" . >&2
+    "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" "$tools/source" >&2
     "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" --require-hashes \
         --requirement "$tools/source-only.txt" >&2
 }

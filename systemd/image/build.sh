@@ -34,6 +34,8 @@ main() {
     system_files "$work/root"
     [ -n "$plain" ] || add_mien "$work/root"
     make_disk "$work" "$image"
+    # With sudo, what lies in dist is its caller's: "make bundle" goes on without root.
+    [ -z "${SUDO_UID:-}" ] || [ "${image%/*}" != "$TOP/dist" ] || chown "$SUDO_UID:${SUDO_GID:-}" "$TOP/dist" "$image"
     echo "$image"
 }
 

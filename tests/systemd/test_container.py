@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,21 @@ def active(container: Container) -> bool:
     return container.show("ActiveState") == "active"
 
 
+def wait_for_another_process(container: Container, ended: str, within_s: float) -> None:
+    """Until the service is active by another process; between the two it has none, PID 0."""
+    wait_until(
+        lambda: container.show("MainPID") not in (ended, "0") and active(container),
+        within_s,
+        "started again",
+    )
+
+
+def test_the_bundle_holds_the_code_that_is_here(bundle):
+    with zipfile.ZipFile(next(bundle.glob("wheels/mien-*.whl"))) as wheel:
+        packed = {name for name in wheel.namelist() if name.endswith(".py")}
+    assert packed == {str(path) for path in Path("device").glob("**/*.py")}
+
+
 def test_installs_without_a_network_and_waits_for_ready(container, bundle, files_before):
     settings = container.root / "etc/mien"
     settings.mkdir(mode=0o755)
@@ -127,9 +143,7 @@ def test_verify_is_silent_where_it_is_installed(container):
 def test_is_restarted_after_sigkill(container):
     killed = container.show("MainPID")
     container.run("kill", "-KILL", killed)
-    wait_until(
-        lambda: active(container) and container.show("MainPID") != killed, 60, "started again"
-    )
+    wait_for_another_process(container, killed, within_s=60)
     assert container.show("NRestarts") == "1"
 
 
@@ -142,7 +156,7 @@ def test_a_hung_process_is_killed_by_the_watchdog_and_restarted(container):
     container.run("systemctl", "restart", "mien")
     hung = container.show("MainPID")
     container.run("kill", "-STOP", hung)
-    wait_until(lambda: active(container) and container.show("MainPID") != hung, 90, "started again")
+    wait_for_another_process(container, hung, within_s=90)
     assert "Watchdog timeout" in container.journal()
     shutil.rmtree(drop_in)
     container.run("systemctl", "daemon-reload")
