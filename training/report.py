@@ -60,7 +60,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         results.append(measure(contestant, test, wild))
         if contestant.card is not None:
             results[-1] |= facts_of_card(contestant.card)
-            if arguments.tflite_runtime:
+            if arguments.tflite_runtime and contestant.path:
                 results[-1]["runtimes"] = compare_runtimes(
                     contestant.path, test.pixels, arguments.tflite_runtime
                 )

@@ -99,8 +99,9 @@ def read_recipe_file(path: Path) -> Recipe:
 
 
 def recipe_from(fields: dict[str, Any]) -> Recipe:
-    """A recipe from its JSON form."""
-    return Recipe(**{**fields, "augmentation": Augmentation(**fields["augmentation"])})
+    """A recipe from its JSON form; what it does not know yet was not done then."""
+    augmentation = {"p_blur": 0.0, "p_dark": 0.0, **fields["augmentation"]}
+    return Recipe(**{**fields, "augmentation": Augmentation(**augmentation)})
 
 
 def shorten(command: str) -> str:
