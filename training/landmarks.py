@@ -25,6 +25,7 @@ from device.vision.model_card import ModelCard
 from device.vision.preprocess import CROP_PX
 from training.fer2013 import Split, read_pictures
 from training.pictures import is_held_out, read_grey
+from training.runs import shorten
 
 DATA = Path("data/fer2013.csv")
 OUTPUT = Path("device/models/landmarks.tflite")
@@ -272,7 +273,7 @@ def write(
     sha256 = hashlib.sha256(content).hexdigest()
     facts = defaultdict(dict, {
         "bytes": len(content),
-        "exported_by": f"python -m training {command}",
+        "exported_by": f"python -m training {shorten(command)}",
         "metrics": {
             "error_of_eye_distance": round(float(errors.mean()), 4),
             "median": round(float(np.median(errors)), 4),
