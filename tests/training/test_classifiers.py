@@ -12,7 +12,7 @@ from training.normalization import FusedBatchNormalization
     ("name", "most_weights", "most_mmacs"),
     [
         ("expression", 1_450_000, 80),
-        ("expression-tiny", 72_000, 8),
+        ("expression-tiny", 72_000, 9),
         ("mini-xception", 70_000, 8),
         ("paper", 420_000, 12),
     ],
