@@ -73,7 +73,7 @@ def build_vision(settings: Settings, store: ModelStore | None = None) -> Vision:
     detector = build_detector(settings.detector)
     quality = QualityGate(settings.quality)
     points = MODELS / "landmarks.tflite"
-    landmarks = LandmarkNetwork(points) if points.is_file() else None
+    landmarks = LandmarkNetwork.load(points) if points.is_file() else None
     return Vision(
         detector,
         quality,

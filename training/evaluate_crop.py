@@ -91,7 +91,7 @@ def find_faces(kind: str, pictures: list[Grey]) -> list[Face | None]:
     """The largest face of each picture, with landmarks where that network is there."""
     detector = build_detector(DetectorSettings(kind=kind))
     path = MODELS / "landmarks.tflite"
-    landmarks = LandmarkNetwork(path) if path.is_file() else None
+    landmarks = LandmarkNetwork.load(path) if path.is_file() else None
     faces: list[Face | None] = []
     for picture in pictures:
         found = detector.detect(picture)[:1]
