@@ -3,7 +3,7 @@
 Detector, crop and network as on the device, on folders of pictures with a ``labels.csv``
 (file, label). A picture in which no face is found counts as wrong. This is the
 measurement behind ``MARGIN`` in ``device/vision/preprocess.py``, and behind not turning faces
-upright by their landmarks.
+upright by their landmarks and not looking at any face twice.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ from device.settings.tree import Detector as DetectorSettings
 from device.vision.classifier import TFLiteClassifier
 from device.vision.detector import MODELS, build_detector
 from device.vision.landmarks import LandmarkNetwork
-from device.vision.preprocess import CROP_PX, crop_face
+from device.vision.preprocess import CROP_PX, MARGIN, crop_face
 from device.vocabulary import EXPRESSIONS, Face
 from training.pictures import read_grey
 
 KINDS = ("haar", "hog", "both", "blazeface")
 MARGINS = (-0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4)
-ALIGNED_SIDES = (1.8, 2.0, 2.2, 2.4, 2.6)
+ALIGNED_SIDES = (2.0, 2.2, 2.4, 2.6, 2.8, 3.0)
+FER2013_ABOVE = 0.06  # of the side, by which the middle of its pictures lies above the points'
 NAMES = [expression.value for expression in EXPRESSIONS]
 
 Grey = npt.NDArray[np.uint8]
+Crop = Callable[[Grey, Face], Grey]
 
 
 def add_arguments(commands: Any) -> None:
@@ -55,9 +57,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     for folder in arguments.pictures:
         pictures, labels = read_labelled(folder)
         print(f"\n{folder.name}: {len(labels)} pictures\n")
-        headings = ["detector", "found", *(f"margin {m:+.0%}" for m in MARGINS),
-                    *(f"aligned {s}" for s in ALIGNED_SIDES)]  # fmt: skip
-        print(f"| {' | '.join(headings)} |\n|{'---|' * len(headings)}")
+        headings: list[str] = []
         for kind in arguments.kinds or KINDS:
             try:
                 row = measure(kind, pictures, labels, classifier)
@@ -65,6 +65,9 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
                 print(f"| {kind} | not measured: {error} |")
                 continue
             results[f"{folder.name}/{kind}"] = row
+            if headings != ["detector", *row]:
+                headings = ["detector", *row]
+                print(f"| {' | '.join(headings)} |\n|{'---|' * len(headings)}")
             print(f"| {kind} | {' | '.join(f'{v:.1%}' for v in row.values())} |", flush=True)
     if arguments.output:
         arguments.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
@@ -74,17 +77,35 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
 def measure(
     kind: str, pictures: list[Grey], labels: npt.NDArray[np.int64], classifier: TFLiteClassifier
 ) -> dict[str, float]:
-    """Share of faces found, then accuracy of every crop."""
+    """Share of faces found, then accuracy of every way to cut them out."""
     faces = find_faces(kind, pictures)
     row = {"found": float(np.mean([face is not None for face in faces]))}
-    for margin in MARGINS:
-        crop = partial(crop_face, margin=margin)
-        row[f"margin {margin}"] = accuracy(pictures, faces, labels, classifier, crop)
-    if all(face is None or face.landmarks is not None for face in faces):
-        for side in ALIGNED_SIDES:
-            aligned = partial(crop_aligned, side=side)
-            row[f"aligned {side}"] = accuracy(pictures, faces, labels, classifier, aligned)
+    with_points = all(face is None or face.landmarks is not None for face in faces)
+    for name, crops in (ways_of_boxes() | (ways_of_points() if with_points else {})).items():
+        row[name] = accuracy(pictures, faces, labels, classifier, crops)
     return row
+
+
+def ways_of_boxes() -> dict[str, list[Crop]]:
+    """Crops by the box alone; of several, the mean of the logits counts (and twice the time)."""
+    ways: dict[str, list[Crop]] = {
+        f"margin {margin}": [partial(crop_face, margin=margin)] for margin in MARGINS
+    }
+    ways["margins 0.1 and 0.3"] = [partial(crop_face, margin=margin) for margin in (0.1, 0.3)]
+    ways["and mirrored"] = [crop_face, crop_mirrored]
+    return ways
+
+
+def ways_of_points() -> dict[str, list[Crop]]:
+    """Crops by the landmarks: all by them, or the box's crop turned or moved."""
+    ways: dict[str, list[Crop]] = {
+        f"aligned {side}": [partial(crop_aligned, side=side)] for side in ALIGNED_SIDES
+    }
+    ways["turned"] = [partial(crop_turned, turn=1.0)]
+    ways["half turned"] = [partial(crop_turned, turn=0.5)]
+    ways["centred"] = [partial(crop_turned, turn=0.0, centred=True)]
+    ways["turned, centred"] = [partial(crop_turned, turn=1.0, centred=True)]
+    return ways
 
 
 def find_faces(kind: str, pictures: list[Grey]) -> list[Face | None]:
@@ -106,13 +127,51 @@ def accuracy(
     faces: list[Face | None],
     labels: npt.NDArray[np.int64],
     classifier: TFLiteClassifier,
-    crop: Callable[[Grey, Face], Grey],
+    crops: list[Crop],
 ) -> float:
-    """Share of all pictures whose expression is named as labelled."""
+    """Share of all pictures whose expression is named as labelled, by the crops' mean logits."""
     found = [index for index, face in enumerate(faces) if face is not None]
-    crops = np.stack([crop(pictures[i], face) for i in found if (face := faces[i])])
-    named = classifier.probabilities(crops).argmax(axis=1)
+    logits = [
+        classifier.logits(np.stack([crop(pictures[i], face) for i in found if (face := faces[i])]))
+        for crop in crops
+    ]
+    named = np.mean(logits, axis=0).argmax(axis=1)
     return float((named == labels[found]).sum() / len(labels))
+
+
+def crop_mirrored(image: Grey, face: Face) -> Grey:
+    """The device's crop as in a mirror."""
+    return np.ascontiguousarray(crop_face(image, face)[:, ::-1])
+
+
+def crop_turned(image: Grey, face: Face, turn: float, centred: bool = False) -> Grey:
+    """The box's crop, turned and moved by the landmarks, as a (48, 48) uint8 square.
+
+    Args:
+        image: (height, width) uint8 grey frame.
+        face: with landmarks.
+        turn: share of the face's tilt that is taken away.
+        centred: on the face as in FER2013, by the landmarks, instead of on the box.
+    """
+    if face.landmarks is None:
+        return crop_face(image, face)
+    side = max(face.box.width, face.box.height, 1.0) * (1 + MARGIN)
+    eyes, mouth = face.landmarks[:2].mean(axis=0), face.landmarks[3:].mean(axis=0)
+    across, down = face.landmarks[1] - face.landmarks[0], mouth - eyes
+    level = across + np.array([down[1], -down[0]])  # both lines count, as in a profile
+    tilt = float(np.arctan2(level[1], level[0]))
+    x, y = np.array(face.box.center) - 0.5
+    if centred:
+        up = np.array([np.sin(tilt), -np.cos(tilt)])
+        x, y = (eyes + mouth) / 2 + up * FER2013_ABOVE * side
+    large = CROP_PX * max(1, int(np.ceil(side / CROP_PX)))  # warpAffine does not average
+    angle_deg = float(np.degrees(tilt * turn))
+    matrix = cv2.getRotationMatrix2D((float(x), float(y)), angle_deg, large / side)
+    matrix = np.asarray(matrix, np.float64)
+    matrix[:, 2] += ((large - 1) / 2 - x, (large - 1) / 2 - y)
+    crop = cv2.warpAffine(image, matrix, (large, large), borderMode=cv2.BORDER_REPLICATE)
+    crop = cv2.resize(crop, (CROP_PX, CROP_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(crop, np.uint8)
 
 
 def crop_aligned(image: Grey, face: Face, side: float) -> Grey:

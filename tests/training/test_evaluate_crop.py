@@ -10,7 +10,13 @@ from device.errors import UsageError
 from device.vision.classifier import TFLiteClassifier
 from device.vision.preprocess import crop_face
 from device.vocabulary import BoundingBox, Face
-from training.evaluate_crop import accuracy, crop_aligned, read_labelled
+from training.evaluate_crop import (
+    accuracy,
+    crop_aligned,
+    crop_mirrored,
+    crop_turned,
+    read_labelled,
+)
 
 MODEL = Path(__file__).parents[1] / "golden/brightness.tflite"
 HAPPY, SAD = 3, 4
@@ -20,7 +26,7 @@ def test_accuracy_counts_pictures_without_a_face_as_wrong() -> None:
     bright, dark = np.full((80, 80), 250, np.uint8), np.full((80, 80), 5, np.uint8)
     face = Face(BoundingBox(20, 20, 60, 60), 1)
     share = accuracy([bright, dark, bright, bright], [face, face, face, None],
-                     np.array([HAPPY, SAD, SAD, HAPPY]), TFLiteClassifier.load(MODEL), crop_face)  # fmt: skip
+                     np.array([HAPPY, SAD, SAD, HAPPY]), TFLiteClassifier.load(MODEL), [crop_face])  # fmt: skip
     assert share == 0.5
 
 
@@ -73,3 +79,40 @@ def test_landmarks_in_one_point_do_not_fail() -> None:
     image, face = drawn_face(0, 1)
     collapsed = Face(face.box, 1.0, landmarks=np.full((5, 2), 100, np.float32))
     assert crop_aligned(image, collapsed, 2.2).shape == (48, 48)
+
+
+@pytest.mark.parametrize("angle_deg", [0, 25, -25])
+def test_turned_crop_is_level_and_as_large_as_the_box_s(angle_deg: float) -> None:
+    image, face = drawn_face(angle_deg, 1)
+    rows, columns = np.nonzero(crop_turned(image, face, turn=1.0)[:24] > 100)
+    left, right = columns < 24, columns >= 24
+    assert rows[left].mean() == pytest.approx(rows[right].mean(), abs=1)
+    distance = columns[right].mean() - columns[left].mean()
+    assert distance == pytest.approx(40 * 48 / (80 * 1.2), abs=1)
+
+
+def test_turned_by_nothing_it_is_the_plain_crop() -> None:
+    image, face = drawn_face(20, 1)
+    turned = crop_turned(image, face, turn=0.0).astype(int)
+    assert np.abs(turned - crop_face(image, face)).mean() < 3
+
+
+def test_centred_crop_follows_the_points_when_the_box_is_wrong() -> None:
+    image, face = drawn_face(0, 1)
+    wrong = Face(BoundingBox(75, 50, 155, 130), 1.0, landmarks=face.landmarks)
+    right = crop_turned(image, face, turn=1.0, centred=True)
+    assert np.array_equal(crop_turned(image, wrong, turn=1.0, centred=True), right)
+
+
+def test_logits_of_two_crops_are_averaged() -> None:
+    bright = np.full((80, 80), 250, np.uint8)
+    face = Face(BoundingBox(20, 20, 60, 60), 1)
+
+    def black(image: np.ndarray, face: Face) -> np.ndarray:
+        return np.zeros((48, 48), np.uint8)
+
+    def share(*crops: object) -> float:
+        return accuracy([bright], [face], np.array([HAPPY]), TFLiteClassifier.load(MODEL), [*crops])
+
+    assert share(crop_face, crop_mirrored) == share(crop_face) == 1.0
+    assert share(black) == share(crop_face, black, black) == 0.0
