@@ -134,17 +134,20 @@ def mean_distance(truth: Any, answer: Any) -> Any:
 def measure(content: bytes, folder: Path) -> dict[str, Any]:
     """Errors on the AFW faces of held-out files, as the device sees them."""
     network = LandmarkNetwork(content)
-    held_out = [sample for name, sample in read_afw(folder) if is_held_out(name)]
-    errors = relative_errors(network, held_out)
+    # What counts is the annotation as published; that it counts from pixel 1 is a reading of ours,
+    # and pictures that were made smaller since have no whole pixel to move it by.
     published = [sample for name, sample in read_afw(folder, 0) if is_held_out(name)]
+    moved = [sample for name, sample in read_afw(folder) if is_held_out(name)]
+    errors = relative_errors(network, published)
     return {
         "error_of_eye_distance": round(float(errors.mean()), 4),
         "median": round(float(np.median(errors)), 4),
         "above_a_tenth": round(float((errors > 0.1).mean()), 4),
         "faces": len(errors),
         "measured_on": "AFW faces of held-out files, annotated boxes with jitter, "
-                       f"annotation counted from pixel {FIRST_PIXEL}",
-        "error_if_counted_from_0": round(float(relative_errors(network, published).mean()), 4),
+                       "annotation as published",
+        f"error_if_counted_from_{FIRST_PIXEL}":
+            round(float(relative_errors(network, moved).mean()), 4),
     }  # fmt: skip
 
 
