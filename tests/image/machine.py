@@ -18,6 +18,7 @@ from tests.broker import free_port
 
 CACHE = Path(os.environ.get("MIEN_CACHE", "~/.cache/mien")).expanduser()
 BOOT_OFFSET = 4 << 20  # of the FAT partition, see make_disk in build.sh
+ROOT_OFFSET = BOOT_OFFSET + (512 << 20)
 HOST = "10.0.2.2"  # the host's loopback, as the guest sees it
 MIB = 1 << 20
 
@@ -46,6 +47,15 @@ def copy_to_boot(image: Path, **files: str) -> None:
         path.write_text(text)
         drive = f"{image}@@{BOOT_OFFSET}"
         subprocess.run(["mcopy", "-o", "-i", drive, path, f"::/{path.name}"], check=True)
+
+
+def copy_to_root(image: Path, path: str, text: str, mode: int) -> None:
+    """Writes a file, owned by root, to the card's root file system."""
+    source = image.parent / Path(path).name
+    source.write_text(text)
+    source.chmod(mode)
+    drive = f"{image}?offset={ROOT_OFFSET}"
+    subprocess.run(["debugfs", "-w", "-R", f"write {source} {path}", drive], check=True)
 
 
 def boot_file(image: Path, pattern: str) -> Path:
