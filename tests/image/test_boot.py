@@ -1,7 +1,6 @@
-"""The flashable image, booted in an emulator. Run by ``make image-test``.
+"""The flashable image on ``-M virt``, which has a screen and is quick. Run by ``make image-test``.
 
-``-M virt`` has a screen and is quick; ``-M raspi3b`` is a Raspberry Pi 3 with its own device
-tree, for the image that ``customize.sh`` made. Times allow for an emulator on a busy machine.
+Times allow for an emulator on a busy machine.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -28,18 +26,14 @@ from device.vocabulary import (
     FaceState,
     Scene,
 )
-from tests.broker import Mosquitto, start_broker
 from tests.image.machine import (
+    BOOT_S,
     CACHE,
-    HOST,
-    MIB,
     PATIENCE,
-    RASPI,
     VIRT,
     VIRT_SCREEN,
     Machine,
-    copy_to_boot,
-    copy_to_root,
+    card,
     running,
     wait_until,
 )
@@ -50,56 +44,15 @@ pytestmark = [
     pytest.mark.skipif("MIEN_IMAGE_TEST" not in os.environ, reason="runs with make image-test"),
 ]
 
-BOOT_S, RESTART_S = 300 * PATIENCE, 90 * PATIENCE
+RESTART_S = 90 * PATIENCE
 QUIET_S = 300
 MAX_MEMORY_MB = 200
-# QEMU's USB network is, by its ids, a gadget at the end of a cable: nobody asks it for an address.
-USB_NETWORK = """\
-[connection]
-id=emulated
-type=ethernet
-interface-name=usb0
-[ipv4]
-method=auto
-"""
-SETTINGS = """\
-[camera]
-source = "demo"
-[mqtt]
-host = "{host}"
-port = {port}
-keepalive_s = 3600  # the guest's clock may be slower than the broker's
-"""
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("key") / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
-    return path
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory) -> Iterator[Mosquitto]:
-    with start_broker(tmp_path_factory.mktemp("broker")) as broker:
-        yield broker
 
 
 @pytest.fixture(scope="module")
 def subscriber(broker) -> Iterator[Subscriber]:
     with Subscriber(broker.port, "mien/#") as subscriber:
         yield subscriber
-
-
-def card(folder: Path, source: Path, key: Path, port: int, size_mib: int) -> Path:
-    """A larger card with the image on it and the user's two files edited."""
-    image = folder / "card.img"
-    subprocess.run(["cp", "--sparse=always", source, image], check=True)
-    os.truncate(image, size_mib * MIB)
-    public = key.with_suffix(".pub").read_text().strip()
-    setup = f'hostname = "hall"\ntimezone = "Europe/Berlin"\nssh_key = "{public}"\n'
-    copy_to_boot(image, mien_setup_toml=setup, mien_toml=SETTINGS.format(host=HOST, port=port))
-    return image
 
 
 @pytest.fixture(scope="module")
@@ -258,22 +211,3 @@ def test_the_root_can_be_made_read_only_and_mien_goes_on(board, subscriber):
     assert board.run("systemctl show --value --property ActiveState mien") == "active"
     board.run("systemctl stop mien-read-only.service")
     assert "rw," in board.run("findmnt -no OPTIONS /")
-
-
-def test_the_customised_image_boots_as_a_raspberry_pi_up_to_the_event(
-    tmp_path, key, broker, tmp_path_factory
-):
-    plain = CACHE / "test-plain.img"
-    subprocess.run(["systemd/image/build.sh", "--plain", plain], check=True)
-    subprocess.run(["systemd/image/customize.sh", plain], check=True)
-    image = card(tmp_path, plain, key, broker.port, size_mib=4096)
-    connection = "etc/NetworkManager/system-connections/emulated.nmconnection"
-    copy_to_root(image, connection, USB_NETWORK, mode=0o600)
-    tree = tmp_path / "board.dtb"
-    subprocess.run(
-        ["mcopy", "-i", f"{image}@@{4 * MIB}", "::/bcm2837-rpi-3-b.dtb", tree], check=True
-    )
-    pi = (*RASPI, "-dtb", str(tree), "-device", "usb-net,netdev=net")
-    words = "console=ttyAMA0,115200 dwc_otg.lpm_enable=0"
-    with Subscriber(broker.port, "mien/#") as subscriber, running(image, key, pi, "sd", words):
-        subscriber.wait_for("event", within_s=3 * BOOT_S)
