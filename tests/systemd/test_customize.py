@@ -125,6 +125,15 @@ def test_reads_the_python_of_the_image(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("files", "said"), [((), True), (("usr/lib/python3/dist-packages/picamera2/a.py",), False)]
+)
+def test_says_when_csi_cameras_need_one_more_package(tmp_path, files, said):
+    root = make_root(tmp_path / "root.img", LOADER, *files)
+    done = call(tmp_path, f"check_system {root}")
+    assert ("sudo apt install python3-picamera2" in done.stderr) is said
+
+
+@pytest.mark.parametrize(
     ("files", "said"),
     [
         ((), "not a 64-bit ARM system"),
