@@ -9,6 +9,7 @@ set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 TOP=$(cd "$HERE/../.." && pwd)
+PATH=$PATH:/usr/sbin:/sbin      # the tools for file systems lie there, and a plain user's PATH does not
 GROW_MIB=700        # room for Mien in the root; Raspberry Pi OS leaves next to none
 
 die() { echo "customize.sh: $*" >&2; exit 1; }

@@ -173,6 +173,13 @@ def test_refuses_a_missing_file():
     assert "no such file" in done.stderr
 
 
+def test_finds_its_tools_with_the_path_of_a_plain_user(tmp_path):
+    plain = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
+    image = make_image(tmp_path)
+    done = subprocess.run([SCRIPT, image], capture_output=True, text=True, env=plain)
+    assert "not a 64-bit ARM system" in done.stderr
+
+
 def test_script_can_be_called_from_anywhere(tmp_path):
     done = subprocess.run([SCRIPT], capture_output=True, text=True, cwd=tmp_path, env=os.environ)
     assert "usage: customize.sh IMAGE" in done.stderr
