@@ -66,7 +66,8 @@ pure_wheels() {
     cp -r pyproject.toml README.md LICENSE device "$tools/source/"
     grep -A1 '^sdnotify==' systemd/requirements/default.txt > "$tools/source-only.txt"
     "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" "$tools/source" >&2
-    "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" --require-hashes \
+    # --use-pep517: the pip of Debian 12 and Ubuntu 22.04 takes it that setuptools has "wheel".
+    "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" --require-hashes --use-pep517 \
         --requirement "$tools/source-only.txt" >&2
 }
 

@@ -15,6 +15,7 @@ PACKAGES=(
     openssh-server sudo                                          # only with a key: see setup.py
     cloud-guest-utils e2fsprogs dosfstools fdisk                 # grow the root
     python3 ca-certificates tzdata iproute2 procps
+    python3-venv                                                 # updates by install.sh, offline
 )
 
 die() { echo "base.sh: $*" >&2; exit 1; }

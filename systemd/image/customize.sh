@@ -9,6 +9,7 @@ set -euo pipefail
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 TOP=$(cd "$HERE/../.." && pwd)
+PATH=$PATH:/usr/sbin:/sbin      # the tools for file systems lie there, and a plain user's PATH does not
 GROW_MIB=700        # room for Mien in the root; Raspberry Pi OS leaves next to none
 
 die() { echo "customize.sh: $*" >&2; exit 1; }
@@ -51,12 +52,14 @@ find_partitions() {
 # Prints the Python that the image brings.
 check_system() {
     local root=$1 python
-    debugfs -R 'stat /usr/lib/ld-linux-aarch64.so.1' "$root" 2>/dev/null | grep -q Inode \
+    has "$root" /usr/lib/ld-linux-aarch64.so.1 \
         || die "not a 64-bit ARM system: take Raspberry Pi OS Lite (64-bit)"
-    ! debugfs -R 'stat /opt/mien' "$root" 2>/dev/null | grep -q Inode \
-        || die "Mien is already in this image: start from a fresh copy of the download"
+    ! has "$root" /opt/mien || die "Mien is already in this image: start from a fresh copy of the download"
     python=$(link_in "$root" /usr/bin/python3)
     [ -n "$python" ] || die "no Python in this image"
+    has "$root" /usr/lib/python3/dist-packages/picamera2 \
+        || echo "customize.sh: this image lacks picamera2; a CSI camera needs it: on the Pi," \
+            "sudo apt install python3-picamera2" >&2
     echo "${python#python}"
 }
 
@@ -101,6 +104,9 @@ compare() {
         fi
     done < <(cd "$overlay" && find etc usr \( -type f -o -type l \))
 }
+
+# True if the file system ROOT has PATH.
+has() { debugfs -R "stat \"$2\"" "$1" 2>/dev/null | grep Inode >/dev/null; }
 
 # The target of a symbolic link in the file system ROOT.
 link_in() { debugfs -R "stat \"$2\"" "$1" 2>/dev/null | sed -nE 's/.*Fast link dest: "(.*)".*/\1/p'; }

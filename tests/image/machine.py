@@ -18,17 +18,29 @@ from tests.broker import free_port
 
 CACHE = Path(os.environ.get("MIEN_CACHE", "~/.cache/mien")).expanduser()
 BOOT_OFFSET = 4 << 20  # of the FAT partition, see make_disk in build.sh
+ROOT_OFFSET = BOOT_OFFSET + (512 << 20)
 HOST = "10.0.2.2"  # the host's loopback, as the guest sees it
 MIB = 1 << 20
 
 # MIEN_PATIENCE=5 on a busy machine: waits five times as long, and lets the guest's clock follow
 # its instructions, so that nothing inside runs into a timeout because the host was slow.
 PATIENCE = float(os.environ.get("MIEN_PATIENCE", "1"))
+BOOT_S = 300 * PATIENCE
 ACCELERATOR = ("-accel", "tcg,thread=multi") if PATIENCE == 1 else ("-icount", "shift=2")
 
 VIRT = ("-M", "virt", "-cpu", "cortex-a72", "-smp", "2" if PATIENCE == 1 else "1", "-m", "1024")
 VIRT_SCREEN = ("-device", "virtio-gpu-pci")
 RASPI = ("-M", "raspi3b")
+
+
+SETTINGS = """\
+[camera]
+source = "demo"
+[mqtt]
+host = "{host}"
+port = {port}
+keepalive_s = 3600  # the guest's clock may be slower than the broker's
+"""
 
 
 def wait_until(condition: Callable[[], object], within_s: float, what: str) -> None:
@@ -46,6 +58,26 @@ def copy_to_boot(image: Path, **files: str) -> None:
         path.write_text(text)
         drive = f"{image}@@{BOOT_OFFSET}"
         subprocess.run(["mcopy", "-o", "-i", drive, path, f"::/{path.name}"], check=True)
+
+
+def copy_to_root(image: Path, path: str, text: str, mode: int) -> None:
+    """Writes a file, owned by root, to the card's root file system."""
+    source = image.parent / Path(path).name
+    source.write_text(text)
+    source.chmod(mode)
+    drive = f"{image}?offset={ROOT_OFFSET}"
+    subprocess.run(["debugfs", "-w", "-R", f"write {source} {path}", drive], check=True)
+
+
+def card(folder: Path, source: Path, key: Path, port: int, size_mib: int) -> Path:
+    """A larger card with the image on it and the user's two files edited."""
+    image = folder / "card.img"
+    subprocess.run(["cp", "--sparse=always", source, image], check=True)
+    os.truncate(image, size_mib * MIB)
+    public = key.with_suffix(".pub").read_text().strip()
+    setup = f'hostname = "hall"\ntimezone = "Europe/Berlin"\nssh_key = "{public}"\n'
+    copy_to_boot(image, mien_setup_toml=setup, mien_toml=SETTINGS.format(host=HOST, port=port))
+    return image
 
 
 def boot_file(image: Path, pattern: str) -> Path:

@@ -125,6 +125,15 @@ def test_reads_the_python_of_the_image(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("files", "said"), [((), True), (("usr/lib/python3/dist-packages/picamera2/a.py",), False)]
+)
+def test_says_when_csi_cameras_need_one_more_package(tmp_path, files, said):
+    root = make_root(tmp_path / "root.img", LOADER, *files)
+    done = call(tmp_path, f"check_system {root}")
+    assert ("sudo apt install python3-picamera2" in done.stderr) is said
+
+
+@pytest.mark.parametrize(
     ("files", "said"),
     [
         ((), "not a 64-bit ARM system"),
@@ -162,6 +171,13 @@ def test_refuses_a_missing_file():
     done = subprocess.run([SCRIPT, "missing.img"], capture_output=True, text=True)
     assert done.returncode == 1
     assert "no such file" in done.stderr
+
+
+def test_finds_its_tools_with_the_path_of_a_plain_user(tmp_path):
+    plain = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
+    image = make_image(tmp_path)
+    done = subprocess.run([SCRIPT, image], capture_output=True, text=True, env=plain)
+    assert "not a 64-bit ARM system" in done.stderr
 
 
 def test_script_can_be_called_from_anywhere(tmp_path):

@@ -40,6 +40,9 @@ ALLOWED = {  # key: what its whole text must look like, and how that is said
     "mqtt_password": (re.compile(r"[^\x00-\x1f]+"), "one line"),
 }
 
+# What libraries bring and Mien never imports: two fifths of the code on the card.
+NEVER_IMPORTED = r"/(tests|pygments)/"
+
 Runner = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 
 
@@ -236,9 +239,8 @@ def compile_release(release: Path, run: Runner = run) -> None:
     """Byte-compiles a release that was put on the card from another machine, once."""
     mark = release / ".compiled"
     if release.exists() and not mark.exists():
-        run(
-            [str(release / "bin/python"), "-m", "compileall", "-q", "-j", "0", str(release / "lib")]
-        )
+        python, lib = str(release / "bin/python"), str(release / "lib")
+        run([python, "-m", "compileall", "-q", "-j", "0", "-x", NEVER_IMPORTED, lib])
         mark.touch()
 
 
