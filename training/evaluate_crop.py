@@ -24,7 +24,7 @@ from device.errors import MienError, UsageError
 from device.settings.tree import Detector as DetectorSettings
 from device.vision.classifier import TFLiteClassifier
 from device.vision.detector import MODELS, build_detector
-from device.vision.landmarks import LandmarkNetwork
+from device.vision.landmarks import LandmarkNetwork, axes, tilt
 from device.vision.preprocess import CROP_PX, MARGIN, crop_face
 from device.vocabulary import EXPRESSIONS, Face
 from training.pictures import read_grey
@@ -156,16 +156,14 @@ def crop_turned(image: Grey, face: Face, turn: float, centred: bool = False) -> 
     if face.landmarks is None:
         return crop_face(image, face)
     side = max(face.box.width, face.box.height, 1.0) * (1 + MARGIN)
-    eyes, mouth = face.landmarks[:2].mean(axis=0), face.landmarks[3:].mean(axis=0)
-    across, down = face.landmarks[1] - face.landmarks[0], mouth - eyes
-    level = across + np.array([down[1], -down[0]])  # both lines count, as in a profile
-    tilt = float(np.arctan2(level[1], level[0]))
+    leaning = tilt(face.landmarks)
     x, y = np.array(face.box.center) - 0.5
     if centred:
-        up = np.array([np.sin(tilt), -np.cos(tilt)])
+        eyes, mouth, *_ = axes(face.landmarks)
+        up = np.array([np.sin(leaning), -np.cos(leaning)])
         x, y = (eyes + mouth) / 2 + up * FER2013_ABOVE * side
     large = CROP_PX * max(1, int(np.ceil(side / CROP_PX)))  # warpAffine does not average
-    angle_deg = float(np.degrees(tilt * turn))
+    angle_deg = float(np.degrees(leaning * turn))
     matrix = cv2.getRotationMatrix2D((float(x), float(y)), angle_deg, large / side)
     matrix = np.asarray(matrix, np.float64)
     matrix[:, 2] += ((large - 1) / 2 - x, (large - 1) / 2 - y)
@@ -184,12 +182,10 @@ def crop_aligned(image: Grey, face: Face, side: float) -> Grey:
     """
     if face.landmarks is None:
         return crop_face(image, face)
-    right_eye, left_eye, _, *mouth = face.landmarks.astype(np.float64)
-    eyes, mouth_middle = (right_eye + left_eye) / 2, np.mean(mouth, axis=0)
-    across = left_eye - right_eye
-    unit = max(np.hypot(*across), np.hypot(*(mouth_middle - eyes)), 1.0)
+    eyes, mouth, across, down = axes(face.landmarks)
+    unit = max(np.hypot(*across), np.hypot(*down), 1.0)
     scale = CROP_PX / (side * unit)
-    middle = (eyes + mouth_middle) / 2
+    middle = (eyes + mouth) / 2
     angle_deg = np.degrees(np.arctan2(across[1], across[0]))
     matrix = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), angle_deg, scale)
     matrix[:, 2] += CROP_PX / 2 - middle

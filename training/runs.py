@@ -91,7 +91,6 @@ def read_recipe_file(path: Path) -> Recipe:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        content = content.get("facts", content)
         content = content.get("run", content)
         return recipe_from(content.get("recipe", content))
     except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:

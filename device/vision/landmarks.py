@@ -29,6 +29,7 @@ WIDE_PX = 96  # ... made so small once that a look is about its size: no aliasin
 MIN_UNIT_PX = 6.0  # in that picture, where a face has about 19: points in a heap do not zoom in
 
 Points = npt.NDArray[np.float32]  # (5, 2), in the order of the vocabulary's landmarks
+Vector = npt.NDArray[np.float64]  # (2,) px
 Matrix = npt.NDArray[np.float64]  # (2, 3) of an affine map from pixels to pixels
 
 
@@ -85,16 +86,26 @@ def upright(points: Points, side: float, min_unit_px: float = MIN_UNIT_PX) -> Ma
             the eyes and that of the mouth where that is larger (a face turned aside).
         min_unit_px: what the unit is at least.
     """
+    eyes, lips, across, down = axes(points)
+    unit = max(float(np.hypot(*across)), float(np.hypot(*down)), min_unit_px)
+    middle_x, middle_y = (eyes + lips) / 2
+    return centred(middle_x, middle_y, CROP_PX / (side * unit), tilt(points))
+
+
+def axes(points: Points) -> tuple[Vector, Vector, Vector, Vector]:
+    """Of five points (5, 2) px: middle of the eyes, of the mouth, from eye to eye, and down."""
     right_eye, left_eye, _, *mouth = points.astype(np.float64)
     eyes, lips = (right_eye + left_eye) / 2, (mouth[0] + mouth[1]) / 2
-    across, down = left_eye - right_eye, lips - eyes
-    unit = max(float(np.hypot(*across)), float(np.hypot(*down)), min_unit_px)
-    # Of a face turned aside the eyes' line is short and says little: both lines count.
-    level = across + np.array([down[1], -down[0]])
-    middle_x, middle_y = (eyes + lips) / 2
-    return centred(
-        middle_x, middle_y, CROP_PX / (side * unit), float(np.arctan2(level[1], level[0]))
-    )
+    return eyes, lips, left_eye - right_eye, lips - eyes
+
+
+def tilt(points: Points) -> float:
+    """Radians, clockwise in the picture, by which a face leans.
+
+    Of a face turned aside the eyes' line is short and says little: both lines count.
+    """
+    *_, across, down = axes(points)
+    return float(np.arctan2(across[1] - down[0], across[0] + down[1]))
 
 
 def centred(x: float, y: float, scale: float, angle: float) -> Matrix:
