@@ -96,10 +96,12 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
         recipe = read_recipe_file(arguments.recipe)
     elif arguments.teacher:
         recipe = replace(recipe, informed_share=INFORMED_SHARE)
+    given |= {"clean": False} if arguments.keep_all else {}
+    given |= {name: True for name in ("detect", "relabel") if getattr(arguments, name)}
     recipe = replace(recipe, **{k: v for k, v in given.items() if v is not None})
-    return replace(
-        recipe, clean=not arguments.keep_all, detect=arguments.detect, relabel=arguments.relabel
-    )
+    if recipe.teacher:
+        read_recipe(Path(recipe.teacher))  # not there: said before anything is made
+    return recipe
 
 
 def prepare(data: Path, votes: Path | None, recipe: Recipe) -> tuple[Pictures, list[Dropped]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from device.errors import UsageError
+from training.classifier import add_arguments, recipe_of
 from training.fer2013 import CROWD_ORDER, Pictures, read_pictures
 from training.recipes import (
     Batches,
@@ -102,3 +104,15 @@ def test_a_recipe_is_taken_from_a_run_a_card_or_a_file(tmp_path: Path) -> None:
     path.write_text('{"recipe": {"epochs": 7}}')
     with pytest.raises(UsageError, match="no classifier's recipe"):
         read_recipe_file(path)
+
+
+def test_a_recipe_file_is_kept_whole_but_for_what_is_named(tmp_path: Path) -> None:
+    recipe = replace(Recipe(), epochs=7, clean=False, relabel=True)
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps(asdict(recipe)))
+    parser = argparse.ArgumentParser()
+    add_arguments(parser.add_subparsers())
+    words = ["classifier", "--recipe", str(path), "--epochs", "9"]
+    assert recipe_of(parser.parse_args(words)) == replace(recipe, epochs=9)
+    with pytest.raises(UsageError, match="not a run directory"):
+        recipe_of(parser.parse_args([*words, "--teacher", str(tmp_path / "nobody")]))
