@@ -187,7 +187,8 @@ def crop_aligned(image: Grey, face: Face, side: float) -> Grey:
     scale = CROP_PX / (side * unit)
     middle = (eyes + mouth) / 2
     angle_deg = np.degrees(np.arctan2(across[1], across[0]))
-    matrix = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), angle_deg, scale)
+    rotation = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), angle_deg, scale)
+    matrix = np.asarray(rotation, np.float64)
     matrix[:, 2] += CROP_PX / 2 - middle
     small = image
     if scale < 0.5:  # warpAffine does not average: halve first, the rest is interpolation

@@ -107,7 +107,7 @@ def informed_labels(pictures: Pictures, answers: Targets | None = None) -> npt.N
     votes predict two thirds of them. What is predictable of a label is what a network can learn of
     it; the rest is noise (privileged information, Lopez-Paz et al., 2016). A logistic regression,
     fitted to the pictures that are given, which must be training pictures. The votes alone know
-    less of a label than its picture does: without a teacher this costs accuracy.
+    less of a label than its picture does, so it is meant for use with a teacher.
     """
     from sklearn.linear_model import LogisticRegression
 

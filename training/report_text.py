@@ -214,7 +214,11 @@ def paper_section(results: Results) -> str:
     return PAPER.format(
         rebuilt="Its five-block CNN (`--network paper`) and mini-Xception (`--network "
         "mini-xception`) can be trained with the same command; "
-        + (f"above: {', '.join(trained)}." if trained else "they were not for this report.")
+        + (
+            f"trained for this report: {', '.join(trained)}."
+            if trained
+            else "they were not trained for this report."
+        )
         + " The published mini-Xception is `fer`'s.",
         best_clean=f"{best('clean'):.1%}",
         best_fer2013=f"{best('fer2013'):.1%}",

@@ -34,8 +34,8 @@ def build_discriminator(dtype: str = "float32", conditional: bool = False) -> ke
     for scale in SCALES:
         x = layers.AveragePooling2D(scale, dtype=dtype)(face) if scale > 1 else face
         for depth, width in enumerate(WIDTHS[scale]):
-            # He's start: with Glorot's, four layers later a face is a sixteenth of itself, and
-            # the first thousand steps pass before anything is told apart.
+            # He's start: with Glorot's, a face fades from layer to layer, and nothing was told
+            # apart after 500 steps.
             x = layers.Conv2D(
                 width, 4, 2, "same", dtype=dtype, name=f"scale{scale}_{depth}",
                 kernel_initializer="he_normal",

@@ -16,8 +16,8 @@ class StarGanLosses:
     """Weights of StarGAN's losses.
 
     Attributes:
-        lambda_adversarial: the discriminator's opinion on whether a face is real; with less than
-            twice the guide's weight, faces show the target as a scribble would.
+        lambda_adversarial: the discriminator's opinion on whether a face is real; twice the
+            guide's weight, which is content with a scribble.
         lambda_domain: the discriminator's opinion on which expression a face shows.
         lambda_guide: the frozen guide's opinion.
         lambda_reconstruction: L1 between a face and its way there and back.

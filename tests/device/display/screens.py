@@ -13,9 +13,11 @@ import cv2
 import numpy as np
 
 from device.camera import demo
+from device.composition import MODELS
 from device.display.render import Frills, render
 from device.display.wording import NOTICE, Shown
 from device.pipeline import Status
+from device.synthesis import LazySynthesizer, LiveFace
 from device.vision.synthetic_mark import draw_mark
 from device.vocabulary import (
     EXPRESSIONS,
@@ -62,6 +64,15 @@ def synthetic_face() -> SyntheticFace:
     return SyntheticFace(draw_mark(enlarged), Expression.SURPRISE)
 
 
+def by_the_shipped_generator() -> SyntheticFace:
+    """The portrait as `display.synthesis = "surprise"` shows it."""
+    scene = Scene((face(Expression.HAPPY, 0.93),), 640, 480, 0.0)
+    generator = LazySynthesizer(lambda: MODELS / "generator.tflite")
+    made = LiveFace(generator, Expression.SURPRISE)(next(demo.frames(640, 480, color=True)), scene)
+    assert made
+    return made
+
+
 HAPPY = face(Expression.HAPPY, 0.93)
 THREE = (
     HAPPY,
@@ -104,6 +115,8 @@ def main() -> None:
         _write(GOLDEN_FOLDER / f"{name}.png", golden(name))
     for name in ("one", "three", "camera-lost"):
         _write(DOCS_FOLDER / f"screen-{name}.png", render(STATES[name], *DOCS_SIZE, FRILLS))
+    made = replace(STATES["one"], synthetic=by_the_shipped_generator())
+    _write(DOCS_FOLDER / "screen-synthetic.png", render(made, *DOCS_SIZE, FRILLS))
     camera = render(camera_view(True), *DOCS_SIZE, replace(FRILLS, show_camera=True))
     _write(DOCS_FOLDER / "screen-camera-view.png", camera)
 
