@@ -28,7 +28,7 @@ from device.service.watchdog import NoWatchdog
 from device.settings import Settings
 from device.vision.classifier import TFLiteClassifier
 from device.vision.detector import build_detector, choose_kind
-from device.vision.landmarks import LandmarkNetwork
+from device.vision.landmarks import SHIPPED, LandmarkNetwork
 from device.vision.quality import QualityGate
 from device.vision.smoother import ExpressionSmoother
 from device.vision.tracker import DetectAndTrack
@@ -72,8 +72,7 @@ def build_vision(settings: Settings, store: ModelStore | None = None) -> Vision:
     """
     detector = build_detector(settings.detector)
     quality = QualityGate(settings.quality)
-    points = MODELS / "landmarks.tflite"
-    landmarks = LandmarkNetwork.load(points) if points.is_file() else None
+    landmarks = LandmarkNetwork.load(SHIPPED) if SHIPPED.is_file() else None
     return Vision(
         detector,
         quality,

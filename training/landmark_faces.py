@@ -18,6 +18,7 @@ from device.vision.landmarks import (
     Points,
     centred,
     cut_view,
+    soft,
     to_view,
     upright,
 )
@@ -25,9 +26,7 @@ from device.vision.preprocess import CROP_PX
 from training.pictures import read_grey
 
 CONTOURS = ((36, 42), (42, 48), (30, 31), (48, 49), (54, 55))  # of 68 points: eyes, nose, mouth
-FIRST_PIXEL = 1  # 300-W's annotation counts pixels from 1
 MIRRORED = [1, 0, 2, 4, 3]  # the left eye of a mirrored face was its right eye
-SHARP_SCALE = 0.7  # below this a picture is blurred before it is made smaller
 
 # What differs from look to look, as boxes of Haar and BlazeFace do around the same faces,
 BOX_ZOOM = (-0.22, 0.22)  # natural logarithm of the side
@@ -49,12 +48,14 @@ class Sample:
     side: float
 
 
-def read_afw(folder: Path, first_pixel: int = FIRST_PIXEL) -> list[tuple[str, Sample]]:
+def read_afw(folder: Path) -> list[tuple[str, Sample]]:
     """(file name, sample) of every annotated face, cut out with surroundings.
+
+    The points are taken as published. 300-W's tools count pixels from 1, so they may lie a pixel
+    to the right of and below what the annotators saw; whoever is measured by them learns them so.
 
     Args:
         folder: with ``boxes.csv`` and ``landmarks68.csv``.
-        first_pixel: the number by which the annotation calls the first pixel.
     """
     samples = []
     with open(folder / "boxes.csv", newline="") as boxes, open(folder / "landmarks68.csv") as marks:
@@ -63,7 +64,7 @@ def read_afw(folder: Path, first_pixel: int = FIRST_PIXEL) -> list[tuple[str, Sa
             name = row["file"]
             if name not in pictures:
                 pictures[name] = read_grey(folder / name)
-            points = five_of_68(np.array(line.split(","), np.float32).reshape(68, 2)) - first_pixel
+            points = five_of_68(np.array(line.split(","), np.float32).reshape(68, 2))
             x, y, width, height = (float(row[k]) for k in ("x", "y", "w", "h"))
             side = max(width, height)
             center = (x + width / 2, y + height / 2)
@@ -90,23 +91,12 @@ def cut_out(sample: Sample) -> Sample:
     return Sample(np.asarray(picture, np.uint8), points, (size / 2, size / 2), sample.side * scale)
 
 
-def soft(picture: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:
-    """A picture about to be scaled by less than 1, blurred so that nothing flickers."""
-    if scale >= SHARP_SCALE:
-        return picture
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.5 / scale), np.uint8)
-
-
 def render(sample: Sample, random: np.random.Generator) -> tuple[npt.NDArray[np.uint8], Points]:
     """One (48, 48) crop as the network would get it, and its points as shares of the crop."""
     view = box_look(sample, random) if random.random() < 0.5 else upright_look(sample, random)
     scale = float(np.sqrt(abs(np.linalg.det(view[:, :2]))))
     crop = cut_view(soft(sample.picture, scale), view)
-    points = to_view(sample.points, view)
-    if random.random() < 0.5:
-        crop = crop[:, ::-1]
-        points = mirror(points)
-    return spoil(crop, random), np.asarray(points, np.float32)
+    return spoil(crop, random), np.asarray(to_view(sample.points, view), np.float32)
 
 
 def box_look(sample: Sample, random: np.random.Generator) -> Matrix:

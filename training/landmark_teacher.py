@@ -123,15 +123,14 @@ def unit_px(points: Points) -> float:
 def fit_correction(taught: Sequence[Points], true: Sequence[Points]) -> npt.NDArray[np.float64]:
     """(11, 10): from the teacher's points of annotated faces to what the annotation adds.
 
-    Both are seen upright and in units, and once more as in a mirror, so that it is symmetric.
+    Both are seen upright and in units.
     """
     known, missing = [], []
     for ours, theirs in zip(taught, true, strict=True):
         view = upright(ours, 1.0, MIN_UNIT_PX)
         seen, wanted = to_view(ours, view), to_view(theirs, view)
-        for a, b in ((seen, wanted), (mirror(seen), mirror(wanted))):
-            known.append(np.append(a.ravel(), 1.0))
-            missing.append((b - a).ravel())
+        known.append(np.append(seen.ravel(), 1.0))
+        missing.append((wanted - seen).ravel())
     rows, gaps = np.array(known, np.float64), np.array(missing, np.float64)
     held = rows.T @ rows + RIDGE * np.eye(rows.shape[1])
     return np.asarray(np.linalg.solve(held, rows.T @ gaps), np.float64)

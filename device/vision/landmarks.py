@@ -26,6 +26,8 @@ LANDMARK_MARGIN = 0.2  # wider than the classifier's crop: a chin may lie outsid
 UPRIGHT_SIDE = 2.6  # of the second look, in units of `upright`: all points and a margin for errors
 WIDE_MARGIN = 1.0  # both looks are cut from one picture of twice the box's side, ...
 WIDE_PX = 96  # ... made so small once that a look is about its size: no aliasing, little work
+SHIPPED = Path(__file__).parents[1] / "models" / "landmarks.tflite"
+SHARP_SCALE = 0.7  # below this a picture is blurred before it is made smaller
 MIN_UNIT_PX = 6.0  # in that picture, where a face has about 19: points in a heap do not zoom in
 
 Points = npt.NDArray[np.float32]  # (5, 2), in the order of the vocabulary's landmarks
@@ -120,6 +122,13 @@ def cut_view(picture: GreyImage, view: Matrix) -> GreyImage:
     """The (48, 48) uint8 crop of a picture; beyond it its border is repeated."""
     crop = cv2.warpAffine(picture, view, (CROP_PX, CROP_PX), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(crop, np.uint8)
+
+
+def soft(picture: GreyImage, scale: float) -> GreyImage:
+    """A picture about to be scaled by less than 1, blurred so that nothing flickers."""
+    if scale >= SHARP_SCALE:
+        return picture
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.5 / scale), np.uint8)
 
 
 def to_view(points: Points, view: Matrix) -> Points:
