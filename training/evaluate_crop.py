@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import MienError, UsageError
+from device.settings.tree import Classifier as ClassifierSettings
 from device.settings.tree import Detector as DetectorSettings
 from device.vision.classifier import TFLiteClassifier
 from device.vision.detector import MODELS, build_detector
@@ -45,6 +46,10 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--pictures", type=Path, action="append", required=True,
                         help="folder with labels.csv; may be given more than once")  # fmt: skip
     parser.add_argument("--model", type=Path, default=MODELS / "expression.tflite")
+    parser.add_argument(
+        "--prior", choices=("natural", "balanced"), default=ClassifierSettings().prior,
+        help="of the classifier, default the device's",
+    )  # fmt: skip
     parser.add_argument("--detector", action="append", choices=KINDS, dest="kinds")
     parser.add_argument("--output", type=Path, help="write the numbers as JSON, too")
     parser.set_defaults(run=run_command)
@@ -52,7 +57,7 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Prints one table a folder: a row a detector, a column a crop."""
-    classifier = TFLiteClassifier.load(arguments.model)
+    classifier = TFLiteClassifier.load(arguments.model, arguments.prior)
     results = {}
     for folder in arguments.pictures:
         pictures, labels = read_labelled(folder)
@@ -87,7 +92,7 @@ def measure(
 
 
 def ways_of_boxes() -> dict[str, list[Crop]]:
-    """Crops by the box alone; of several, the mean of the logits counts (and twice the time)."""
+    """Crops by the box alone; of several, their mean opinion counts (and twice the time)."""
     ways: dict[str, list[Crop]] = {
         f"margin {margin}": [partial(crop_face, margin=margin)] for margin in MARGINS
     }
@@ -129,13 +134,13 @@ def accuracy(
     classifier: TFLiteClassifier,
     crops: list[Crop],
 ) -> float:
-    """Share of all pictures whose expression is named as labelled, by the crops' mean logits."""
+    """Share of all pictures whose expression is named as labelled, by the crops' mean opinion."""
     found = [index for index, face in enumerate(faces) if face is not None]
-    logits = [
-        classifier.logits(np.stack([crop(pictures[i], face) for i in found if (face := faces[i])]))
-        for crop in crops
-    ]
-    named = np.mean(logits, axis=0).argmax(axis=1)
+    opinions = []
+    for crop in crops:
+        cut = np.stack([crop(pictures[i], face) for i in found if (face := faces[i])])
+        opinions.append(np.log(np.maximum(classifier.probabilities(cut), 1e-9)))
+    named = np.mean(opinions, axis=0).argmax(axis=1)
     return float((named == labels[found]).sum() / len(labels))
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UsageError
+from device.settings.tree import Classifier as ClassifierSettings
 from device.settings.tree import Detector as DetectorSettings
 from device.settings.tree import Smoothing as SmoothingSettings
 from device.vision.classifier import TFLiteClassifier
@@ -75,7 +76,7 @@ def add_arguments(commands: Any) -> None:
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Films once, smooths with every setting, prints the curve."""
     random = np.random.default_rng(arguments.seed)
-    classifier = TFLiteClassifier.load(arguments.model)
+    classifier = TFLiteClassifier.load(arguments.model, ClassifierSettings().prior)
     clips = film_all(arguments.pictures, classifier, arguments.faces, random)
     headings = ["window s", "dwell s", "wrong changes a minute", "delay s (median)",
                 "delay s (90 %)", "missed"]  # fmt: skip
