@@ -19,7 +19,7 @@ from training.classifiers import HEADS, count_macs
 from training.fer2013 import Pictures, Split, read_pictures
 from training.metrics import fit_prior_shift, fit_temperature, truth_of
 from training.networks import load_network, predict
-from training.recipes import crowd_targets, fer2013_targets
+from training.recipes import prior_of
 from training.runs import newest_run, read_history, read_settings, shorten
 from training.tflite import TfliteClassifier
 
@@ -124,8 +124,8 @@ def nearest_int8(model: keras.Model, head: str, pixels: npt.NDArray[np.uint8]) -
     for _ in range(NUM_DRAWS if len(pixels) > NUM_CALIBRATION else 1):
         crops = pixels[random.permutation(len(pixels))[:NUM_CALIBRATION]]
         content = to_int8(model, head, crops)
-        off = float(np.square(TfliteClassifier(content).logits(compared) - expected).mean())
-        if off < least:
+        off = float(np.abs(TfliteClassifier(content).logits(compared) - expected).mean())
+        if not best or off < least:
             best, least = content, off
     return best
 
@@ -140,12 +140,6 @@ def calibrate(
     floor = plain - MAX_BALANCED_COST if head == "crowd" else 0.0
     strength, shift = fit_prior_shift(scaled, labels, prior, floor)
     return Calibration(temperature, strength, shift)
-
-
-def prior_of(train: Pictures, head: str) -> npt.NDArray[np.float64]:
-    """(7,) share of each expression in what the head was trained on."""
-    targets = crowd_targets(train, 0) if head == "crowd" else fer2013_targets(train, 0)
-    return np.asarray(targets.mean(axis=0), np.float64)
 
 
 def count_parameters(model: keras.Model, head: str) -> int:

@@ -53,8 +53,10 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Converts, checks and writes both files, or neither."""
+    from training.gan.faces import cut_by_landmarks  # TensorFlow takes seconds to load
+
     data = arguments.data or Path(read_settings(arguments.run_path)["data"]["path"])
-    crops = read_pictures(data).split(Split.VALIDATION).pixels[:PARITY_FACES]
+    crops = cut_by_landmarks(read_pictures(data).split(Split.VALIDATION).pixels[:PARITY_FACES])
     network = load_network(arguments.run_path)
     expected = translate_by_keras(network, crops)
     failures = []
@@ -78,16 +80,16 @@ def load_network(run: Path) -> Any:
     import keras
     from keras import ops
 
-    from training.gan.generator import GeneratorSettings
+    from training.gan.generator import GeneratorSettings, with_flow
     from training.gan.translation import load_generator
 
     recipe = read_gan_recipe(run)
-    generator = load_generator(run, GeneratorSettings(recipe.width, recipe.blocks))
+    generator = with_flow(load_generator(run, GeneratorSettings(recipe.width, recipe.blocks)))
     face = keras.Input((CROP_PX, CROP_PX, 1), batch_size=1, name="face", dtype="uint8")
     target = keras.Input((len(EXPRESSIONS),), batch_size=1, name="target", dtype="float32")
-    made = generator([ops.cast(face, "float32") / 127.5 - 1.0, target])
+    made, flow = generator([ops.cast(face, "float32") / 127.5 - 1.0, target])
     pixels = ops.clip((made + 1.0) * 127.5, 0.0, 255.0) + 0.5  # casting cuts off
-    return keras.Model([face, target], ops.cast(pixels, "uint8"), name="generator")
+    return keras.Model([face, target], [ops.cast(pixels, "uint8"), flow], name="generator")
 
 
 def convert(network: Any, precision: str) -> bytes:
@@ -106,12 +108,15 @@ def convert(network: Any, precision: str) -> bytes:
 
 def translate_by_keras(network: Any, crops: Crops) -> Crops:
     """(7 N, 48, 48): every crop with every target, by the float network."""
+    import keras
+
     targets = np.eye(len(EXPRESSIONS), dtype=np.float32)
-    inner = network.get_layer("generator")
+    [inner] = [layer for layer in network.layers if isinstance(layer, keras.Model)]
     results = []
     for target in targets:
         wanted = np.tile(target, (len(crops), 1))
-        made = inner([crops[..., None].astype(np.float32) / 127.5 - 1.0, wanted], training=False)
+        faces = crops[..., None].astype(np.float32) / 127.5 - 1.0
+        made, _ = inner([faces, wanted], training=False)
         results.append(np.clip(np.rint((np.asarray(made) + 1.0) * 127.5), 0, 255))
     return np.stack(results, axis=1).reshape(-1, CROP_PX, CROP_PX).astype(np.uint8)
 
@@ -123,7 +128,7 @@ def inspect(content: bytes, crops: Crops, expected: Crops) -> dict[str, float]:
     for crop in crops:
         for expression in EXPRESSIONS:
             start = time.thread_time()  # of one core, whatever else the machine does
-            made.append(synthesizer.translate(crop, expression))
+            made.append(synthesizer.run(crop, expression)[0])
             times_ms.append((time.thread_time() - start) * 1e3)
     return {
         "bytes": len(content),
@@ -162,7 +167,7 @@ def make_card(
         {
             "input": base64.b64encode(face.tobytes()).decode(),
             "target": expression.value,
-            "output": base64.b64encode(synthesizer.translate(face, expression).tobytes()).decode(),
+            "output": base64.b64encode(synthesizer.run(face, expression)[0].tobytes()).decode(),
         }
         for expression in (EXPRESSIONS[3], EXPRESSIONS[5])
     ]

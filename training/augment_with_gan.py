@@ -17,9 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UsageError
+from device.vision.synthesizer import carry_back, cut_face
 from device.vocabulary import EXPRESSIONS
 from training.classifier import DATA, VOTES
 from training.cleaning import clean
+from training.evaluate_gan import make_judge
 from training.extended import extend, write_csv_pair
 from training.fer2013 import Pictures, Split, read_pictures
 from training.gan.recipe import read_gan_recipe
@@ -51,13 +53,13 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if not 0 < arguments.min_probability < 1:
         raise UsageError(f"--min-probability {arguments.min_probability}: between 0 and 1")
     recipe = read_gan_recipe(arguments.generator)
-    pictures, _ = clean(read_pictures(arguments.data, arguments.votes))  # no copies of the test's
-    from training.gan import judging  # TensorFlow takes seconds to load
-    from training.gan.generator import GeneratorSettings
+    everything = read_pictures(arguments.data, arguments.votes)
+    pictures, _ = clean(everything)  # no copies of the test's
+    from training.gan.generator import GeneratorSettings  # TensorFlow takes seconds to load
     from training.gan.translation import load_generator
 
     generator = load_generator(arguments.generator, GeneratorSettings(recipe.width, recipe.blocks))
-    judge = judging.load_judge(arguments.judge, arguments.head)
+    judge = make_judge(arguments, everything)
     training = pictures.split(Split.TRAIN)
     if arguments.head == "crowd" and training.has_votes:
         crowd = training.crowd()
@@ -92,21 +94,39 @@ def accepted(
     chance: np.random.Generator,
 ) -> npt.NDArray[np.uint8]:
     """Up to ``count`` faces (n, 48, 48) of other expressions that now convincingly show this one."""
-    from training.gan.sheets import translate
-
     others = np.flatnonzero((training.labels != expression) & (training.crowd().sum(axis=1) > 0))
     if not others.size:
         raise UsageError("generators need faces with votes to start from: name --votes")
     kept: list[npt.NDArray[np.uint8]] = []
     for _ in range(MAX_TRIES):
         chosen = chance.choice(others, size=min(max(2 * count, 64), 2048))
-        faces = training.pixels[chosen][..., None]
-        made = translate(generator, faces, np.full(len(chosen), expression))[..., 0]
+        made = synthesize(generator, training.pixels[chosen], expression)
         sure = softmax(judge.logits(made))[:, expression] >= arguments.min_probability
         kept.append(made[sure])
         if sum(map(len, kept)) >= count:
             break
     return np.concatenate(kept)[:count]
+
+
+def synthesize(
+    generator: Any, pixels: npt.NDArray[np.uint8], expression: int
+) -> npt.NDArray[np.uint8]:
+    """Pictures (n, 48, 48) whose faces show an expression, framed as they were.
+
+    Left in the generator's own framing, a synthesized face could be told by that.
+    """
+    from training.gan.faces import views_of
+    from training.gan.generator import with_flow
+
+    views = views_of(pixels)
+    crops = np.stack([cut_face(p, view) for p, view in zip(pixels, views, strict=True)])
+    targets = np.zeros((len(crops), len(EXPRESSIONS)), np.float32)
+    targets[:, expression] = 1.0
+    inputs = [crops[..., None].astype(np.float32) / 127.5 - 1.0, targets]
+    made, flows = with_flow(generator).predict(inputs, batch_size=256, verbose=0)
+    faces = np.clip(np.rint((made[..., 0] + 1.0) * 127.5), 0, 255).astype(np.uint8)
+    parts = zip(pixels, views, crops, faces, flows, strict=True)
+    return np.stack([carry_back(*part) for part in parts])
 
 
 def write_sheet(path: Path, crops: npt.NDArray[np.uint8]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from device.errors import UsageError
 from device.vocabulary import EXPRESSIONS
 from training.classifier import DATA, VOTES
+from training.cleaning import clean
 from training.fer2013 import Pictures, Split, read_pictures
 from training.gan.recipe import read_gan_recipe
 from training.metrics import truth_of
@@ -40,20 +41,20 @@ def add_arguments(commands: Any) -> None:
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Judges each run, writes its JSON and sheet, prints and reports the table."""
     recipes = {run: read_gan_recipe(run) for run in arguments.runs}
-    pictures = read_pictures(arguments.data, arguments.votes).split(SPLITS[arguments.split])
+    everything = read_pictures(arguments.data, arguments.votes)
+    pictures = everything.split(SPLITS[arguments.split])
     pictures = sample(pictures, arguments.head, arguments.faces, arguments.seed)
     from training.gan import judging, sheets  # TensorFlow takes seconds to load
+    from training.gan.faces import cut_by_landmarks
     from training.gan.generator import GeneratorSettings
     from training.gan.translation import load_generator
 
-    judge = judging.load_judge(arguments.judge, arguments.head)
+    pictures = replace(pictures, pixels=cut_by_landmarks(pictures.pixels))
+    judge = make_judge(arguments, everything)
     results = []
     for run, recipe in recipes.items():
         print(f"judging {run}", flush=True)
-        try:
-            generator = load_generator(run, GeneratorSettings(recipe.width, recipe.blocks))
-        except (OSError, KeyError, ValueError) as error:
-            raise UsageError(f"{run}: no generator's state there ({error})") from error
+        generator = load_generator(run, GeneratorSettings(recipe.width, recipe.blocks))
         result = judging.judge_generator(generator, pictures, judge, arguments.seed)
         result |= {"kind": recipe.kind, "steps": steps_done(run), "split": arguments.split}
         result["parameters"] = generator.count_params()
@@ -68,6 +69,17 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if arguments.report:
         rewrite(arguments.report, table)
     return 0
+
+
+def make_judge(arguments: argparse.Namespace, pictures: Pictures) -> Any:
+    """The judge, who knows real faces as the device cuts them."""
+    from training.gan import judging
+    from training.gan.faces import cut_by_landmarks
+
+    train = clean(pictures)[0].split(Split.TRAIN)
+    real = sample(pictures.split(Split.VALIDATION), arguments.head, 0, arguments.seed)
+    real = replace(real, pixels=cut_by_landmarks(real.pixels))
+    return judging.load_judge(arguments.judge, arguments.head, train, real)
 
 
 def sample(pictures: Pictures, head: str, count: int, seed: int) -> Pictures:
@@ -105,29 +117,30 @@ def tables(results: list[dict[str, Any]], real: dict[str, Any], judge: str, comm
         f"`{judge}`, head `{first['head']}` ({first['feature_length']} features); FID and KID from "
         f"{first['distribution_n']} translated against as many other real faces.",
         "",
-        "| generator | parameters | steps | judge accuracy | FID | KID × 1000 | reconstruction L1 | "
+        "| generator | parameters | steps | judge accuracy | all equally likely | FID | KID × 1000 | reconstruction L1 | "
         "reconstruction SSIM | identity SSIM (own / stranger) | nearer to own | diversity |",
-        "| --- " * 11 + "|",
+        "| --- " * 12 + "|",
     ]
     lines += [
         f"| {r['kind']} | {r['parameters']:,} | {r['steps']:,} | {r['judge_accuracy']:.1%} | "
-        f"{r['fid']:.2f} | {r['kid'] * 1000:.2f} ± {r['kid_spread'] * 1000:.2f} | "
+        f"{r['judge_accuracy_unprejudiced']:.1%} | {r['fid']:.2f} | {r['kid'] * 1000:.2f} ± {r['kid_spread'] * 1000:.2f} | "
         f"{r['reconstruction_l1']:.4f} | {r['reconstruction_ssim']:.3f} | "
         f"{r['identity_ssim']:.3f} / {r['stranger_ssim']:.3f} | {r['nearer_than_stranger']:.1%} | "
         f"{r['diversity']:.3f} |"
         for r in results
     ]
     lines.append(
-        f"| real faces | | | {real['accuracy']:.1%} | {first['fid_of_real']:.2f} | "
+        f"| real faces | | | {real['judge_accuracy']:.1%} | {real['judge_accuracy_unprejudiced']:.1%} | "
+        f"{first['fid_of_real']:.2f} | "
         f"{first['kid_of_real'] * 1000:.2f} | | | | | {first['diversity_of_real']:.3f} |"
     )
     names = [e.value for e in EXPRESSIONS]
     lines += ["", f"| judge accuracy | {' | '.join(names)} |", "| --- " * (len(names) + 1) + "|"]
-    rows = {r["kind"]: r["judge_accuracy_of_target"] for r in results}
-    rows["real faces"] = real["of_class"]
-    for kind, row in rows.items():
-        cells = [f"{row[n]:.1%}" if n in row else "–" for n in names]
-        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    for name, found in [*((r["kind"], r) for r in results), ("real faces", real)]:
+        for words, key in (("", ""), (", all equally likely", "_unprejudiced")):
+            row = found[f"judge_accuracy{key}_of"]
+            cells = [f"{row[n]:.1%}" if n in row else "–" for n in names]
+            lines.append(f"| {name}{words} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

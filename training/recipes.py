@@ -138,6 +138,12 @@ def targets_of(pictures: Pictures, recipe: Recipe, answers: Targets | None = Non
     return {"fer2013": labels, "crowd": crowd}
 
 
+def prior_of(train: Pictures, head: str) -> npt.NDArray[np.float64]:
+    """(7,) share of each expression in what the head was trained on."""
+    targets = crowd_targets(train, 0) if head == "crowd" else fer2013_targets(train, 0)
+    return np.asarray(targets.mean(axis=0), np.float64)
+
+
 class Batches:
     """Augmented batches; the same seed and epoch give the same batches, also after a resume."""
 

@@ -8,12 +8,14 @@ one critic step does where WGAN-GP wants five, and two slow cores have to carry 
 from __future__ import annotations
 
 import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from keras import ops
 
-from training.gan.differentiable import augment, vary
+from training.gan.differentiable import vary
 from training.gan.discriminator import build_discriminator
-from training.gan.guide import scale_pixels
+from training.gan.guide import obscure, scale_pixels
 from training.gan.recipe import StarGanLosses
 from training.gan.translation import (
     Translation,
@@ -25,18 +27,32 @@ from training.gan.translation import (
 
 
 class StarGan(Translation):
-    """The two players of StarGAN and the frozen guide."""
+    """The two players of StarGAN and the frozen guide.
+
+    Args:
+        guide: an expression network; frozen.
+        margins: (7,) by how much its logit of each target must lead; see ``guide.margins_of``.
+        losses: their weights.
+        options: of ``Translation``.
+    """
 
     loss_names = (
-        "adversarial", "domain", "guided", "reconstruction", "mask",
+        "adversarial", "domain", "guided", "reconstruction", "similarity", "mask", "roughness",
         "told_apart", "named", "penalty",
     )  # fmt: skip
 
-    def __init__(self, guide: keras.Model, losses: StarGanLosses | None = None, **options) -> None:
+    def __init__(
+        self,
+        guide: keras.Model,
+        margins: npt.NDArray[np.float32],
+        losses: StarGanLosses | None = None,
+        **options,
+    ) -> None:
         dtype = options.get("dtype", "float32")
         super().__init__(build_discriminator(dtype), **options)
         self.guide = guide
         self.guide.trainable = False
+        self.margins = tf.constant(margins)
         self.losses_of = losses or StarGanLosses()
 
     def train_step(self, data):
@@ -56,7 +72,7 @@ class StarGan(Translation):
         to_target, to_source = one_hot(targets), one_hot(sources)
         with tf.GradientTape() as generator_tape:
             # 2. There: one fake serves both players.
-            fake, mask = self.painter([real, to_target], training=True)
+            fake, mask, flow = self.inner_generator([real, to_target], training=True)
             # 3. The discriminator's turn: told apart, named, and smooth around real faces.
             with generator_tape.stop_recording():
                 critic = self.train_discriminator(real, sources, ops.stop_gradient(fake))
@@ -64,32 +80,41 @@ class StarGan(Translation):
             source_logits, domain_logits = self.discriminator(vary(fake, self.seed))
             adversarial = mean_over_scales([ops.mean(ops.softplus(-s)) for s in source_logits])
             domain = mean_over_scales([cross_entropy(targets, d) for d in domain_logits])
-            guided = cross_entropy(targets, self.guide(augment(fake, self.seed), training=False))
+            opinion = self.guide(obscure(fake, self.seed), training=False)
+            guided = cross_entropy(targets, opinion - to_target * self.margins)
             # 5. And back; noise hides what a generator could smuggle below the eye's threshold.
             noise = keras.random.normal(ops.shape(fake), stddev=0.02, seed=self.seed)
             back = self.generator([fake + noise, to_source], training=True)
             reconstruction = ops.mean(ops.abs(back - real))
+            # In 0..1: SSIM's comparison of means is not for signed values.
+            similarity = ops.mean(tf.image.ssim((back + 1.0) / 2.0, (real + 1.0) / 2.0, 1.0))
             # 6. A face that already shows the target stays what it is.
             same = ops.cast(sources == targets, "float32")
             kept = ops.mean(ops.abs(fake - real), axis=(1, 2, 3))
             kept = ops.sum(same * kept) / ops.maximum(ops.sum(same), 1.0)
+            # 7. Little paint, and neighbours move together.
             painted = ops.mean(mask)
+            roughness = roughness_of(flow)
             loss = (
                 weights.lambda_adversarial * adversarial
                 + weights.lambda_domain * domain
                 + weights.lambda_guide * guided
                 + weights.lambda_reconstruction * (reconstruction + kept)
+                + weights.lambda_similarity * (1.0 - similarity)
                 + weights.lambda_mask * painted
+                + weights.lambda_roughness * roughness
             )
         update(self.generator_optimizer, generator_tape, loss, self.generator.trainable_variables)
-        # 7. The running mean is what is looked at and exported.
+        # 8. The running mean is what is looked at and exported.
         self.average_generator()
         return self.mean_losses(
             adversarial=adversarial,
             domain=domain,
             guided=guided,
             reconstruction=reconstruction,
+            similarity=similarity,
             mask=painted,
+            roughness=roughness,
             **critic,
         )
 
@@ -115,7 +140,11 @@ class StarGan(Translation):
                 lambda: self.gradient_penalty(real) * weights.penalty_interval,
                 lambda: tf.constant(0.0),
             )
-            loss = told_apart + weights.lambda_domain * named + weights.lambda_penalty * penalty
+            loss = (
+                weights.lambda_adversarial * told_apart
+                + weights.lambda_domain * named
+                + weights.lambda_penalty * penalty
+            )
         variables = self.discriminator.trainable_variables
         update(self.discriminator_optimizer, tape, loss, variables)
         return {"told_apart": told_apart, "named": named, "penalty": penalty}
@@ -128,3 +157,9 @@ class StarGan(Translation):
             total = sum(ops.sum(ops.mean(s, axis=(1, 2, 3))) for s in source_logits)
         gradient = tape.gradient(total, real)
         return 0.5 * ops.mean(ops.sum(ops.square(gradient), axis=(1, 2, 3)))
+
+
+def roughness_of(flow):
+    """How much movements (N, 48, 48, 2) in px differ from one pixel to the next, on average."""
+    across, down = flow[:, :, 1:] - flow[:, :, :-1], flow[:, 1:] - flow[:, :-1]
+    return ops.mean(ops.abs(across)) + ops.mean(ops.abs(down))

@@ -33,6 +33,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             weight.assign(random.normal(0, 0.5, weight.shape))
     paint = model.mean_generator.get_layer("paint")
     paint.kernel.assign(np.asarray(paint.kernel) * 10)
+    move = model.mean_generator.get_layer("move")
+    move.kernel.assign(random.normal(0, 0.1, move.kernel.shape))
     model.save_state(folder / "state.npz")
     write_recipe(folder, TINY, {"path": str(data), "votes": ""}, "cgan")
     return folder
@@ -59,10 +61,15 @@ def test_the_exported_pair_is_what_the_device_takes(run: Path, tmp_path: Path) -
     face = drawn_face()
     network = export_generator.load_network(run)
     expected = export_generator.translate_by_keras(network, face[None])
-    made = synthesizer.translate(face, Expression.HAPPY)
+    made, flow = synthesizer.run(face, Expression.HAPPY)
+    [inner] = [layer for layer in network.layers if layer.name.startswith("functional")]
+    pixels = face[None, :, :, None].astype(np.float32) / 127.5 - 1.0
+    _, moved = inner([pixels, np.eye(7, dtype=np.float32)[3:4]])
+    np.testing.assert_allclose(flow, np.asarray(moved)[0], atol=0.4)
+    assert np.abs(flow).max() > 1
     assert export_generator.psnr_db(made[None], expected[3:4]) > 30
     assert np.abs(made.astype(int) - face).mean() > 2  # it does something
-    other = synthesizer.translate(face, Expression.SAD)
+    other, _ = synthesizer.run(face, Expression.SAD)
     assert np.abs(made.astype(int) - other).mean() > 1  # and the target matters
 
 

@@ -1,8 +1,9 @@
 """Makes ``steps.tflite`` and its card: a real, tiny generator whose answers are known.
 
 It has the contract of the shipped generator (a uint8 face and a one-hot target in, a uint8 face
-out) and lights the middle of the face by 20 grey levels a class: angry by -60, happy by 0,
-neutral by 60. Run it with the training packages installed: ``python tests/golden/make_generator.py``.
+and its flow out), moves nothing and lights the middle of the face by 20 grey levels a class: angry
+by -60, happy by 0, neutral by 60. Run it with the training packages installed:
+``python tests/golden/make_generator.py``.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def main() -> None:
     window[:, MIDDLE, MIDDLE] = STEP
     light = ops.sum(target * (np.arange(7, dtype=np.float32) - HAPPY), axis=1)
     made = ops.cast(face, "float32") + ops.reshape(light, (1, 1, 1, 1)) * window
-    network = keras.Model([face, target], ops.cast(ops.clip(made, 0, 255), "uint8"))
+    still = ops.zeros((1, 48, 48, 2)) * ops.reshape(light, (1, 1, 1, 1))
+    network = keras.Model([face, target], [ops.cast(ops.clip(made, 0, 255), "uint8"), still])
     content = tf.lite.TFLiteConverter.from_keras_model(network).convert()
 
     grey = np.full((48, 48), 128, np.uint8)

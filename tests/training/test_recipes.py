@@ -116,3 +116,8 @@ def test_a_recipe_file_is_kept_whole_but_for_what_is_named(tmp_path: Path) -> No
     assert recipe_of(parser.parse_args(words)) == replace(recipe, epochs=9)
     with pytest.raises(UsageError, match="not a run directory"):
         recipe_of(parser.parse_args([*words, "--teacher", str(tmp_path / "nobody")]))
+
+
+@pytest.mark.parametrize("path", sorted(Path("training").glob("*.json")), ids=lambda p: p.stem)
+def test_the_recipes_that_come_along_can_be_read(path: Path) -> None:
+    assert read_recipe_file(path).network.startswith("expression")

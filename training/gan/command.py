@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +94,15 @@ def recipe_of(arguments: argparse.Namespace) -> GanRecipe:
 def train(recipe: GanRecipe, pictures: Pictures, run: Path) -> bool:
     """Trains on the clear faces of the training split; True when all steps are done."""
     from training.gan import rounds  # TensorFlow takes seconds to load
-    from training.gan.faces import clear_faces_of
+    from training.gan.faces import clear_faces_of, cut_by_landmarks, voted_faces_of
     from training.gan.sheets import one_of_each
 
-    learned = clear_faces_of(pictures.split(Split.TRAIN))
+    pictures = replace(pictures, pixels=cut_by_landmarks(pictures.pixels))
+    training = pictures.split(Split.TRAIN)
+    learned = clear_faces_of(training)
     shown = clear_faces_of(pictures.split(Split.VALIDATION))
     counts = np.bincount(learned.expressions).tolist()
     print(f"{len(learned.pixels)} clear faces, in FER2013 order {counts}", flush=True)
-    model = rounds.build(recipe, learned, run)
+    model = rounds.build(recipe, voted_faces_of(training), run)
     samples = shown.pixels[one_of_each(shown.expressions)]
     return rounds.fit(model, learned, samples, recipe, run)

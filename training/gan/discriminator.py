@@ -1,7 +1,8 @@
-"""The discriminator: the same small network at two scales, each with two heads.
+"""The discriminator: the same small network at two scales, each with two kinds of heads.
 
-Source: is this patch of a real picture? Domain: which expression? No normalisation, so that a
-gradient penalty of one face does not depend on its neighbours in the batch.
+Source: is this patch of a real picture? Asked twice, of small patches (10 px: is this how skin and
+lips look?) and of large ones. Domain: which expression? No normalisation, so that a gradient penalty
+of one face does not depend on its neighbours in the batch.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from device.vocabulary import EXPRESSIONS
 
 SCALES = (1, 2)  # full and half size
 WIDTHS = {1: (32, 64, 128, 192), 2: (32, 64, 128)}  # channels after each halving
+SMALL_PATCH_DEPTH = 1  # after which halving small patches are judged
 
 
 def build_discriminator(dtype: str = "float32", conditional: bool = False) -> keras.Model:
@@ -22,10 +24,11 @@ def build_discriminator(dtype: str = "float32", conditional: bool = False) -> ke
     Args:
         dtype: ``float32`` or ``mixed_bfloat16``.
         conditional: for the rivals: a second input ``domain`` (N, 7) one-hot enters every
-            source head by projection (Miyato and Koyama, 2018), and there is no domain head.
+            source head of large patches by projection (Miyato and Koyama, 2018), and there is no
+            domain head.
 
     Returns:
-        A model from ``face`` (N, 48, 48, 1) in -1..1 to a list of source logits (N, h, w, 1), one a
+        A model from ``face`` (N, 48, 48, 1) in -1..1 to a list of source logits (N, h, w, 1), two a
         scale, and, unless conditional, a list of domain logits (N, 7), one a scale.
     """
     face = keras.Input((CROP_PX, CROP_PX, 1), name="face", dtype="float32")
@@ -41,6 +44,8 @@ def build_discriminator(dtype: str = "float32", conditional: bool = False) -> ke
                 kernel_initializer="he_normal",
             )(x)  # fmt: skip
             x = layers.LeakyReLU(0.2, dtype=dtype)(x)
+            if depth == SMALL_PATCH_DEPTH:
+                sources.append(layers.Conv2D(1, 1, dtype="float32", name=f"patch{scale}")(x))
         source = layers.Conv2D(1, 3, padding="same", dtype="float32", name=f"source{scale}")(x)
         if conditional:
             embedded = layers.Dense(x.shape[-1], use_bias=False, name=f"project{scale}")(domain)

@@ -1,7 +1,8 @@
 """Which faces a generator learns from, and how they are dealt out.
 
 Only faces on which the crowd (FER+) agrees: a face that half of the people call sad and half
-neutral teaches the generator neither.
+neutral teaches the generator neither. The guide learns from all of them, with the votes as they
+are. Whoever calls cuts them as the device does, by their landmarks.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UsageError
-from device.vocabulary import EXPRESSIONS
+from device.vision.landmarks import SHIPPED, LandmarkNetwork, Matrix
+from device.vision.preprocess import CROP_PX
+from device.vision.synthesizer import cut_face, face_view
+from device.vocabulary import EXPRESSIONS, BoundingBox, Face
 from training.fer2013 import Pictures
 
 MIN_SHARE = 0.6  # of the crowd's votes
@@ -31,6 +35,21 @@ class Faces:
     expressions: Classes
 
 
+@dataclass(frozen=True)
+class VotedFaces:
+    """Faces (N, 48, 48, 1) uint8 and the crowd's votes (N, 7) float32 as shares."""
+
+    pixels: Pixels
+    shares: npt.NDArray[np.float32]
+
+
+def voted_faces_of(pictures: Pictures) -> VotedFaces:
+    """The pictures in which anybody saw one of the seven expressions, clear or not."""
+    seen = np.flatnonzero(pictures.crowd().sum(axis=1) > 0)
+    votes = pictures.crowd()[seen].astype(np.float32)
+    return VotedFaces(pictures.pixels[seen][..., None], votes / votes.sum(axis=1, keepdims=True))
+
+
 def clear_faces_of(
     pictures: Pictures, min_share: float = MIN_SHARE, min_faces: int = MIN_FACES
 ) -> Faces:
@@ -45,6 +64,29 @@ def clear_faces_of(
     shares = pictures.crowd() / total
     positions, expressions = find_clear(pictures.labels, shares, min_share, min_faces)
     return Faces(pictures.pixels[positions][..., None], expressions)
+
+
+def cut_by_landmarks(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """FER2013's pictures (N, 48, 48) as the device would cut their faces, (N, 48, 48)."""
+    views = views_of(pixels)
+    crops = [cut_face(picture, view) for picture, view in zip(pixels, views, strict=True)]
+    return np.stack(crops) if crops else pixels
+
+
+def views_of(pixels: npt.NDArray[np.uint8]) -> list[Matrix]:
+    """From each of FER2013's pictures (N, 48, 48) to the crop that the generator works on.
+
+    Raises:
+        ModelError: the landmark network is not there.
+    """
+    network = LandmarkNetwork.load(SHIPPED)
+    whole = Face(BoundingBox(0, 0, CROP_PX, CROP_PX), score=1.0)
+    views = []
+    for picture in pixels:
+        [face] = network.place(picture, [whole])
+        assert face.landmarks is not None
+        views.append(face_view(face.landmarks))
+    return views
 
 
 def find_clear(
@@ -78,6 +120,25 @@ def find_clear(
         chosen.update(dict.fromkeys(free[: min_faces - counts[expression]], expression))
     positions = np.array(sorted(chosen), np.int64)
     return positions, np.array([chosen[i] for i in positions.tolist()], np.int32)
+
+
+class RandomFaces(keras.utils.PyDataset):
+    """Batches of faces as common or rare as they are, and the crowd's shares."""
+
+    def __init__(self, faces: VotedFaces, batch_size: int, num_steps: int, seed: int) -> None:
+        super().__init__()
+        self.faces, self.batch_size = faces, batch_size
+        self.num_steps, self.seed = num_steps, seed
+
+    def __len__(self) -> int:
+        """Number of batches."""
+        return self.num_steps
+
+    def __getitem__(self, index: int) -> tuple[Pixels, npt.NDArray[np.float32]]:
+        """Faces (B, 48, 48, 1) uint8 and shares (B, 7)."""
+        chance = np.random.default_rng([self.seed, index])
+        chosen = chance.integers(0, len(self.faces.pixels), self.batch_size)
+        return self.faces.pixels[chosen], self.faces.shares[chosen]
 
 
 class BalancedFaces(keras.utils.PyDataset):

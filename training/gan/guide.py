@@ -2,20 +2,28 @@
 
 The discriminator's domain head learns beside the generator and is easily fooled by it; a network
 that does not move is a steadier teacher. It is trained here, on the training split alone, under
-the same augmentation that the critics get, and it is neither a judge nor anything that ships.
+strong augmentation and noise, and it is neither a judge nor anything that ships.
+
+The noise matters most: a network that has to see through it goes by what a face shows at large,
+and its gradients then draw faces and not scribbles (Cohen et al., 2019; Kaur et al., 2019).
 """
 
 from __future__ import annotations
 
 import keras
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from keras import layers, ops
 
 from device.vision.preprocess import CROP_PX
 from device.vocabulary import EXPRESSIONS
 from training.gan.differentiable import augment
+from training.gan.faces import VotedFaces
 
-BLOCKS = ((32, 1), (64, 2), (128, 2))  # channels and convolutions of each size
+BLOCKS = ((48, 1), (96, 2), (160, 2))  # channels and convolutions of each size
+RARITY = 1.25  # of the logarithm of how rare an expression is: its fakes' margin
+MAX_NOISE = 0.3  # standard deviation, of pixels in -1..1
 
 
 def build_guide(dtype: str = "float32") -> keras.Model:
@@ -36,7 +44,11 @@ def build_guide(dtype: str = "float32") -> keras.Model:
 
 
 class GuideTraining(keras.Model):
-    """Fits a guide to augmented faces; cross-entropy with smoothed labels."""
+    """Fits a guide to augmented faces and the crowd's votes on them.
+
+    It sees the expressions as often as people show them, like a judge, and wants a rare one to be
+    plain before it names it.
+    """
 
     def __init__(self, guide: keras.Model, seed: int) -> None:
         super().__init__()
@@ -45,24 +57,35 @@ class GuideTraining(keras.Model):
         self.means = [keras.metrics.Mean(name) for name in ("loss", "accuracy")]
 
     def train_step(self, data):
-        """One step on ``(faces, sources, targets)``; the targets are not used."""
-        faces, sources, _ = data
+        """One step on ``(faces, shares)``: uint8 (N, 48, 48, 1), and (N, 7) of the votes."""
+        faces, shares = data
         faces = scale_pixels(faces)
         with tf.GradientTape() as tape:
-            logits = self.guide(augment(faces, self.seed), training=True)
-            one_hot = ops.one_hot(sources, len(EXPRESSIONS))
-            loss = ops.mean(
-                keras.losses.categorical_crossentropy(
-                    one_hot, logits, from_logits=True, label_smoothing=0.05
-                )
-            )
+            logits = self.guide(obscure(faces, self.seed), training=True)
+            loss = ops.mean(keras.losses.categorical_crossentropy(shares, logits, from_logits=True))
         variables = self.guide.trainable_variables
         self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
-        named = ops.cast(ops.argmax(logits, axis=1), "int32")
-        right = ops.mean(ops.cast(named == sources, "float32"))
+        right = ops.mean(ops.cast(ops.argmax(logits, 1) == ops.argmax(shares, 1), "float32"))
         self.means[0].update_state(loss)
         self.means[1].update_state(right)
         return {mean.name: mean.result() for mean in self.means}
+
+
+def obscure(faces: tf.Tensor, seed: keras.random.SeedGenerator) -> tf.Tensor:
+    """Faces as a guide sees them: augmented, and each with noise of another strength."""
+    noise = keras.random.normal(ops.shape(faces), seed=seed)
+    strength = keras.random.uniform((ops.shape(faces)[0], 1, 1, 1), 0.0, MAX_NOISE, seed=seed)
+    return augment(faces, seed) + strength * noise
+
+
+def margins_of(faces: VotedFaces) -> npt.NDArray[np.float32]:
+    """(7,) what a fake must convince a guide by, beyond winning: more where faces are rare.
+
+    A guide has seen little disgust and takes much for it; another judge wants to see more.
+    """
+    common = faces.shares.mean(axis=0) * len(EXPRESSIONS)  # 1 for a seventh of the faces
+    margins = -RARITY * np.log(np.maximum(common, 1e-3))
+    return np.maximum(margins, 0).astype(np.float32)
 
 
 def scale_pixels(faces: tf.Tensor) -> tf.Tensor:

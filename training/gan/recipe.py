@@ -16,30 +16,38 @@ class StarGanLosses:
     """Weights of StarGAN's losses.
 
     Attributes:
-        lambda_adversarial: the discriminator's opinion on whether a face is real; twice the
-            guide's weight, which is content with a scribble.
-        lambda_domain: the discriminator's opinion on which expression a face shows.
+        lambda_adversarial: the discriminator's opinion on whether patches are real, both players'.
+            Most patches of a fake are the input's, so the few that count are a small part of it.
+        lambda_domain: the discriminator's opinion on which expression a face shows. Little: it
+            learns 300 faces of fear by heart, and that many of them hide behind their hands.
         lambda_guide: the frozen guide's opinion.
         lambda_reconstruction: L1 between a face and its way there and back.
-        lambda_mask: mean of the attention mask; keeps the hands off what need not change.
-        lambda_penalty: R1, squared gradient on real faces.
+        lambda_similarity: what that way lacks of an SSIM of 1.
+        lambda_mask: mean of the attention mask; what can be moved shall not be painted.
+        lambda_roughness: how differently neighbouring pixels move.
+        lambda_penalty: R1, squared gradient on real faces; 1 leaves the discriminator no opinion.
         penalty_interval: steps from one penalty to the next (its weight grows in proportion).
     """
 
-    lambda_adversarial: float = 2.0
-    lambda_domain: float = 1.0
-    lambda_guide: float = 1.0
+    lambda_adversarial: float = 6.0
+    lambda_domain: float = 0.25
+    lambda_guide: float = 3.0
     lambda_reconstruction: float = 6.0
-    lambda_mask: float = 0.05
-    lambda_penalty: float = 1.0
+    lambda_similarity: float = 3.5
+    lambda_mask: float = 12.0
+    lambda_roughness: float = 0.3
+    lambda_penalty: float = 0.08
     penalty_interval: int = 8
 
 
 @dataclass(frozen=True)
 class CganLosses:
-    """``lambda_penalty``: R1 on real faces, every ``penalty_interval`` steps."""
+    """``lambda_penalty``: R1 on real faces, every ``penalty_interval`` steps.
 
-    lambda_penalty: float = 1.0
+    As strong as StarGAN's, where what is penalised weighs six times as much.
+    """
+
+    lambda_penalty: float = 0.013
     penalty_interval: int = 8
 
 
@@ -76,10 +84,10 @@ class GanRecipe:
     """
 
     kind: str = "stargan"
-    steps: int = 4000
+    steps: int = 6000
     round_steps: int = 250
     batch_size: int = 32
-    guide_steps: int = 1500
+    guide_steps: int = 4500
     learning_rate: float = 4e-4
     critic_rate: float = 2.5
     seed: int = 1

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import keras
 
-from training.gan.faces import BalancedFaces, Faces, Pixels
+from training.gan.faces import BalancedFaces, Faces, Pixels, RandomFaces, VotedFaces
 from training.gan.generator import GeneratorSettings
-from training.gan.guide import GuideTraining, build_guide
+from training.gan.guide import GuideTraining, build_guide, margins_of
 from training.gan.recipe import GanRecipe
 from training.gan.sheets import plot_losses, sample_sheet, write_picture
 from training.gan.translation import Translation
@@ -107,7 +107,7 @@ def _note(path: Path, step: int, took_s: float, history: dict[str, list[float]])
         writer.writerow(row)
 
 
-def build(recipe: GanRecipe, faces: Faces, run: Path) -> Translation:
+def build(recipe: GanRecipe, voted: VotedFaces, run: Path) -> Translation:
     """The compiled network of a recipe; StarGAN's with its guide, trained first if need be."""
     from training.cgan import Cgan
     from training.stargan import StarGan
@@ -124,15 +124,15 @@ def build(recipe: GanRecipe, faces: Faces, run: Path) -> Translation:
     keras.utils.set_random_seed(recipe.seed)
     model: Translation
     if recipe.kind == "stargan":
-        guide = train_guide(faces, recipe, run / "guide.weights.h5")
-        model = StarGan(guide, recipe.losses, **options)
+        guide = train_guide(voted, recipe, run / "guide.weights.h5")
+        model = StarGan(guide, margins_of(voted), recipe.losses, **options)
     else:
         model = {"cgan": Cgan, "wgan": Wgan}[recipe.kind](recipe.losses, **options)
     model.compile(jit_compile=False)  # XLA's convolutions on CPUs are several times slower
     return model
 
 
-def train_guide(faces: Faces, recipe: GanRecipe, path: Path) -> keras.Model:
+def train_guide(faces: VotedFaces, recipe: GanRecipe, path: Path) -> keras.Model:
     """The frozen guide: read from ``path``, or trained and written there."""
     guide = build_guide(recipe.precision)
     if path.exists():
@@ -142,7 +142,7 @@ def train_guide(faces: Faces, recipe: GanRecipe, path: Path) -> keras.Model:
     rate = keras.optimizers.schedules.CosineDecay(2e-3, max(recipe.guide_steps, 1))
     training.compile(keras.optimizers.Adam(rate), jit_compile=False)
     print(f"guide: {recipe.guide_steps} steps", flush=True)
-    batches = BalancedFaces(faces, 2 * recipe.batch_size, 0, recipe.guide_steps, recipe.seed + 1)
+    batches = RandomFaces(faces, 2 * recipe.batch_size, recipe.guide_steps, recipe.seed + 1)
     training.fit(batches, shuffle=False, verbose=verbosity())
     partial = path.with_name("partial." + path.name)
     guide.save_weights(partial)

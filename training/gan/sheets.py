@@ -56,10 +56,10 @@ def sample_sheet(generator: keras.Model, faces: Pixels) -> npt.NDArray[np.uint8]
 
 
 def one_of_each(expressions: Classes, rows: int = 10) -> npt.NDArray[np.int64]:
-    """Positions of ``rows`` faces, the expressions in turn; always the same ones."""
-    by_class = [np.flatnonzero(expressions == k) for k in range(len(EXPRESSIONS))]
-    turns = [by_class[i % len(EXPRESSIONS)] for i in range(rows)]
-    places = [i // len(EXPRESSIONS) for i in range(rows)]
+    """Positions of ``rows`` faces, those expressions that there are in turn; always the same."""
+    by_class = [np.flatnonzero(expressions == k) for k in np.unique(expressions)]
+    turns = [by_class[i % len(by_class)] for i in range(rows)]
+    places = [i // len(by_class) for i in range(rows)]
     return np.array([t[min(p, len(t) - 1)] for t, p in zip(turns, places, strict=True)], np.int64)
 
 

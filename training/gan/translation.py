@@ -16,8 +16,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from device.errors import UsageError
 from device.vocabulary import EXPRESSIONS
-from training.gan.generator import GeneratorSettings, attention_of, build_generator
+from training.gan.generator import GeneratorSettings, build_generator, inner_of, two_sided
 
 MEAN_DECAY = 0.999  # of the running mean: about the last thousand steps
 
@@ -43,7 +44,7 @@ class Translation(keras.Model):
     ) -> None:
         super().__init__()
         self.generator = build_generator(size, dtype)
-        self.painter = attention_of(self.generator)
+        self.inner_generator = inner_of(self.generator)
         self.mean_generator = build_generator(size, dtype)
         self.mean_generator.set_weights(self.generator.get_weights())
         self.discriminator = discriminator
@@ -98,12 +99,12 @@ class Translation(keras.Model):
         """Reads what ``save_state`` wrote.
 
         Raises:
-            ValueError: the file belongs to a network of another size.
+            UsageError: the file belongs to another network.
         """
         with np.load(path) as state:
             for name, variable in self.variables_by_name():
                 if name not in state or state[name].shape != tuple(variable.shape):
-                    raise ValueError(f"{path}: {name} does not fit; other settings than the run's?")
+                    raise UsageError(f"{path}: {name} does not fit; other settings than the run's?")
                 variable.assign(state[name])
 
 
@@ -159,19 +160,21 @@ def cross_entropy(classes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def mean_over_scales(values: list[Any]) -> tf.Tensor:
-    """Mean of one scalar a scale."""
+    """Mean of one scalar a head."""
     return sum(values) / len(values)
 
 
 def load_generator(run: Path, size: GeneratorSettings) -> keras.Model:
-    """The mean generator of a run's state, in float32.
+    """The mean generator of a run's state, two-sided, in float32: what is judged and exported.
 
     Raises:
-        ValueError: the state belongs to a generator of another size.
-        OSError: no state there.
+        UsageError: no state there, or that of another generator.
     """
     generator = build_generator(size)
-    with np.load(run / "state.npz") as state:
-        weights = [state[f"mean_generator/{i}"] for i in range(len(generator.weights))]
-    generator.set_weights(weights)
-    return generator
+    try:
+        with np.load(run / "state.npz") as state:
+            weights = [state[f"mean_generator/{i}"] for i in range(len(generator.weights))]
+        generator.set_weights(weights)
+    except (OSError, KeyError, ValueError) as error:
+        raise UsageError(f"{run}: no state of such a generator there ({error})") from error
+    return two_sided(generator)

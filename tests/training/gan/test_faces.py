@@ -1,9 +1,25 @@
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 
+from device.camera import demo
 from device.errors import UsageError
+from device.vision.preprocess import crop_face
+from device.vocabulary import BoundingBox, Face
 from training.fer2013 import Pictures, no_votes
-from training.gan.faces import BalancedFaces, Faces, clear_faces_of, find_clear
+from training.gan.faces import (
+    BalancedFaces,
+    Faces,
+    RandomFaces,
+    clear_faces_of,
+    cut_by_landmarks,
+    find_clear,
+    voted_faces_of,
+)
+from training.gan.measures import structural_similarity
+from training.gan.sheets import one_of_each
 
 ANGRY, DISGUST, HAPPY = 0, 1, 3
 
@@ -43,6 +59,43 @@ def test_pictures_nobody_voted_on_are_refused() -> None:
     pictures = Pictures(pixels, labels, labels, no_votes(2), np.array(["a", "b"]))
     with pytest.raises(UsageError, match="name --votes"):
         clear_faces_of(pictures)
+
+
+def test_every_face_with_votes_is_the_guide_s_and_every_batch_the_same_again() -> None:
+    votes = no_votes(4)
+    votes[1, 1], votes[2, [0, 4]], votes[3, 9] = 10, (6, 2), 10  # happy, neutral or angry, no face
+    pixels = np.arange(4, dtype=np.uint8)[:, None, None] * np.ones((1, 48, 48), np.uint8)
+    zeros = np.zeros(4, np.int64)
+    voted = voted_faces_of(Pictures(pixels, zeros, zeros, votes, np.array(list("abcd"))))
+    assert voted.pixels[:, 0, 0, 0].tolist() == [1, 2]
+    assert voted.shares.tolist() == [[0, 0, 0, 1, 0, 0, 0], [0.25, 0, 0, 0, 0, 0, 0.75]]
+    batches = RandomFaces(voted, 5, 3, seed=1)
+    assert len(batches) == 3
+    for one, again in zip(batches[1], RandomFaces(voted, 5, 3, seed=1)[1], strict=True):
+        np.testing.assert_array_equal(one, again)
+    assert batches[0][0].tobytes() != batches[2][0].tobytes()
+
+
+def test_tilted_shifted_and_smaller_faces_become_the_same_crop() -> None:
+    portrait = cv2.imread(str(Path(demo.__file__).parent / "astronaut.jpg"), cv2.IMREAD_GRAYSCALE)
+    pictures = []
+    for turn_deg, scale in ((0, 1.0), (12, 1.0), (-12, 0.9), (0, 0.85)):
+        matrix = cv2.getRotationMatrix2D((225, 115), turn_deg, scale)
+        turned = cv2.warpAffine(portrait, matrix, portrait.shape[::-1])
+        box = BoundingBox(170 + turn_deg / 4, 60, 280 + turn_deg / 4, 170)
+        pictures.append(crop_face(turned, Face(box, 1.0)))
+    crops = cut_by_landmarks(np.stack(pictures))
+    assert crops.shape == (4, 48, 48)
+    assert crops.dtype == np.uint8
+    first = np.repeat(crops[:1], 3, axis=0)
+    inner = np.s_[:, 8:40, 8:40]
+    assert structural_similarity(first[inner], crops[1:][inner]).min() > 0.6
+    before = np.stack(pictures)[1:][inner]
+    assert structural_similarity(first[inner], before).mean() < 0.5
+
+
+def test_the_sheet_shows_the_expressions_that_there_are() -> None:
+    assert one_of_each(np.array([3, 3, 0, 6], np.int32), rows=4).tolist() == [2, 0, 3, 2]
 
 
 @pytest.fixture
