@@ -53,13 +53,12 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if not 0 < arguments.min_probability < 1:
         raise UsageError(f"--min-probability {arguments.min_probability}: between 0 and 1")
     recipe = read_gan_recipe(arguments.generator)
-    everything = read_pictures(arguments.data, arguments.votes)
-    pictures, _ = clean(everything)  # no copies of the test's
+    pictures, _ = clean(read_pictures(arguments.data, arguments.votes))  # no copies of the test's
     from training.gan.generator import GeneratorSettings  # TensorFlow takes seconds to load
     from training.gan.translation import load_generator
 
     generator = load_generator(arguments.generator, GeneratorSettings(recipe.width, recipe.blocks))
-    judge = make_judge(arguments, everything)
+    judge = make_judge(arguments, pictures)
     training = pictures.split(Split.TRAIN)
     if arguments.head == "crowd" and training.has_votes:
         crowd = training.crowd()

@@ -50,7 +50,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     from training.gan.translation import load_generator
 
     pictures = replace(pictures, pixels=cut_by_landmarks(pictures.pixels))
-    judge = make_judge(arguments, everything)
+    judge = make_judge(arguments, clean(everything)[0])
     results = []
     for run, recipe in recipes.items():
         print(f"judging {run}", flush=True)
@@ -72,13 +72,13 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
 
 
 def make_judge(arguments: argparse.Namespace, pictures: Pictures) -> Any:
-    """The judge, who knows real faces as the device cuts them."""
+    """The judge, who knows the real faces of cleaned pictures as the device cuts them."""
     from training.gan import judging
     from training.gan.faces import cut_by_landmarks
 
-    train = clean(pictures)[0].split(Split.TRAIN)
     real = sample(pictures.split(Split.VALIDATION), arguments.head, 0, arguments.seed)
     real = replace(real, pixels=cut_by_landmarks(real.pixels))
+    train = pictures.split(Split.TRAIN)
     return judging.load_judge(arguments.judge, arguments.head, train, real)
 
 

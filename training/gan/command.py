@@ -97,10 +97,11 @@ def train(recipe: GanRecipe, pictures: Pictures, run: Path) -> bool:
     from training.gan.faces import clear_faces_of, cut_by_landmarks, voted_faces_of
     from training.gan.sheets import one_of_each
 
-    pictures = replace(pictures, pixels=cut_by_landmarks(pictures.pixels))
-    training = pictures.split(Split.TRAIN)
-    learned = clear_faces_of(training)
-    shown = clear_faces_of(pictures.split(Split.VALIDATION))
+    training, validation = (
+        replace(part, pixels=cut_by_landmarks(part.pixels))
+        for part in (pictures.split(Split.TRAIN), pictures.split(Split.VALIDATION))
+    )
+    learned, shown = clear_faces_of(training), clear_faces_of(validation)
     counts = np.bincount(learned.expressions).tolist()
     print(f"{len(learned.pixels)} clear faces, in FER2013 order {counts}", flush=True)
     model = rounds.build(recipe, voted_faces_of(training), run)
