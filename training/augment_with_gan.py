@@ -21,7 +21,7 @@ from device.vision.synthesizer import carry_back, cut_face
 from device.vocabulary import EXPRESSIONS
 from training.classifier import DATA, VOTES
 from training.cleaning import clean
-from training.evaluate_gan import make_judge
+from training.evaluate_gan import JUDGE_HELP, make_judge
 from training.extended import extend, write_csv_pair
 from training.fer2013 import Pictures, Split, read_pictures
 from training.gan.recipe import read_gan_recipe
@@ -35,7 +35,7 @@ def add_arguments(commands: Any) -> None:
     """Adds the command to ``python -m training``."""
     parser = commands.add_parser("gan-augment", help="fill up rare expressions by a generator")
     parser.add_argument("generator", type=Path, metavar="RUN", help="generator's run")
-    parser.add_argument("--judge", required=True, type=Path, metavar="RUN", help="classifier's run")
+    parser.add_argument("--judge", required=True, type=Path, metavar="JUDGE", help=JUDGE_HELP)
     parser.add_argument(
         "--head", default="crowd", choices=("fer2013", "crowd"), help="whose labels count and judge"
     )

@@ -14,6 +14,7 @@ from training.distributed import STRATEGIES, is_chief
 from training.evaluate import evaluate_run
 from training.fer2013 import Pictures, Split, read_pictures
 from training.fitting import fit
+from training.networks import load_view_teachers
 from training.recipes import Recipe, recipe_for
 from training.runs import RUNS, read_recipe, read_recipe_file, read_settings, write_settings
 
@@ -42,6 +43,12 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"))
     parser.add_argument("--teacher", metavar="RUN", help="learn from this run's answers as well")
+    parser.add_argument(
+        "--view-teacher", action="append", metavar="PAIR.tflite", dest="view_teachers",
+        help="learn from this pair's answers to each varied picture; once a head",
+    )  # fmt: skip
+    parser.add_argument("--view-share", type=float, help="of its answers in the targets, 0 to 1")
+    parser.add_argument("--crowd-weight", type=float, help="of the crowd head's loss, default 1")
     parser.add_argument("--relabel", action="store_true", help="use the crowd's sure labels")
     parser.add_argument(
         "--detect", action="store_true", help="also drop pictures in which Haar sees no face"
@@ -89,7 +96,7 @@ def default_votes(arguments: argparse.Namespace) -> Path | None:
 def recipe_of(arguments: argparse.Namespace) -> Recipe:
     """The recipe with what the command line changes."""
     names = ("network", "epochs", "batch_size", "learning_rate", "weight_decay", "seed",
-             "precision", "teacher")  # fmt: skip
+             "precision", "teacher", "view_teachers", "view_share", "crowd_weight")  # fmt: skip
     given = {name: getattr(arguments, name) for name in names}
     recipe = recipe_for(arguments.network or "expression")
     if arguments.recipe:
@@ -101,7 +108,8 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
     recipe = replace(recipe, **{k: v for k, v in given.items() if v is not None})
     if recipe.teacher:
         read_recipe(Path(recipe.teacher))  # not there: said before anything is made
-    return recipe
+    load_view_teachers(recipe.view_teachers)
+    return replace(recipe, view_teachers=tuple(recipe.view_teachers))
 
 
 def prepare(data: Path, votes: Path | None, recipe: Recipe) -> tuple[Pictures, list[Dropped]]:

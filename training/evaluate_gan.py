@@ -19,6 +19,7 @@ from training.gan.recipe import read_gan_recipe
 from training.metrics import truth_of
 from training.runs import write_json
 
+JUDGE_HELP = "classifier: a pair NAME.tflite, or a run"
 SPLITS = {"validation": Split.VALIDATION, "test": Split.TEST}
 BEGIN, END = "<!-- begin evaluate-gan -->", "<!-- end evaluate-gan -->"
 
@@ -27,7 +28,7 @@ def add_arguments(commands: Any) -> None:
     """Adds the command to ``python -m training``."""
     parser = commands.add_parser("evaluate-gan", help="compare generators before a judge")
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="generators' runs")
-    parser.add_argument("--judge", required=True, type=Path, metavar="RUN", help="classifier's run")
+    parser.add_argument("--judge", required=True, type=Path, metavar="JUDGE", help=JUDGE_HELP)
     parser.add_argument("--head", default="crowd", choices=("fer2013", "crowd"))
     parser.add_argument("--split", default="validation", choices=SPLITS)
     parser.add_argument("--faces", type=int, default=1000, help="faces of the split, 0: all")
@@ -64,7 +65,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         sheets.write_picture(run / f"evaluation-{arguments.split}.png", sheet)
         results.append(result)
     real = judging.accuracy_on_real(pictures, judge)
-    table = tables(results, real, arguments.judge.name, command)
+    table = tables(results, real, judge.name, command)
     print(table)
     if arguments.report:
         rewrite(arguments.report, table)
@@ -113,7 +114,7 @@ def tables(results: list[dict[str, Any]], real: dict[str, Any], judge: str, comm
     lines = [
         f"`python -m training {command}`",
         "",
-        f"{first['split']} split, n = {first['n_faces']} faces × 7 targets; judge and features: run "
+        f"{first['split']} split, n = {first['n_faces']} faces × 7 targets; judge and features: "
         f"`{judge}`, head `{first['head']}` ({first['feature_length']} features); FID and KID from "
         f"{first['distribution_n']} translated against as many other real faces.",
         "",

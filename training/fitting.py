@@ -16,7 +16,7 @@ from training.classifiers import build
 from training.distributed import Step
 from training.fer2013 import Pictures, Split
 from training.metrics import protocols_for, truth_of
-from training.networks import load_network, predict, teach
+from training.networks import load_network, load_view_teachers, predict, teach
 from training.recipes import Batches, Recipe, compile_model, targets_of
 from training.runs import load_checkpoint, read_history, save_checkpoint, write_history
 
@@ -111,7 +111,8 @@ def fit(
 def make_batches(train: Pictures, recipe: Recipe) -> Batches:
     """The training pictures with what labels, votes and a teacher say of them."""
     answers = teach(load_network(Path(recipe.teacher)), train.pixels) if recipe.teacher else None
-    return Batches(train, targets_of(train, recipe, answers), recipe)
+    views = load_view_teachers(recipe.view_teachers)
+    return Batches(train, targets_of(train, recipe, answers), recipe, views)
 
 
 def train_epoch(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from device.errors import UsageError
+from device.errors import ModelError, UsageError
+from device.vision.model_card import read_model
 from training.classifiers import HEADS, build
 from training.metrics import softmax
+from training.recipes import Teacher
 from training.runs import read_recipe
+from training.tflite import TfliteClassifier
 
 
 def load_network(run: Path) -> keras.Model:
@@ -47,3 +51,27 @@ def teach(teacher: keras.Model, pixels: Any) -> dict[str, Any]:
     """(n, 7) probabilities of each head, the mean over each picture and its mirror image."""
     plain, mirrored = predict(teacher, pixels), predict(teacher, pixels[:, :, ::-1])
     return {head: (softmax(plain[head]) + softmax(mirrored[head])) / 2 for head in HEADS}
+
+
+def load_view_teachers(paths: Iterable[str]) -> dict[str, Teacher]:
+    """Pairs of ours by the head that they have, as functions from pictures to probabilities.
+
+    Raises:
+        UsageError: no such pair, no classifier of ours, or two for one head.
+    """
+    teachers: dict[str, Teacher] = {}
+    for path in paths:
+        try:
+            content, card = read_model(Path(path))
+        except ModelError as error:
+            raise UsageError(f"no teacher: {error}") from error
+        head = str(card.facts.get("head"))
+        if head not in HEADS or head in teachers:
+            raise UsageError(f"{path}: {head} is no head, or has a teacher already")
+        teachers[head] = answer_like(TfliteClassifier(content), card.temperature)
+    return teachers
+
+
+def answer_like(network: TfliteClassifier, temperature: float) -> Teacher:
+    """(n, 48, 48) uint8 to the network's calibrated probabilities (n, 7) float32."""
+    return lambda pixels: softmax(network.logits(pixels), temperature)

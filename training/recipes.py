@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from training.classifiers import HEADS
 from training.fer2013 import NUM_CLASSES, Pictures
 
 Targets = dict[str, npt.NDArray[np.float32]]  # (n, 7) for each head
+Teacher = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,10 @@ class Recipe:
         precision: Keras' policy; bfloat16 halves the time on CPUs and GPUs that have it.
         teacher: run directory whose averaged network's answers are learnt, "" for none.
         teacher_share: of its answers in the crowd's targets; the rest stays the votes.
+        view_teachers: pairs (``NAME.tflite`` with card) that are shown each varied picture as the
+            network sees it and answer for the head they have.
+        view_share: of their answers in that head's targets.
+        crowd_weight: of the crowd head's loss; that of FER2013's head counts 1.
     """
 
     network: str = "expression"
@@ -60,6 +65,9 @@ class Recipe:
     precision: str = "mixed_bfloat16"
     teacher: str = ""
     teacher_share: float = 0.6
+    view_teachers: tuple[str, ...] = ()
+    view_share: float = 0.6
+    crowd_weight: float = 1.0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -145,10 +153,22 @@ def prior_of(train: Pictures, head: str) -> npt.NDArray[np.float64]:
 
 
 class Batches:
-    """Augmented batches; the same seed and epoch give the same batches, also after a resume."""
+    """Augmented batches; the same seed and epoch give the same batches, also after a resume.
 
-    def __init__(self, pictures: Pictures, targets: Targets, recipe: Recipe) -> None:
+    Args:
+        pictures: to learn from.
+        targets: (n, 7) for each head.
+        recipe: augmentation, batch size, seed.
+        views: for some heads a teacher, (b, 48, 48) uint8 to (b, 7) probabilities, which is asked
+            about each varied picture: a good teacher is consistent (Beyer et al., CVPR 2022).
+    """
+
+    def __init__(
+        self, pictures: Pictures, targets: Targets, recipe: Recipe,
+        views: dict[str, Teacher] | None = None,
+    ) -> None:  # fmt: skip
         self.pictures, self.targets, self.recipe = pictures, targets, recipe
+        self.views = views or {}
 
     def __len__(self) -> int:
         """Steps an epoch; what does not fill a batch waits for another epoch's order."""
@@ -163,6 +183,9 @@ class Batches:
             chosen = order[index * size : (index + 1) * size]
             varied = augment(self.pictures.pixels[chosen], self.recipe.augmentation, random)
             targets = {head: target[chosen] for head, target in self.targets.items()}
+            for head, teacher in self.views.items():
+                share = np.float32(self.recipe.view_share)
+                targets[head] = (1 - share) * targets[head] + share * teacher(varied)
             yield varied[..., None].astype(np.float32), targets
 
 
@@ -200,5 +223,6 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
     model.compile(
         optimizer,
         loss={head: keras.losses.CategoricalCrossentropy(from_logits=True) for head in HEADS},
+        loss_weights={"fer2013": 1.0, "crowd": recipe.crowd_weight},
         jit_compile=False,  # XLA's convolutions on CPUs are several times slower
     )

@@ -100,7 +100,9 @@ def read_recipe_file(path: Path) -> Recipe:
 def recipe_from(fields: dict[str, Any]) -> Recipe:
     """A recipe from its JSON form; what it does not know yet was not done then."""
     augmentation = {"p_blur": 0.0, "p_dark": 0.0, **fields["augmentation"]}
-    return Recipe(**{**fields, "augmentation": Augmentation(**augmentation)})
+    fields = {**fields, "augmentation": Augmentation(**augmentation)}
+    fields["view_teachers"] = tuple(fields.get("view_teachers", ()))
+    return Recipe(**fields)
 
 
 def shorten(command: str) -> str:

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import device
 from device.errors import UsageError
 from training.classifier import add_arguments, recipe_of
 from training.fer2013 import CROWD_ORDER, Pictures, read_pictures
+from training.networks import load_view_teachers
 from training.recipes import (
     Batches,
     Recipe,
@@ -21,6 +23,8 @@ from training.recipes import (
     targets_of,
 )
 from training.runs import read_recipe_file
+
+MODELS = Path(device.__file__).parent / "models"
 
 
 def picture_with(votes: list[int], label: int = 2) -> Pictures:
@@ -94,8 +98,40 @@ def test_an_epoch_shows_every_picture_once_and_can_be_repeated(drawn: tuple[Path
     assert shown == (pictures.labels == 3).sum()
 
 
+def test_a_teacher_is_asked_about_every_varied_picture(drawn: tuple[Path, Path]) -> None:
+    pictures = read_pictures(*drawn)
+    recipe = replace(Recipe(), batch_size=12, view_share=0.75, label_smoothing=0)
+    shown = []
+
+    def teacher(varied: np.ndarray) -> np.ndarray:
+        shown.append(varied)
+        return np.eye(7, dtype=np.float32)[[6] * len(varied)]
+
+    batches = Batches(pictures, targets_of(pictures, recipe), recipe, {"fer2013": teacher})
+    for number, (pixels, targets) in enumerate(batches.of_epoch(0)):
+        np.testing.assert_array_equal(pixels[..., 0], shown[number])
+        assert (targets["fer2013"][:, 6] >= 0.75).all()
+        np.testing.assert_allclose(targets["fer2013"].sum(axis=1), 1, atol=1e-6)
+        assert (targets["crowd"][:, 6] < 0.75).any()
+
+
+def test_shipped_pairs_teach_the_head_that_they_have(tmp_path: Path) -> None:
+    paths = [str(MODELS / f"{name}.tflite") for name in ("expression", "expression-fer2013")]
+    teachers = load_view_teachers(paths)
+    answers = teachers["crowd"](np.zeros((3, 48, 48), np.uint8))
+    assert set(teachers) == {"crowd", "fer2013"}
+    assert answers.shape == (3, 7)
+    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
+    with pytest.raises(UsageError, match="has a teacher already"):
+        load_view_teachers([paths[0], paths[0]])
+    with pytest.raises(UsageError, match="no head"):
+        load_view_teachers([str(MODELS / "landmarks.tflite")])
+    with pytest.raises(UsageError, match=r"no teacher: .*absent"):
+        load_view_teachers([str(tmp_path / "absent.tflite")])
+
+
 def test_a_recipe_is_taken_from_a_run_a_card_or_a_file(tmp_path: Path) -> None:
-    recipe = replace(Recipe(), epochs=7, teacher="teacher")
+    recipe = replace(Recipe(), epochs=7, teacher="teacher", view_teachers=("pair.tflite",))
     forms = (asdict(recipe), {"recipe": asdict(recipe)}, {"run": {"recipe": asdict(recipe)}})
     for number, content in enumerate(forms):
         path = tmp_path / f"{number}.json"

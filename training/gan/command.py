@@ -94,12 +94,17 @@ def recipe_of(arguments: argparse.Namespace) -> GanRecipe:
 def train(recipe: GanRecipe, pictures: Pictures, run: Path) -> bool:
     """Trains on the clear faces of the training split; True when all steps are done."""
     from training.gan import rounds  # TensorFlow takes seconds to load
-    from training.gan.faces import clear_faces_of, cut_by_landmarks, voted_faces_of
+    from training.gan.faces import (
+        clear_faces_of,
+        cut_by_landmarks,
+        voted_faces_of,
+        without_hidden,
+    )
     from training.gan.sheets import one_of_each
 
     training, validation = (
         replace(part, pixels=cut_by_landmarks(part.pixels))
-        for part in (pictures.split(Split.TRAIN), pictures.split(Split.VALIDATION))
+        for part in (without_hidden(pictures.split(Split.TRAIN)), pictures.split(Split.VALIDATION))
     )
     learned, shown = clear_faces_of(training), clear_faces_of(validation)
     counts = np.bincount(learned.expressions).tolist()

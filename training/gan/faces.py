@@ -8,6 +8,8 @@ are. Whoever calls cuts them as the device does, by their landmarks.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -22,6 +24,7 @@ from training.fer2013 import Pictures
 
 MIN_SHARE = 0.6  # of the crowd's votes
 MIN_FACES = 300  # a class with fewer clear faces is topped up
+HIDDEN = Path(__file__).with_name("hidden.txt")
 
 Pixels = npt.NDArray[np.uint8]  # (N, 48, 48, 1)
 Classes = npt.NDArray[np.int32]  # (N,)
@@ -64,6 +67,14 @@ def clear_faces_of(
     shares = pictures.crowd() / total
     positions, expressions = find_clear(pictures.labels, shares, min_share, min_faces)
     return Faces(pictures.pixels[positions][..., None], expressions)
+
+
+def without_hidden(pictures: Pictures) -> Pictures:
+    """The pictures but those listed in ``hidden.txt``: frightened people who hide their faces."""
+    lines = HIDDEN.read_text(encoding="ascii").splitlines()
+    hidden = {mark for line in lines if not line.startswith("#") for mark in line.split()}
+    marks = [blake2b(picture.tobytes(), digest_size=6).hexdigest() for picture in pictures.pixels]
+    return pictures.subset(np.array([mark not in hidden for mark in marks], bool))
 
 
 def cut_by_landmarks(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

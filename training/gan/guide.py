@@ -22,7 +22,6 @@ from training.gan.differentiable import augment
 from training.gan.faces import VotedFaces
 
 BLOCKS = ((48, 1), (96, 2), (160, 2))  # channels and convolutions of each size
-RARITY = 1.25  # of the logarithm of how rare an expression is: its fakes' margin
 MAX_NOISE = 0.3  # standard deviation, of pixels in -1..1
 
 
@@ -78,13 +77,17 @@ def obscure(faces: tf.Tensor, seed: keras.random.SeedGenerator) -> tf.Tensor:
     return augment(faces, seed) + strength * noise
 
 
-def margins_of(faces: VotedFaces) -> npt.NDArray[np.float32]:
+def margins_of(faces: VotedFaces, rarity: float) -> npt.NDArray[np.float32]:
     """(7,) what a fake must convince a guide by, beyond winning: more where faces are rare.
 
     A guide has seen little disgust and takes much for it; another judge wants to see more.
+
+    Args:
+        faces: the guide's.
+        rarity: margin per logarithm of how rare an expression is.
     """
     common = faces.shares.mean(axis=0) * len(EXPRESSIONS)  # 1 for a seventh of the faces
-    margins = -RARITY * np.log(np.maximum(common, 1e-3))
+    margins = -rarity * np.log(np.maximum(common, 1e-3))
     return np.maximum(margins, 0).astype(np.float32)
 
 

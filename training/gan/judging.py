@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from device.errors import ModelError, UsageError
+from device.vision.model_card import read_model
 from device.vocabulary import EXPRESSIONS
 from training.classifiers import HEADS
 from training.fer2013 import Pictures
@@ -18,6 +21,9 @@ from training.gan.sheets import translate
 from training.metrics import fit_temperature
 from training.networks import load_network, predict
 from training.recipes import prior_of
+from training.tflite import TfliteClassifier
+
+Ask = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -25,56 +31,77 @@ class Judge:
     """A trained classifier.
 
     Attributes:
-        name: of its run.
-        network: (n, 48, 48) uint8 pixels to logits, one set a head.
+        name: of its run or pair.
         head: which labels it goes by, ``fer2013`` or ``crowd``.
+        logits: (n, 48, 48) uint8 pixels to (n, 7) float32.
+        features: (n, 48, 48) uint8 pixels to (n, D) float32, what the head is computed from.
         temperature: that makes its probabilities calibrated on real faces.
         prior: (7,) how common it thinks each expression is.
     """
 
     name: str
-    network: keras.Model
     head: str
+    logits: Ask
+    features: Ask
     temperature: float
     prior: npt.NDArray[np.float64]
-
-    def logits(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """(n, 7) float32 of (n, 48, 48) uint8."""
-        return np.asarray(predict(self.network, pixels)[self.head], np.float32)
 
     def unprejudiced(self, logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         """(n, 7) logits as if all expressions were equally common, by Bayes' rule.
 
-        Targets are; faces are not. As trained it names less than a quarter of real disgust.
+        Targets are; faces are not, and a judge names little of real disgust as it was trained.
         """
         calibrated = np.asarray(logits, np.float64) / self.temperature
         return calibrated - np.log(np.maximum(self.prior, 1e-4))
 
-    def features(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """(n, D) float32: what the head is computed from."""
-        inner = keras.Model(self.network.input, self.network.get_layer(self.head).input)
+
+def load_judge(path: Path, head: str, train: Pictures, validation: Pictures) -> Judge:
+    """A classifier as it ships, or the averaged network of a classifier's run.
+
+    Args:
+        path: a pair (``NAME.tflite`` with card) or a run directory.
+        head: ``fer2013`` or ``crowd``.
+        train: pictures that say how common each expression was in its training.
+        validation: real faces, labelled as the head learned to, that say how sure it may be.
+
+    Raises:
+        UsageError: neither there, or a pair with the other head.
+    """
+    if head not in HEADS:
+        raise ValueError(f"{head!r}: heads are {', '.join(HEADS)}")
+    logits, features = (ask_pair if path.suffix == ".tflite" else ask_run)(path, head)
+    temperature = fit_temperature(logits(validation.pixels), validation.labels)
+    return Judge(path.stem, head, logits, features, temperature, prior_of(train, head))
+
+
+def ask_pair(path: Path, head: str) -> tuple[Ask, Ask]:
+    """Logits and features of a pair of ours."""
+    try:
+        content, card = read_model(path)
+    except ModelError as error:
+        raise UsageError(f"no judge: {error}") from error
+    if card.facts.get("head") != head:
+        raise UsageError(f"{path}: has the head {card.facts.get('head')}, not {head}")
+    network = TfliteClassifier(content)
+    return network.logits, network.features
+
+
+def ask_run(run: Path, head: str) -> tuple[Ask, Ask]:
+    """Logits and features of a run's averaged network."""
+    network = load_network(run)
+    inner = keras.Model(network.input, network.get_layer(head).input)
+
+    def logits(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return np.asarray(predict(network, pixels)[head], np.float32)
+
+    def features(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         parts = [
             inner.predict_on_batch(pixels[at : at + 256, ..., None].astype(np.float32))
             for at in range(0, len(pixels), 256)
         ]
         return np.concatenate([np.asarray(part, np.float32) for part in parts])
 
-
-def load_judge(run: Path, head: str, train: Pictures, validation: Pictures) -> Judge:
-    """The averaged network of a classifier's run.
-
-    Args:
-        run: its directory.
-        head: ``fer2013`` or ``crowd``.
-        train: pictures that say how common each expression was in its training.
-        validation: real faces, labelled as the head learned to, that say how sure it may be.
-    """
-    if head not in HEADS:
-        raise ValueError(f"{head!r}: heads are {', '.join(HEADS)}")
-    network = load_network(run)
-    logits = np.asarray(predict(network, validation.pixels)[head], np.float32)
-    temperature = fit_temperature(logits, validation.labels)
-    return Judge(run.name, network, head, temperature, prior_of(train, head))
+    return logits, features
 
 
 def judge_generator(

@@ -21,6 +21,8 @@ class StarGanLosses:
         lambda_domain: the discriminator's opinion on which expression a face shows. Little: it
             learns 300 faces of fear by heart, and that many of them hide behind their hands.
         lambda_guide: the frozen guide's opinion.
+        rarity: the margin by which a fake must convince the guide, per logarithm of how rare its
+            expression is.
         lambda_reconstruction: L1 between a face and its way there and back.
         lambda_similarity: what that way lacks of an SSIM of 1.
         lambda_mask: mean of the attention mask; what can be moved shall not be painted.
@@ -32,6 +34,7 @@ class StarGanLosses:
     lambda_adversarial: float = 6.0
     lambda_domain: float = 0.25
     lambda_guide: float = 3.0
+    rarity: float = 1.25
     lambda_reconstruction: float = 6.0
     lambda_similarity: float = 3.5
     lambda_mask: float = 12.0

@@ -125,7 +125,7 @@ def build(recipe: GanRecipe, voted: VotedFaces, run: Path) -> Translation:
     model: Translation
     if recipe.kind == "stargan":
         guide = train_guide(voted, recipe, run / "guide.weights.h5")
-        model = StarGan(guide, margins_of(voted), recipe.losses, **options)
+        model = StarGan(guide, margins_of(voted, recipe.losses.rarity), recipe.losses, **options)
     else:
         model = {"cgan": Cgan, "wgan": Wgan}[recipe.kind](recipe.losses, **options)
     model.compile(jit_compile=False)  # XLA's convolutions on CPUs are several times slower

@@ -83,7 +83,7 @@ def test_a_flow_is_rough_where_neighbours_move_differently() -> None:
 
 def test_fakes_of_rare_expressions_must_convince_by_a_margin() -> None:
     shares = np.eye(7, dtype=np.float32)[[0] * 10 + [1] + [3] * 70 + [2, 4, 5, 6] * 3]
-    margins = margins_of(VotedFaces(np.zeros((len(shares), 48, 48, 1), np.uint8), shares))
+    margins = margins_of(VotedFaces(np.zeros((len(shares), 48, 48, 1), np.uint8), shares), 1.25)
     assert margins[1] == pytest.approx(1.25 * np.log(len(shares) / 7))
     assert margins[3] == 0
     assert margins[1] > margins[2] > margins[0] > 0
