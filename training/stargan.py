@@ -13,17 +13,21 @@ import numpy.typing as npt
 import tensorflow as tf
 from keras import ops
 
+from device.vocabulary import EXPRESSIONS, Expression
 from training.gan.differentiable import vary
 from training.gan.discriminator import build_discriminator
 from training.gan.guide import obscure, scale_pixels
 from training.gan.recipe import StarGanLosses
 from training.gan.translation import (
     Translation,
+    cross_entropies,
     cross_entropy,
     mean_over_scales,
     one_hot,
     update,
 )
+
+DISGUST = EXPRESSIONS.index(Expression.DISGUST)
 
 
 class StarGan(Translation):
@@ -31,7 +35,7 @@ class StarGan(Translation):
 
     Args:
         guide: an expression network; frozen.
-        margins: (7,) by how much its logit of each target must lead; see ``guide.margins_of``.
+        rarity: (7,) logarithm of how rare each expression is; see ``guide.rarity_of``.
         losses: their weights.
         options: of ``Translation``.
     """
@@ -44,7 +48,7 @@ class StarGan(Translation):
     def __init__(
         self,
         guide: keras.Model,
-        margins: npt.NDArray[np.float32],
+        rarity: npt.NDArray[np.float32],
         losses: StarGanLosses | None = None,
         **options,
     ) -> None:
@@ -52,8 +56,11 @@ class StarGan(Translation):
         super().__init__(build_discriminator(dtype), **options)
         self.guide = guide
         self.guide.trainable = False
-        self.margins = tf.constant(margins)
         self.losses_of = losses or StarGanLosses()
+        self.margins = tf.constant(self.losses_of.rare_margin * rarity)
+        weights = np.ones(len(EXPRESSIONS), np.float32)
+        weights[DISGUST] = self.losses_of.insist_on_disgust
+        self.urgency = tf.constant(weights)
 
     def train_step(self, data):
         """One step of each player.
@@ -81,7 +88,8 @@ class StarGan(Translation):
             adversarial = mean_over_scales([ops.mean(ops.softplus(-s)) for s in source_logits])
             domain = mean_over_scales([cross_entropy(targets, d) for d in domain_logits])
             opinion = self.guide(obscure(fake, self.seed), training=False)
-            guided = cross_entropy(targets, opinion - to_target * self.margins)
+            wanting = cross_entropies(targets, opinion - to_target * self.margins)
+            guided = ops.mean(wanting * ops.take(self.urgency, targets))
             # 5. And back; noise hides what a generator could smuggle below the eye's threshold.
             noise = keras.random.normal(ops.shape(fake), stddev=0.02, seed=self.seed)
             back = self.generator([fake + noise, to_source], training=True)

@@ -77,18 +77,14 @@ def obscure(faces: tf.Tensor, seed: keras.random.SeedGenerator) -> tf.Tensor:
     return augment(faces, seed) + strength * noise
 
 
-def margins_of(faces: VotedFaces, rarity: float) -> npt.NDArray[np.float32]:
-    """(7,) what a fake must convince a guide by, beyond winning: more where faces are rare.
+def rarity_of(faces: VotedFaces) -> npt.NDArray[np.float32]:
+    """(7,) logarithm of how much rarer than a seventh each expression is; 0 for common ones.
 
-    A guide has seen little disgust and takes much for it; another judge wants to see more.
-
-    Args:
-        faces: the guide's.
-        rarity: margin per logarithm of how rare an expression is.
+    A guide has seen little disgust, hardly ever names it and takes much for it; another judge wants
+    to see more. So fakes of rare expressions have to convince it more, and for more.
     """
     common = faces.shares.mean(axis=0) * len(EXPRESSIONS)  # 1 for a seventh of the faces
-    margins = -rarity * np.log(np.maximum(common, 1e-3))
-    return np.maximum(margins, 0).astype(np.float32)
+    return np.maximum(-np.log(np.maximum(common, 1e-3)), 0).astype(np.float32)
 
 
 def scale_pixels(faces: tf.Tensor) -> tf.Tensor:

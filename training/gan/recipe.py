@@ -19,10 +19,11 @@ class StarGanLosses:
         lambda_adversarial: the discriminator's opinion on whether patches are real, both players'.
             Most patches of a fake are the input's, so the few that count are a small part of it.
         lambda_domain: the discriminator's opinion on which expression a face shows. Little: it
-            learns 300 faces of fear by heart, and that many of them hide behind their hands.
+            learns 300 faces of fear by heart.
         lambda_guide: the frozen guide's opinion.
-        rarity: the margin by which a fake must convince the guide, per logarithm of how rare its
-            expression is.
+        rare_margin: by how much a fake must convince the guide, per logarithm of its rarity.
+        insist_on_disgust: how many times more the guide's opinion weighs where disgust is asked
+            for: nobody names it readily, no judge either.
         lambda_reconstruction: L1 between a face and its way there and back.
         lambda_similarity: what that way lacks of an SSIM of 1.
         lambda_mask: mean of the attention mask; what can be moved shall not be painted.
@@ -33,11 +34,12 @@ class StarGanLosses:
 
     lambda_adversarial: float = 6.0
     lambda_domain: float = 0.25
-    lambda_guide: float = 3.0
-    rarity: float = 1.25
+    lambda_guide: float = 4.0
+    rare_margin: float = 1.25
+    insist_on_disgust: float = 2.5
     lambda_reconstruction: float = 6.0
-    lambda_similarity: float = 3.5
-    lambda_mask: float = 12.0
+    lambda_similarity: float = 3.0
+    lambda_mask: float = 10.0
     lambda_roughness: float = 0.3
     lambda_penalty: float = 0.08
     penalty_interval: int = 8

@@ -14,7 +14,7 @@ import keras
 
 from training.gan.faces import BalancedFaces, Faces, Pixels, RandomFaces, VotedFaces
 from training.gan.generator import GeneratorSettings
-from training.gan.guide import GuideTraining, build_guide, margins_of
+from training.gan.guide import GuideTraining, build_guide, rarity_of
 from training.gan.recipe import GanRecipe
 from training.gan.sheets import plot_losses, sample_sheet, write_picture
 from training.gan.translation import Translation
@@ -125,7 +125,7 @@ def build(recipe: GanRecipe, voted: VotedFaces, run: Path) -> Translation:
     model: Translation
     if recipe.kind == "stargan":
         guide = train_guide(voted, recipe, run / "guide.weights.h5")
-        model = StarGan(guide, margins_of(voted, recipe.losses.rarity), recipe.losses, **options)
+        model = StarGan(guide, rarity_of(voted), recipe.losses, **options)
     else:
         model = {"cgan": Cgan, "wgan": Wgan}[recipe.kind](recipe.losses, **options)
     model.compile(jit_compile=False)  # XLA's convolutions on CPUs are several times slower

@@ -17,7 +17,7 @@ from training.gan.generator import (
     two_sided,
     with_flow,
 )
-from training.gan.guide import build_guide, margins_of, obscure
+from training.gan.guide import build_guide, obscure, rarity_of
 from training.stargan import roughness_of
 
 TINY = GeneratorSettings(width=12, num_blocks=1, embedding=8)
@@ -81,12 +81,12 @@ def test_a_flow_is_rough_where_neighbours_move_differently() -> None:
     assert float(roughness_of(tf.constant(flow))) == pytest.approx(0.25)
 
 
-def test_fakes_of_rare_expressions_must_convince_by_a_margin() -> None:
+def test_rarity_counts_from_a_seventh_of_the_faces() -> None:
     shares = np.eye(7, dtype=np.float32)[[0] * 10 + [1] + [3] * 70 + [2, 4, 5, 6] * 3]
-    margins = margins_of(VotedFaces(np.zeros((len(shares), 48, 48, 1), np.uint8), shares), 1.25)
-    assert margins[1] == pytest.approx(1.25 * np.log(len(shares) / 7))
-    assert margins[3] == 0
-    assert margins[1] > margins[2] > margins[0] > 0
+    rarity = rarity_of(VotedFaces(np.zeros((len(shares), 48, 48, 1), np.uint8), shares))
+    assert rarity[1] == pytest.approx(np.log(len(shares) / 7))
+    assert rarity[3] == 0
+    assert rarity[1] > rarity[2] > rarity[0] > 0
 
 
 def test_a_guide_sees_each_face_with_noise_of_its_own(faces: np.ndarray) -> None:
