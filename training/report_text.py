@@ -150,11 +150,12 @@ def training_section(results: Results) -> str:
         if "card" not in result:
             continue
         run, parity = result["card"]["run"], result["card"]["parity"]["int8"]
-        teacher = ", taught by " + Path(run["recipe"]["teacher"]).name
+        teachers = [run["recipe"]["teacher"], *run["recipe"].get("view_teachers", [])]
+        taught = " and ".join(Path(teacher).stem for teacher in teachers if teacher)
         rows.append([
             result["name"],
             f"{run['recipe']['network']}, seed {run['recipe']['seed']}"
-            + (teacher if run["recipe"]["teacher"] else ""),
+            + (f", taught by {taught}" if taught else ""),
             f"{run['epochs_done']} epochs, {run['hours']} h, {run['data']['train']:,} pictures",
             f"{parity['accuracy_tflite']:.2%} against {parity['accuracy_keras']:.2%}",
             f"{parity['agreement']:.1%}",

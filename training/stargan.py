@@ -13,21 +13,17 @@ import numpy.typing as npt
 import tensorflow as tf
 from keras import ops
 
-from device.vocabulary import EXPRESSIONS, Expression
 from training.gan.differentiable import vary
 from training.gan.discriminator import build_discriminator
 from training.gan.guide import obscure, scale_pixels
 from training.gan.recipe import StarGanLosses
 from training.gan.translation import (
     Translation,
-    cross_entropies,
     cross_entropy,
     mean_over_scales,
     one_hot,
     update,
 )
-
-DISGUST = EXPRESSIONS.index(Expression.DISGUST)
 
 
 class StarGan(Translation):
@@ -58,9 +54,6 @@ class StarGan(Translation):
         self.guide.trainable = False
         self.losses_of = losses or StarGanLosses()
         self.margins = tf.constant(self.losses_of.rare_margin * rarity)
-        weights = np.ones(len(EXPRESSIONS), np.float32)
-        weights[DISGUST] = self.losses_of.insist_on_disgust
-        self.urgency = tf.constant(weights)
 
     def train_step(self, data):
         """One step of each player.
@@ -88,8 +81,7 @@ class StarGan(Translation):
             adversarial = mean_over_scales([ops.mean(ops.softplus(-s)) for s in source_logits])
             domain = mean_over_scales([cross_entropy(targets, d) for d in domain_logits])
             opinion = self.guide(obscure(fake, self.seed), training=False)
-            wanting = cross_entropies(targets, opinion - to_target * self.margins)
-            guided = ops.mean(wanting * ops.take(self.urgency, targets))
+            guided = cross_entropy(targets, opinion - to_target * self.margins)
             # 5. And back; noise hides what a generator could smuggle below the eye's threshold.
             noise = keras.random.normal(ops.shape(fake), stddev=0.02, seed=self.seed)
             back = self.generator([fake + noise, to_source], training=True)

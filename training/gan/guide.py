@@ -45,8 +45,7 @@ def build_guide(dtype: str = "float32") -> keras.Model:
 class GuideTraining(keras.Model):
     """Fits a guide to augmented faces and the crowd's votes on them.
 
-    It sees the expressions as often as people show them, like a judge, and wants a rare one to be
-    plain before it names it.
+    It sees the rare expressions oftener than people show them, or it would not know them.
     """
 
     def __init__(self, guide: keras.Model, seed: int) -> None:
@@ -80,8 +79,7 @@ def obscure(faces: tf.Tensor, seed: keras.random.SeedGenerator) -> tf.Tensor:
 def rarity_of(faces: VotedFaces) -> npt.NDArray[np.float32]:
     """(7,) logarithm of how much rarer than a seventh each expression is; 0 for common ones.
 
-    A guide has seen little disgust, hardly ever names it and takes much for it; another judge wants
-    to see more. So fakes of rare expressions have to convince it more, and for more.
+    A guide that has seen them oftener takes much for them; another judge wants to see more.
     """
     common = faces.shares.mean(axis=0) * len(EXPRESSIONS)  # 1 for a seventh of the faces
     return np.maximum(-np.log(np.maximum(common, 1e-3)), 0).astype(np.float32)

@@ -22,8 +22,6 @@ class StarGanLosses:
             learns 300 faces of fear by heart.
         lambda_guide: the frozen guide's opinion.
         rare_margin: by how much a fake must convince the guide, per logarithm of its rarity.
-        insist_on_disgust: how many times more the guide's opinion weighs where disgust is asked
-            for: nobody names it readily, no judge either.
         lambda_reconstruction: L1 between a face and its way there and back.
         lambda_similarity: what that way lacks of an SSIM of 1.
         lambda_mask: mean of the attention mask; what can be moved shall not be painted.
@@ -36,7 +34,6 @@ class StarGanLosses:
     lambda_domain: float = 0.25
     lambda_guide: float = 4.0
     rare_margin: float = 1.25
-    insist_on_disgust: float = 2.5
     lambda_reconstruction: float = 6.0
     lambda_similarity: float = 3.0
     lambda_mask: float = 10.0

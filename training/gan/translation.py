@@ -156,12 +156,7 @@ def update(
 
 def cross_entropy(classes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Mean cross-entropy of (N, 7) logits, float32."""
-    return ops.mean(cross_entropies(classes, logits))
-
-
-def cross_entropies(classes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Cross-entropy (N,) of (N, 7) logits, float32."""
-    return keras.losses.sparse_categorical_crossentropy(classes, logits, from_logits=True)
+    return ops.mean(keras.losses.sparse_categorical_crossentropy(classes, logits, from_logits=True))
 
 
 def mean_over_scales(values: list[Any]) -> tf.Tensor:

@@ -10,9 +10,11 @@ from device.vision.preprocess import crop_face
 from device.vocabulary import BoundingBox, Face
 from training.fer2013 import Pictures, Split, no_votes
 from training.gan.faces import (
+    EVENNESS,
     BalancedFaces,
     Faces,
     RandomFaces,
+    VotedFaces,
     clear_faces_of,
     cut_by_landmarks,
     find_clear,
@@ -86,6 +88,14 @@ def test_every_face_with_votes_is_the_guide_s_and_every_batch_the_same_again() -
     for one, again in zip(batches[1], RandomFaces(voted, 5, 3, seed=1)[1], strict=True):
         np.testing.assert_array_equal(one, again)
     assert batches[0][0].tobytes() != batches[2][0].tobytes()
+
+
+def test_the_guide_sees_rare_expressions_oftener_than_they_are_shown() -> None:
+    shares = np.eye(7, dtype=np.float32)[[HAPPY] * 990 + [DISGUST] * 10]
+    voted = VotedFaces(np.zeros((1000, 48, 48, 1), np.uint8), shares)
+    _, seen = RandomFaces(voted, 4000, 1, seed=2)[0]
+    rare, common = 0.01**EVENNESS, 0.99**EVENNESS
+    assert seen[:, DISGUST].mean() == pytest.approx(rare / (rare + common), abs=0.03)
 
 
 def test_tilted_shifted_and_smaller_faces_become_the_same_crop() -> None:
