@@ -211,7 +211,10 @@ def paper_section(results: Results) -> str:
     best: Callable[[str], float] = lambda name: max(  # noqa: E731
         r["protocols"][name]["accuracy"] for r in results
     )
-    trained = [r["name"] for r in results if r["name"].split(" (")[0] in REBUILT]
+    trained = [
+        r["name"] for r in results
+        if "card" in r and r["card"]["run"]["recipe"]["network"] in REBUILT
+    ]  # fmt: skip
     return PAPER.format(
         rebuilt="Its five-block CNN (`--network paper`) and mini-Xception (`--network "
         "mini-xception`) can be trained with the same command; "
