@@ -15,6 +15,7 @@ from training.evaluate import evaluate_run
 from training.fer2013 import Pictures, Split, read_pictures
 from training.fitting import fit
 from training.networks import load_view_teachers
+from training.ranges import check_ranges
 from training.recipes import Recipe, recipe_for
 from training.runs import RUNS, read_recipe, read_recipe_file, read_settings, write_settings
 
@@ -106,6 +107,7 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
     given |= {"clean": False} if arguments.keep_all else {}
     given |= {name: True for name in ("detect", "relabel") if getattr(arguments, name)}
     recipe = replace(recipe, **{k: v for k, v in given.items() if v is not None})
+    check_ranges(recipe)
     if recipe.teacher:
         read_recipe(Path(recipe.teacher))  # not there: said before anything is made
     load_view_teachers(recipe.view_teachers)

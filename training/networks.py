@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from device.errors import ModelError, UsageError
-from device.vision.model_card import read_model
+from device.vision.model_card import ModelCard, read_model
 from training.classifiers import HEADS, build
 from training.metrics import softmax
 from training.recipes import Teacher
@@ -61,15 +61,31 @@ def load_view_teachers(paths: Iterable[str]) -> dict[str, Teacher]:
     """
     teachers: dict[str, Teacher] = {}
     for path in paths:
-        try:
-            content, card = read_model(Path(path))
-        except ModelError as error:
-            raise UsageError(f"no teacher: {error}") from error
-        head = str(card.facts.get("head"))
-        if head not in HEADS or head in teachers:
-            raise UsageError(f"{path}: {head} is no head, or has a teacher already")
-        teachers[head] = answer_like(TfliteClassifier(content), card.temperature)
+        network, card = load_pair(Path(path), "teacher")
+        head = str(card.facts["head"])
+        if head in teachers:
+            raise UsageError(f"{path}: the head {head} has a teacher already")
+        teachers[head] = answer_like(network, card.temperature)
     return teachers
+
+
+def load_pair(path: Path, role: str) -> tuple[TfliteClassifier, ModelCard]:
+    """A classifier of ours as it ships.
+
+    Args:
+        path: ``NAME.tflite``, its card beside it.
+        role: what it is wanted for, for the error.
+
+    Raises:
+        UsageError: no such pair, or no classifier with one of ``HEADS``.
+    """
+    try:
+        content, card = read_model(path)
+    except ModelError as error:
+        raise UsageError(f"no {role}: {error}") from error
+    if card.facts.get("head") not in HEADS:
+        raise UsageError(f"no {role}: {path} has none of the heads {', '.join(HEADS)}")
+    return TfliteClassifier(content), card
 
 
 def answer_like(network: TfliteClassifier, temperature: float) -> Teacher:

@@ -12,6 +12,7 @@ import device
 from device.errors import UsageError
 from training.classifier import add_arguments, recipe_of
 from training.fer2013 import CROWD_ORDER, Pictures, read_pictures
+from training.gan import command
 from training.networks import load_view_teachers
 from training.recipes import (
     Batches,
@@ -124,7 +125,7 @@ def test_shipped_pairs_teach_the_head_that_they_have(tmp_path: Path) -> None:
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-5)
     with pytest.raises(UsageError, match="has a teacher already"):
         load_view_teachers([paths[0], paths[0]])
-    with pytest.raises(UsageError, match="no head"):
+    with pytest.raises(UsageError, match="none of the heads"):
         load_view_teachers([str(MODELS / "landmarks.tflite")])
     with pytest.raises(UsageError, match=r"no teacher: .*absent"):
         load_view_teachers([str(tmp_path / "absent.tflite")])
@@ -152,6 +153,31 @@ def test_a_recipe_file_is_kept_whole_but_for_what_is_named(tmp_path: Path) -> No
     assert recipe_of(parser.parse_args(words)) == replace(recipe, epochs=9)
     with pytest.raises(UsageError, match="not a run directory"):
         recipe_of(parser.parse_args([*words, "--teacher", str(tmp_path / "nobody")]))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["classifier", "--epochs", "0"], "--epochs 0: must be at least 1"),
+        (["classifier", "--view-share", "1.5"], "--view-share 1.5: must be from 0 to 1"),
+        (["classifier", "--learning-rate", "nan"], "--learning-rate nan: must be a finite number"),
+        (["classifier", "--crowd-weight", "-1"], "--crowd-weight -1: must be at least 0"),
+        (["stargan", "--steps", "0"], "--steps 0: must be at least 1"),
+        (["stargan", "--lambda-mask", "-1"], "--lambda-mask -1: must be at least 0"),
+        (["stargan", "--critic-rate", "0"], "--critic-rate 0: must be above 0"),
+        (["wgan", "--critic-steps", "0"], "--critic-steps 0: must be at least 1"),
+    ],
+)
+def test_settings_out_of_range_are_refused_before_a_run_is_made(
+    words: list[str], message: str
+) -> None:
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers()
+    add_arguments(commands)
+    command.add_arguments(commands)
+    make = recipe_of if words[0] == "classifier" else command.recipe_of
+    with pytest.raises(UsageError, match=message):
+        make(parser.parse_args(words))
 
 
 @pytest.mark.parametrize("path", sorted(Path("training").glob("*.json")), ids=lambda p: p.stem)

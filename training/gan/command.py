@@ -16,6 +16,7 @@ from training.classifier import DATA, VOTES
 from training.cleaning import clean
 from training.fer2013 import Pictures, Split, read_pictures
 from training.gan.recipe import LOSSES, GanRecipe, read_gan_recipe, write_recipe
+from training.ranges import check_ranges
 from training.runs import RUNS, read_settings
 
 GAN_RUNS = RUNS / "gan"
@@ -88,7 +89,10 @@ def recipe_of(arguments: argparse.Namespace) -> GanRecipe:
     own = {f.name for f in dataclasses.fields(losses_type)}
     losses = losses_type(**{name: value for name, value in given.items() if name in own})
     names = {f.name for f in dataclasses.fields(GanRecipe)} - {"losses"}
-    return GanRecipe(**{n: v for n, v in given.items() if n in names}, losses=losses)
+    recipe = GanRecipe(**{n: v for n, v in given.items() if n in names}, losses=losses)
+    check_ranges(recipe)
+    check_ranges(losses)
+    return recipe
 
 
 def train(recipe: GanRecipe, pictures: Pictures, run: Path) -> bool:

@@ -11,17 +11,15 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from device.errors import ModelError, UsageError
-from device.vision.model_card import read_model
+from device.errors import UsageError
 from device.vocabulary import EXPRESSIONS
 from training.classifiers import HEADS
 from training.fer2013 import Pictures
 from training.gan import measures
 from training.gan.sheets import translate
 from training.metrics import fit_temperature
-from training.networks import load_network, predict
+from training.networks import load_network, load_pair, predict
 from training.recipes import prior_of
-from training.tflite import TfliteClassifier
 
 Ask = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
@@ -76,13 +74,9 @@ def load_judge(path: Path, head: str, train: Pictures, validation: Pictures) -> 
 
 def ask_pair(path: Path, head: str) -> tuple[Ask, Ask]:
     """Logits and features of a pair of ours."""
-    try:
-        content, card = read_model(path)
-    except ModelError as error:
-        raise UsageError(f"no judge: {error}") from error
-    if card.facts.get("head") != head:
-        raise UsageError(f"{path}: has the head {card.facts.get('head')}, not {head}")
-    network = TfliteClassifier(content)
+    network, card = load_pair(path, "judge")
+    if card.facts["head"] != head:
+        raise UsageError(f"{path}: has the head {card.facts['head']}, not {head}")
     return network.logits, network.features
 
 
