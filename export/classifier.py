@@ -150,12 +150,14 @@ def count_parameters(model: keras.Model, head: str) -> int:
 def run_facts(run: Path, settings: dict[str, Any]) -> dict[str, Any]:
     """What the card says about the training, without this machine's paths."""
     history = read_history(run)
-    teacher = Path(settings["recipe"]["teacher"]).name
+    recipe = settings["recipe"]
+    named = {key: Path(recipe.get(key, "")).name for key in ("teacher", "start_from")}
+    viewers = [Path(path).name for path in recipe.get("view_teachers", ())]
     return {
         "name": run.name,
         "epochs_done": len(history),
         "hours": round(sum(row["seconds"] for row in history) / 3600, 2),
-        "recipe": {**settings["recipe"], "teacher": teacher},
+        "recipe": {**recipe, **named, "view_teachers": viewers},
         **{key: settings[key] for key in ("git_revision", "versions")},
         "data": {k: v for k, v in settings["data"].items() if k not in ("path", "votes")},
     }

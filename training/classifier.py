@@ -14,7 +14,7 @@ from training.distributed import STRATEGIES, is_chief
 from training.evaluate import evaluate_run
 from training.fer2013 import Pictures, Split, read_pictures
 from training.fitting import fit
-from training.networks import load_view_teachers
+from training.networks import load_pair, load_view_teachers
 from training.ranges import check_ranges
 from training.recipes import Recipe, recipe_for
 from training.runs import RUNS, read_recipe, read_recipe_file, read_settings, write_settings
@@ -43,6 +43,11 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--weight-decay", type=float)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"))
+    parser.add_argument(
+        "--start-from",
+        metavar="PAIR.tflite",
+        help="begin with this pair's weights, not random ones",
+    )
     parser.add_argument("--teacher", metavar="RUN", help="learn from this run's answers as well")
     parser.add_argument(
         "--view-teacher", action="append", metavar="PAIR.tflite", dest="view_teachers",
@@ -97,7 +102,7 @@ def default_votes(arguments: argparse.Namespace) -> Path | None:
 def recipe_of(arguments: argparse.Namespace) -> Recipe:
     """The recipe with what the command line changes."""
     names = ("network", "epochs", "batch_size", "learning_rate", "weight_decay", "seed",
-             "precision", "teacher", "view_teachers", "view_share", "crowd_weight")  # fmt: skip
+             "precision", "start_from", "teacher", "view_teachers", "view_share", "crowd_weight")  # fmt: skip
     given = {name: getattr(arguments, name) for name in names}
     recipe = recipe_for(arguments.network or "expression")
     if arguments.recipe:
@@ -111,6 +116,8 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
     if recipe.teacher:
         read_recipe(Path(recipe.teacher))  # not there: said before anything is made
     load_view_teachers(recipe.view_teachers)
+    if recipe.start_from:
+        load_pair(Path(recipe.start_from), "start")
     return replace(recipe, view_teachers=tuple(recipe.view_teachers))
 
 

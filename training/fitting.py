@@ -19,6 +19,7 @@ from training.metrics import protocols_for, truth_of
 from training.networks import load_network, load_view_teachers, predict, teach
 from training.recipes import Batches, Recipe, compile_model, targets_of
 from training.runs import load_checkpoint, read_history, save_checkpoint, write_history
+from training.warm_start import weights_of
 
 VALIDATE_EVERY = 2  # epochs; the last one always
 
@@ -85,6 +86,9 @@ def fit(
     with distributed.scope_of(spread):
         model = build(recipe.network)
         compile_model(model, recipe, len(batches))
+    if recipe.start_from and not resume:
+        train = pictures.split(Split.TRAIN)
+        model.set_weights(weights_of(recipe.network, Path(recipe.start_from), train.pixels))
     step = distributed.make_step(spread, model, recipe.batch_size)
     averaged, done = model.get_weights(), 0
     if resume:

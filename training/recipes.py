@@ -38,6 +38,7 @@ class Recipe:
         detect: also drop those in which OpenCV's detector sees no face.
         relabel: replace FER2013's labels by the crowd's where at least six of ten agree.
         seed: of weights, order and augmentation.
+        start_from: pair whose weights the training begins with, "" for random ones.
         precision: Keras' policy; bfloat16 halves the time on CPUs and GPUs that have it.
         teacher: run directory whose averaged network's answers are learnt, "" for none.
         teacher_share: of its answers in the crowd's targets; the rest stays the votes.
@@ -63,6 +64,7 @@ class Recipe:
     relabel: bool = False
     seed: int = 20261123
     precision: str = "mixed_bfloat16"
+    start_from: str = ""
     teacher: str = ""
     teacher_share: float = 0.6
     view_teachers: tuple[str, ...] = ()

@@ -96,6 +96,25 @@ class TfliteClassifier:
             found.append(np.array(interpreter.get_tensor(tensor), np.float32).reshape(-1))
         return (np.stack(found) - zero) * (scale or 1.0)
 
+    def kernels(self) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+        """Kernel, axes as in Keras, and bias (D,) of each convolution and dense layer, in order."""
+        details = {d["index"]: d for d in self.interpreter.get_tensor_details()}
+        found = []
+        for operation in self.interpreter._get_ops_details():
+            if operation["op_name"] not in ("CONV_2D", "FULLY_CONNECTED"):
+                continue
+            kernel, bias = (self.dequantized(details[int(k)]) for k in operation["inputs"][1:3])
+            found.append((np.ascontiguousarray(np.moveaxis(kernel, 0, -1)), bias))
+        return found
+
+    def dequantized(self, detail: dict[str, Any]) -> npt.NDArray[np.float32]:
+        """A constant of the file, as float; its first axis may have a scale for each entry."""
+        values = np.asarray(self.interpreter.get_tensor(detail["index"]), np.float32)
+        scales = np.asarray(detail["quantization_parameters"]["scales"], np.float32)
+        if not scales.size:
+            return values
+        return values * scales.reshape(-1, *[1] * (values.ndim - 1))
+
     def latency_ms(self, repeats: int = 200) -> float:
         """Median wall time of one face in ms."""
         crop = np.random.default_rng(0).integers(0, 256, (1, 48, 48), np.uint8)

@@ -12,8 +12,10 @@ import pytest
 from device.vision.classifier import TFLiteClassifier
 from device.vision.model_card import read_model
 from export.__main__ import main
+from export.classifier import run_facts
 from export.parity import Parity, ParityError, require
 from training.networks import load_network
+from training.runs import read_settings
 from training.tflite import TfliteClassifier
 
 
@@ -109,3 +111,15 @@ def test_evaluate_and_benchmark_print_a_line_each(
     assert json.loads(capsys.readouterr().out)["balanced"]["majority"]["n"] == 14
     assert main(["benchmark", str(exported), "--repeats", "5"]) == 0
     assert "ms a face, litert" in capsys.readouterr().out
+
+
+def test_the_card_names_what_taught_by_its_name_alone(drawn_run: Path) -> None:
+    settings = read_settings(drawn_run)
+    settings["recipe"] |= {
+        "teacher": "/home/me/runs/wise",
+        "start_from": "/home/me/models/first.tflite",
+        "view_teachers": ["/home/me/models/one.tflite", "two.tflite"],
+    }
+    recipe = run_facts(drawn_run, settings)["recipe"]
+    assert (recipe["teacher"], recipe["start_from"]) == ("wise", "first.tflite")
+    assert recipe["view_teachers"] == ["one.tflite", "two.tflite"]
