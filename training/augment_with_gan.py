@@ -100,7 +100,10 @@ def accepted(
     for _ in range(MAX_TRIES):
         chosen = chance.choice(others, size=min(max(2 * count, 64), 2048))
         made = synthesize(generator, training.pixels[chosen], expression)
-        sure = softmax(judge.logits(made))[:, expression] >= arguments.min_probability
+        sure = (
+            softmax(judge.logits(made), judge.temperature)[:, expression]
+            >= arguments.min_probability
+        )
         kept.append(made[sure])
         if sum(map(len, kept)) >= count:
             break

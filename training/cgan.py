@@ -14,7 +14,14 @@ from training.gan.differentiable import vary
 from training.gan.discriminator import build_discriminator
 from training.gan.guide import scale_pixels
 from training.gan.recipe import CganLosses
-from training.gan.translation import Translation, mean_over_scales, one_hot, update
+from training.gan.translation import (
+    Translation,
+    mean_over_scales,
+    one_hot,
+    squared_gradient,
+    told_apart_of,
+    update,
+)
 
 
 class Cgan(Translation):
@@ -56,27 +63,17 @@ class Cgan(Translation):
             domains = ops.concatenate([shown, to_target])
             source_logits = self.discriminator([both, domains], training=True)
             n = ops.shape(real)[0]
-            told_apart = mean_over_scales(
-                [
-                    ops.mean(ops.softplus(-s[:n])) + ops.mean(ops.softplus(s[n:]))
-                    for s in source_logits
-                ]
-            )
+            told_apart = told_apart_of(source_logits, n)
+
+            def ask(faces):
+                return self.discriminator([faces, shown], training=True)
+
             penalty = tf.cond(
                 self.num_done % weights.penalty_interval == 0,
-                lambda: self.gradient_penalty(real, shown) * weights.penalty_interval,
+                lambda: squared_gradient(ask, real) * weights.penalty_interval,
                 lambda: tf.constant(0.0),
             )
             loss = told_apart + weights.lambda_penalty * penalty
         variables = self.discriminator.trainable_variables
         update(self.discriminator_optimizer, tape, loss, variables)
         return {"told_apart": told_apart, "penalty": penalty}
-
-    def gradient_penalty(self, real, shown):
-        """Half the squared gradient of the source heads at real faces."""
-        with tf.GradientTape() as tape:
-            tape.watch(real)
-            source_logits = self.discriminator([real, shown], training=True)
-            total = sum(ops.sum(ops.mean(s, axis=(1, 2, 3))) for s in source_logits)
-        gradient = tape.gradient(total, real)
-        return 0.5 * ops.mean(ops.sum(ops.square(gradient), axis=(1, 2, 3)))

@@ -32,6 +32,9 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--head", default="crowd", choices=("fer2013", "crowd"))
     parser.add_argument("--split", default="validation", choices=SPLITS)
     parser.add_argument("--faces", type=int, default=1000, help="faces of the split, 0: all")
+    parser.add_argument(
+        "--rest", action="store_true", help="those faces that --faces with this seed leaves out"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--votes", type=Path, default=VOTES)
@@ -44,11 +47,11 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     recipes = {run: read_gan_recipe(run) for run in arguments.runs}
     everything = read_pictures(arguments.data, arguments.votes)
     pictures = everything.split(SPLITS[arguments.split])
-    pictures = sample(pictures, arguments.head, arguments.faces, arguments.seed)
+    pictures = sample(pictures, arguments.head, arguments.faces, arguments.seed, arguments.rest)
     from training.gan import judging, sheets  # TensorFlow takes seconds to load
     from training.gan.faces import cut_by_landmarks
     from training.gan.generator import GeneratorSettings
-    from training.gan.translation import load_generator
+    from training.gan.translation import load_generator, steps_done
 
     pictures = replace(pictures, pixels=cut_by_landmarks(pictures.pixels))
     judge = make_judge(arguments, clean(everything)[0])
@@ -65,7 +68,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         sheets.write_picture(run / f"evaluation-{arguments.split}.png", sheet)
         results.append(result)
     real = judging.accuracy_on_real(pictures, judge)
-    table = tables(results, real, judge.name, command)
+    counts = np.bincount(pictures.labels, minlength=len(EXPRESSIONS)).tolist()
+    table = tables(results, real | {"counts": counts}, judge.name, command)
     print(table)
     if arguments.report:
         rewrite(arguments.report, table)
@@ -83,11 +87,12 @@ def make_judge(arguments: argparse.Namespace, pictures: Pictures) -> Any:
     return judging.load_judge(arguments.judge, arguments.head, train, real)
 
 
-def sample(pictures: Pictures, head: str, count: int, seed: int) -> Pictures:
+def sample(pictures: Pictures, head: str, count: int, seed: int, rest: bool = False) -> Pictures:
     """At most ``count`` faces of a split, labelled as the judge's head has learned to.
 
     For ``crowd`` those of which more than half of the voters say the same, with that as their
-    label; for ``fer2013`` all that anybody took for a face with an expression.
+    label; for ``fer2013`` all that anybody took for a face with an expression. With ``rest``, all
+    faces but those: that nobody has looked at yet.
     """
     if not pictures.has_votes:
         raise UsageError("nobody voted on these pictures: name --votes")
@@ -97,15 +102,14 @@ def sample(pictures: Pictures, head: str, count: int, seed: int) -> Pictures:
         faces, labels = np.flatnonzero(truth.chosen), pictures.labels.copy()
         labels[faces] = truth.labels
         pictures = replace(pictures, labels=labels)
+    chosen = faces
     if 0 < count < len(faces):
-        faces = np.sort(np.random.default_rng(seed).choice(faces, count, replace=False))
-    return pictures.subset(faces)
-
-
-def steps_done(run: Path) -> int:
-    """Generator steps of a run so far."""
-    with np.load(run / "state.npz") as state:
-        return int(state["progress/0"])
+        chosen = np.sort(np.random.default_rng(seed).choice(faces, count, replace=False))
+    if rest:
+        chosen = np.setdiff1d(faces, chosen)
+        if not len(chosen):
+            raise UsageError("--rest: --faces takes all faces of the split, none are left")
+    return pictures.subset(chosen)
 
 
 def tables(results: list[dict[str, Any]], real: dict[str, Any], judge: str, command: str) -> str:
@@ -137,6 +141,7 @@ def tables(results: list[dict[str, Any]], real: dict[str, Any], judge: str, comm
     )
     names = [e.value for e in EXPRESSIONS]
     lines += ["", f"| judge accuracy | {' | '.join(names)} |", "| --- " * (len(names) + 1) + "|"]
+    lines.append(f"| real faces, n | {' | '.join(map(str, real['counts']))} |")
     for name, found in [*((r["kind"], r) for r in results), ("real faces", real)]:
         for words, key in (("", ""), (", all equally likely", "_unprejudiced")):
             row = found[f"judge_accuracy{key}_of"]

@@ -79,8 +79,15 @@ def read_settings(run: Path) -> dict[str, Any]:
 
 
 def read_recipe(run: Path) -> Recipe:
-    """The recipe of a run."""
-    return recipe_from(read_settings(run)["recipe"])
+    """The recipe of a run.
+
+    Raises:
+        UsageError: no run, or not a classifier's.
+    """
+    try:
+        return recipe_from(read_settings(run)["recipe"])
+    except (KeyError, TypeError) as error:
+        raise UsageError(f"{run}: not a classifier's run ({error})") from error
 
 
 def read_recipe_file(path: Path) -> Recipe:

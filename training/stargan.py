@@ -22,6 +22,8 @@ from training.gan.translation import (
     cross_entropy,
     mean_over_scales,
     one_hot,
+    squared_gradient,
+    told_apart_of,
     update,
 )
 
@@ -81,7 +83,7 @@ class StarGan(Translation):
             adversarial = mean_over_scales([ops.mean(ops.softplus(-s)) for s in source_logits])
             domain = mean_over_scales([cross_entropy(targets, d) for d in domain_logits])
             opinion = self.guide(obscure(fake, self.seed), training=False)
-            guided = cross_entropy(targets, opinion - to_target * self.margins)
+            guided = cross_entropy(targets, less_margin(opinion, to_target, self.margins))
             # 5. And back; noise hides what a generator could smuggle below the eye's threshold.
             noise = keras.random.normal(ops.shape(fake), stddev=0.02, seed=self.seed)
             back = self.generator([fake + noise, to_source], training=True)
@@ -126,18 +128,13 @@ class StarGan(Translation):
             both = vary(ops.concatenate([real, fake]), self.seed)
             source_logits, domain_logits = self.discriminator(both, training=True)
             n = ops.shape(real)[0]
-            told_apart = mean_over_scales(
-                [
-                    ops.mean(ops.softplus(-s[:n])) + ops.mean(ops.softplus(s[n:]))
-                    for s in source_logits
-                ]
-            )
+            told_apart = told_apart_of(source_logits, n)
             # b. The expression is learned from real faces only.
             named = mean_over_scales([cross_entropy(sources, d[:n]) for d in domain_logits])
             # c. Lazy R1 (Mescheder et al., 2018; Karras et al., 2020).
             penalty = tf.cond(
                 self.num_done % weights.penalty_interval == 0,
-                lambda: self.gradient_penalty(real) * weights.penalty_interval,
+                lambda: squared_gradient(self.source_logits_of, real) * weights.penalty_interval,
                 lambda: tf.constant(0.0),
             )
             loss = (
@@ -149,14 +146,15 @@ class StarGan(Translation):
         update(self.discriminator_optimizer, tape, loss, variables)
         return {"told_apart": told_apart, "named": named, "penalty": penalty}
 
-    def gradient_penalty(self, real):
-        """Half the squared gradient of the source heads at real faces."""
-        with tf.GradientTape() as tape:
-            tape.watch(real)
-            source_logits, _ = self.discriminator(real, training=True)
-            total = sum(ops.sum(ops.mean(s, axis=(1, 2, 3))) for s in source_logits)
-        gradient = tape.gradient(total, real)
-        return 0.5 * ops.mean(ops.sum(ops.square(gradient), axis=(1, 2, 3)))
+    def source_logits_of(self, faces):
+        """What each source head says of faces, in training."""
+        source_logits, _ = self.discriminator(faces, training=True)
+        return source_logits
+
+
+def less_margin(opinion, to_target, margins):
+    """Logits (N, 7) with the target's lowered by its margin (7,): it must convince by more."""
+    return opinion - to_target * margins
 
 
 def roughness_of(flow):

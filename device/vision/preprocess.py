@@ -40,8 +40,8 @@ def cut_square(image: GreyImage, box: BoundingBox, margin: float, side_px: int) 
     xmin, ymin, xmax, ymax = crop_square(box, margin).as_pixels()
     side = max(xmax - xmin, ymax - ymin, 1)
     xmax, ymax = xmin + side, ymin + side
-    height, width = image.shape
-    inside = image[max(ymin, 0) : min(ymax, height), max(xmin, 0) : min(xmax, width)]
+    rows, columns = slice(max(ymin, 0), max(ymax, 0)), slice(max(xmin, 0), max(xmax, 0))
+    inside = image[rows, columns]
     if inside.size == 0:
         return np.zeros((side_px, side_px), np.uint8)
     top, left = max(-ymin, 0), max(-xmin, 0)

@@ -34,6 +34,8 @@ from device.vision.runtime import load_interpreter
 from device.vocabulary import EXPRESSIONS, BoundingBox, Expression, Face, GreyImage, Image
 
 GOLDEN_TOLERANCE = 3.0  # grey levels on average: processors round differently
+FLOW_TOLERANCE_PX = 0.25  # likewise
+MAX_FLOW_PX = 6.0  # of the crop; generators are made to move at most 5
 FACE_SIDE = 2.6  # of the network's crop, in units of `upright`; as FER2013 frames faces
 FACE_DROP_PX = 2.0  # of the face below the crop's middle: a jaw that falls needs room
 FULL_PAINT = 50.0  # grey levels of paint from which the old detail is gone
@@ -145,10 +147,19 @@ class Synthesizer:
                     for k in ("input", "output")
                 )
                 made, flow = self.run(crop, Expression(golden["target"]))
+                moved = flow
+                if "flow" in golden:
+                    values = np.frombuffer(base64.b64decode(golden["flow"]), np.float16)
+                    moved = values.reshape(flow.shape).astype(np.float32)
             except (KeyError, ValueError, TypeError) as error:
                 raise ModelError(f"golden vector {number} of the card is unreadable") from error
-            if not np.abs(flow).max() <= CROP_PX:  # NaN neither
-                raise ModelError(f"self-test failed: golden vector {number} moves pixels nowhere")
+            if not np.abs(flow).max() <= MAX_FLOW_PX:  # NaN neither
+                raise ModelError(
+                    f"self-test failed: golden vector {number} moves pixels by more than "
+                    f"{MAX_FLOW_PX:g} px"
+                )
+            if not np.abs(flow - moved).mean() <= FLOW_TOLERANCE_PX:
+                raise ModelError(f"self-test failed: golden vector {number} moves other pixels")
             off = float(np.abs(made.astype(np.float32) - expected).mean())
             if not off <= GOLDEN_TOLERANCE:
                 raise ModelError(

@@ -11,6 +11,7 @@ import pytest
 
 from device.vision.classifier import TFLiteClassifier
 from device.vision.model_card import read_model
+from export import classifier
 from export.__main__ import main
 from export.classifier import run_facts
 from export.parity import Parity, ParityError, require
@@ -123,3 +124,22 @@ def test_the_card_names_what_taught_by_its_name_alone(drawn_run: Path) -> None:
     recipe = run_facts(drawn_run, settings)["recipe"]
     assert (recipe["teacher"], recipe["start_from"]) == ("wise", "first.tflite")
     assert recipe["view_teachers"] == ["one.tflite", "two.tflite"]
+
+
+def test_the_nearest_of_several_int8_files_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    errors = iter([0.3, 0.1, 0.05, 0.4, 0.2])
+
+    class Off:
+        def __init__(self, content: bytes) -> None:
+            self.off = float(content)
+
+        def logits(self, pixels: np.ndarray) -> np.ndarray:
+            return np.full((len(pixels), 7), self.off, np.float32)
+
+    monkeypatch.setattr(classifier, "to_int8", lambda *a: str(next(errors)).encode())
+    monkeypatch.setattr(classifier, "TfliteClassifier", Off)
+    monkeypatch.setattr(
+        classifier, "predict", lambda model, pixels: {"crowd": np.zeros((len(pixels), 7))}
+    )
+    pixels = np.zeros((100, 48, 48), np.uint8)
+    assert classifier.nearest_int8(None, "crowd", pixels) == b"0.05"

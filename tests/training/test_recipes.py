@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import device
+import training
 from device.errors import UsageError
 from training.classifier import add_arguments, recipe_of
 from training.fer2013 import CROWD_ORDER, Pictures, read_pictures
@@ -180,6 +181,8 @@ def test_settings_out_of_range_are_refused_before_a_run_is_made(
         make(parser.parse_args(words))
 
 
-@pytest.mark.parametrize("path", sorted(Path("training").glob("*.json")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted(Path(training.__file__).parent.glob("*.json")), ids=lambda p: p.stem
+)
 def test_the_recipes_that_come_along_can_be_read(path: Path) -> None:
     assert read_recipe_file(path).network.startswith("expression")

@@ -92,6 +92,12 @@ def recipe_of(arguments: argparse.Namespace) -> GanRecipe:
     recipe = GanRecipe(**{n: v for n, v in given.items() if n in names}, losses=losses)
     check_ranges(recipe)
     check_ranges(losses)
+    from training.gan.generator import GeneratorSettings, build_generator
+
+    try:
+        build_generator(GeneratorSettings(recipe.width, recipe.blocks))
+    except ValueError as error:
+        raise UsageError(f"--width {recipe.width} --blocks {recipe.blocks}: {error}") from error
     return recipe
 
 
@@ -113,6 +119,9 @@ def train(recipe: GanRecipe, pictures: Pictures, run: Path) -> bool:
     learned, shown = clear_faces_of(training), clear_faces_of(validation)
     counts = np.bincount(learned.expressions).tolist()
     print(f"{len(learned.pixels)} clear faces, in FER2013 order {counts}", flush=True)
-    model = rounds.build(recipe, voted_faces_of(training), run)
+    try:
+        model = rounds.build(recipe, voted_faces_of(training), run)
+    except KeyboardInterrupt:
+        return False
     samples = shown.pixels[one_of_each(shown.expressions)]
     return rounds.fit(model, learned, samples, recipe, run)

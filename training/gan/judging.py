@@ -69,7 +69,8 @@ def load_judge(path: Path, head: str, train: Pictures, validation: Pictures) -> 
         raise ValueError(f"{head!r}: heads are {', '.join(HEADS)}")
     logits, features = (ask_pair if path.suffix == ".tflite" else ask_run)(path, head)
     temperature = fit_temperature(logits(validation.pixels), validation.labels)
-    return Judge(path.stem, head, logits, features, temperature, prior_of(train, head))
+    name = path.stem if path.suffix == ".tflite" else path.name
+    return Judge(name, head, logits, features, temperature, prior_of(train, head))
 
 
 def ask_pair(path: Path, head: str) -> tuple[Ask, Ask]:

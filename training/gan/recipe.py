@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -118,10 +119,18 @@ def read_gan_recipe(run: Path) -> GanRecipe:
     """The recipe of a generator's run.
 
     Raises:
-        UsageError: no run, or a classifier's.
+        UsageError: no run, a classifier's, or one with other settings than there are now: what it
+            lacks must not become today's.
     """
-    fields = dict(read_settings(run)["recipe"])
+    settings = read_settings(run).get("recipe")
+    fields = dict(settings) if isinstance(settings, dict) else {}
     if fields.get("kind") not in LOSSES:
         raise UsageError(f"{run}: not a generator's run ({', '.join(LOSSES)})")
-    fields["losses"] = LOSSES[fields["kind"]](**fields["losses"])
-    return GanRecipe(**fields)
+    losses = LOSSES[fields["kind"]]
+    known = {f.name for f in dataclasses.fields(GanRecipe)}
+    known |= {f"losses.{f.name}" for f in dataclasses.fields(losses)}
+    found = {*fields, *(f"losses.{name}" for name in fields.get("losses", {}))}
+    if known != found:
+        odd = ", ".join(sorted(known ^ found))
+        raise UsageError(f"{run}: settings of another version of this program ({odd})")
+    return GanRecipe(**{**fields, "losses": losses(**fields["losses"])})

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import keras
 
+from device.errors import UsageError
 from training.gan.faces import BalancedFaces, Faces, Pixels, RandomFaces, VotedFaces
 from training.gan.generator import GeneratorSettings
 from training.gan.guide import GuideTraining, build_guide, rarity_of
@@ -133,17 +134,28 @@ def build(recipe: GanRecipe, voted: VotedFaces, run: Path) -> Translation:
 
 
 def train_guide(faces: VotedFaces, recipe: GanRecipe, path: Path) -> keras.Model:
-    """The frozen guide: read from ``path``, or trained and written there."""
+    """The frozen guide: read from ``path``, or trained and written there.
+
+    Raises:
+        UsageError: the file is damaged, or of another guide.
+        KeyboardInterrupt: a signal ended its training, which begins anew the next time.
+    """
     guide = build_guide(recipe.precision)
     if path.exists():
-        guide.load_weights(path)
+        try:
+            guide.load_weights(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise UsageError(f"{path}: not the guide of such a run ({error})") from error
         return guide
     training = GuideTraining(guide, recipe.seed)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, max(recipe.guide_steps, 1))
     training.compile(keras.optimizers.Adam(rate), jit_compile=False)
     print(f"guide: {recipe.guide_steps} steps", flush=True)
     batches = RandomFaces(faces, 2 * recipe.batch_size, recipe.guide_steps, recipe.seed + 1)
-    training.fit(batches, shuffle=False, verbose=verbosity())
+    with Interruption(lambda: None) as interruption:
+        training.fit(batches, shuffle=False, verbose=verbosity(), callbacks=[interruption])
+    if interruption.asked:
+        raise KeyboardInterrupt
     partial = path.with_name("partial." + path.name)
     guide.save_weights(partial)
     os.replace(partial, path)

@@ -7,7 +7,9 @@ table compares the losses and nothing else.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +103,7 @@ class Translation(keras.Model):
         Raises:
             UsageError: the file belongs to another network.
         """
-        with np.load(path) as state:
+        with open_state(path) as state:
             for name, variable in self.variables_by_name():
                 if name not in state or state[name].shape != tuple(variable.shape):
                     raise UsageError(f"{path}: {name} does not fit; other settings than the run's?")
@@ -160,8 +162,52 @@ def cross_entropy(classes: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 
 
 def mean_over_scales(values: list[Any]) -> tf.Tensor:
-    """Mean of one scalar a head."""
+    """Mean of one scalar for each head of each scale."""
     return sum(values) / len(values)
+
+
+@contextmanager
+def open_state(path: Path) -> Iterator[Any]:
+    """The arrays by name of what ``save_state`` wrote.
+
+    Raises:
+        UsageError: not there, or damaged.
+    """
+    try:
+        with path.open("rb") as file, np.load(file) as state:
+            yield state
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{path}: no state of a generator's run ({error})") from error
+
+
+def steps_done(run: Path) -> int:
+    """Generator steps of a run so far."""
+    with open_state(run / "state.npz") as state:
+        return int(state["progress/0"])
+
+
+def told_apart_of(source_logits: list[Any], count: int) -> tf.Tensor:
+    """The discriminator's logistic loss, from logits of ``count`` real faces and then the fakes."""
+    return mean_over_scales(
+        [
+            ops.mean(ops.softplus(-logits[:count])) + ops.mean(ops.softplus(logits[count:]))
+            for logits in source_logits
+        ]
+    )
+
+
+def squared_gradient(ask: Callable[[tf.Tensor], list[Any]], real: tf.Tensor) -> tf.Tensor:
+    """R1: half the squared gradient of the source heads at real faces (Mescheder et al., 2018).
+
+    Args:
+        ask: faces (N, 48, 48, 1) to the source logits of each head.
+        real: faces.
+    """
+    with tf.GradientTape() as tape:
+        tape.watch(real)
+        total = sum(ops.sum(ops.mean(logits, axis=(1, 2, 3))) for logits in ask(real))
+    gradient = tape.gradient(total, real)
+    return 0.5 * ops.mean(ops.sum(ops.square(gradient), axis=(1, 2, 3)))
 
 
 def load_generator(run: Path, size: GeneratorSettings) -> keras.Model:
@@ -172,9 +218,9 @@ def load_generator(run: Path, size: GeneratorSettings) -> keras.Model:
     """
     generator = build_generator(size)
     try:
-        with np.load(run / "state.npz") as state:
+        with open_state(run / "state.npz") as state:
             weights = [state[f"mean_generator/{i}"] for i in range(len(generator.weights))]
         generator.set_weights(weights)
-    except (OSError, KeyError, ValueError) as error:
+    except (KeyError, ValueError) as error:
         raise UsageError(f"{run}: no state of such a generator there ({error})") from error
     return two_sided(generator)

@@ -1,4 +1,6 @@
+import base64
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -212,3 +214,31 @@ def test_a_damaged_golden_vector_is_said(tmp_path: Path) -> None:
     card.write_text(text.replace('"target": "neutral"', '"target": "smug"'), encoding="utf-8")
     with pytest.raises(ModelError, match="golden vector 1 of the card is unreadable"):
         Synthesizer.load(path)
+
+
+def golden_with(flow: np.ndarray) -> dict[str, str]:
+    card = read_model(STEPS)[1]
+    return {**card.golden[0], "flow": base64.b64encode(flow.astype(np.float16).tobytes()).decode()}
+
+
+def test_the_self_test_looks_at_the_movement_too() -> None:
+    content, card = read_model(STEPS)
+    still = np.zeros((48, 48, 2))
+    Synthesizer(content, replace(card, golden=[golden_with(still)]))
+    with pytest.raises(ModelError, match="moves other pixels"):
+        Synthesizer(content, replace(card, golden=[golden_with(still + 1)]))
+    with pytest.raises(ModelError, match="unreadable"):
+        Synthesizer(content, replace(card, golden=[golden_with(still[:40])]))
+
+
+@pytest.mark.parametrize("flow", [np.nan, 100.0, -100.0])
+def test_a_movement_to_nowhere_fails_the_self_test(
+    flow: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, card = read_model(STEPS)
+    run = Synthesizer.run
+    monkeypatch.setattr(
+        Synthesizer, "run", lambda *a: (run(*a)[0], np.full((48, 48, 2), flow, np.float32))
+    )
+    with pytest.raises(ModelError, match="moves pixels by more than 6 px"):
+        Synthesizer(content, card)

@@ -9,7 +9,7 @@ import pytest
 import device
 from device.errors import UsageError
 from training.fer2013 import Pictures, Split, read_pictures
-from training.gan.judging import load_judge
+from training.gan.judging import Judge, load_judge, opinions
 from training.tflite import TfliteClassifier
 
 MODELS = Path(device.__file__).parent / "models"
@@ -43,3 +43,16 @@ def test_a_shipped_pair_judges_by_the_head_that_it_has(pictures: Pictures) -> No
         load_judge(MODELS / "expression.tflite", "fer2013", train, real)
     with pytest.raises(UsageError, match=r"no judge: .*absent"):
         load_judge(MODELS / "absent.tflite", "crowd", train, real)
+
+
+def test_a_common_expression_s_lead_is_taken_away() -> None:
+    prior = np.array([0.01, 0.01, 0.01, 0.3, 0.01, 0.01, 0.65])
+    judge = Judge("wise", "crowd", lambda p: p, lambda p: p, temperature=2.0, prior=prior)
+    logits = np.zeros((1, 7), np.float32)
+    logits[0, [1, 6]] = 1.0, 3.0
+    assert logits.argmax() == 6
+    fair = judge.unprejudiced(logits)
+    np.testing.assert_allclose(fair[0], logits[0] / 2 - np.log(prior))
+    assert fair.argmax() == 1
+    found = opinions(judge, logits, np.array([1]))
+    assert (found["judge_accuracy"], found["judge_accuracy_unprejudiced"]) == (0.0, 1.0)

@@ -14,7 +14,8 @@ from training.gan import rounds
 from training.gan.faces import Faces, VotedFaces
 from training.gan.generator import GeneratorSettings
 from training.gan.recipe import LOSSES, GanRecipe
-from training.gan.translation import Translation, load_generator
+from training.gan.translation import Translation, cross_entropy, load_generator, steps_done
+from training.stargan import less_margin
 
 TINY = GanRecipe(
     steps=4, round_steps=2, batch_size=7, guide_steps=1, precision="float32", width=12, blocks=1
@@ -112,3 +113,46 @@ def test_a_state_of_another_size_is_refused(faces: Faces, tmp_path: Path) -> Non
     )
     with pytest.raises(UsageError, match="does not fit"):
         other.load_state(tmp_path / "state.npz")
+
+
+def test_a_rare_expression_has_to_convince_by_its_margin() -> None:
+    logits, targets = np.zeros((1, 7), np.float32), np.eye(7, dtype=np.float32)[[1]]
+    margins = np.array([0, 2.5, 0, 0, 0, 0, 0], np.float32)
+    plain = float(cross_entropy(np.array([1]), logits))
+    strict = float(cross_entropy(np.array([1]), less_margin(logits, targets, margins)))
+    other = float(
+        cross_entropy(np.array([0]), less_margin(logits, np.eye(7, dtype=np.float32)[[0]], margins))
+    )
+    assert plain == pytest.approx(np.log(7))
+    assert strict == pytest.approx(np.log(6 + np.exp(-2.5)) + 2.5)
+    assert other == pytest.approx(plain)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"no archive"])
+def test_a_damaged_state_is_said(content: bytes, faces: Faces, tmp_path: Path) -> None:
+    model = tiny("cgan", faces, tmp_path)
+    (tmp_path / "state.npz").write_bytes(content)
+    for read in (
+        lambda: model.load_state(tmp_path / "state.npz"),
+        lambda: load_generator(tmp_path, GeneratorSettings(12, 1)),
+        lambda: steps_done(tmp_path),
+    ):
+        with pytest.raises(UsageError, match=r"state\.npz: no state of a generator's run"):
+            read()
+
+
+def test_a_damaged_guide_is_said(faces: Faces, tmp_path: Path) -> None:
+    (tmp_path / "guide.weights.h5").write_bytes(b"half written")
+    with pytest.raises(UsageError, match="not the guide of such a run"):
+        tiny("stargan", faces, tmp_path)
+
+
+def test_a_signal_ends_the_guide_s_training_without_a_guide(
+    faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        rounds.GuideTraining, "fit", lambda *a, **k: os.kill(os.getpid(), signal.SIGTERM)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        tiny("stargan", faces, tmp_path)
+    assert not list(tmp_path.iterdir())

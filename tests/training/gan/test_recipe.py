@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device.errors import UsageError
+from training.gan.recipe import LOSSES, GanRecipe, StarGanLosses, read_gan_recipe, write_recipe
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_a_recipe_is_read_back_as_it_was_written(kind: str, tmp_path: Path) -> None:
+    recipe = GanRecipe(kind=kind, steps=7, losses=LOSSES[kind]())
+    write_recipe(tmp_path, recipe, {}, "test")
+    assert read_gan_recipe(tmp_path) == recipe
+
+
+def without(settings: dict[str, Any], *names: str) -> dict[str, Any]:
+    for name in names[:-1]:
+        settings = settings[name]
+    return settings.pop(names[-1])
+
+
+@pytest.mark.parametrize("names", [("losses", "rare_margin"), ("guide_steps",), ("losses",)])
+def test_what_an_older_run_lacks_does_not_become_today_s(
+    names: tuple[str, ...], tmp_path: Path
+) -> None:
+    write_recipe(tmp_path, GanRecipe(losses=StarGanLosses()), {}, "test")
+    path = tmp_path / "settings.json"
+    settings = json.loads(path.read_text())
+    without(settings["recipe"], *names)
+    path.write_text(json.dumps(settings))
+    with pytest.raises(UsageError, match=f"another version.*{names[-1]}"):
+        read_gan_recipe(tmp_path)
+
+
+def test_an_unknown_setting_and_settings_without_recipe_are_said(tmp_path: Path) -> None:
+    write_recipe(tmp_path, GanRecipe(losses=StarGanLosses()), {}, "test")
+    path = tmp_path / "settings.json"
+    settings = json.loads(path.read_text())
+    settings["recipe"]["losses"]["insist"] = 1.0
+    path.write_text(json.dumps(settings))
+    with pytest.raises(UsageError, match=r"another version.*losses\.insist"):
+        read_gan_recipe(tmp_path)
+    path.write_text("{}")
+    with pytest.raises(UsageError, match="not a generator's run"):
+        read_gan_recipe(tmp_path)
