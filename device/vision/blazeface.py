@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import DetectorError, ModelError
-from device.vision.overlap import Boxes, merge_overlapping
+from device.vision.overlap import Boxes, merge_overlapping, without_inner
 from device.vision.runtime import load_interpreter
 from device.vocabulary import BoundingBox, Face, GreyImage
 
@@ -94,6 +94,7 @@ class BlazeFaceDetector:
             filling_px = FILLING_SHARE * max(image.shape)
             near = [f for f in self._short_range.faces(image) if f.box.width >= filling_px]
             faces = near + [face for face in faces if not _overlaps(face, near)]
+        faces = without_inner(faces)
         smallest = FRAMING * self._min_face_px
         return [face for face in faces if face.box.width >= smallest][: self._max_faces]
 

@@ -65,8 +65,17 @@ def intersections_over_unions(box: npt.NDArray[np.float32], boxes: Boxes) -> Box
 
 def without_nested(faces: Sequence[Face]) -> list[Face]:
     """Drops the less certain of two faces that lie in one another, such as an eye in a face."""
+    return _first_of_nested(sorted(faces, key=lambda f: (-f.score, -f.box.area)))
+
+
+def without_inner(faces: Sequence[Face]) -> list[Face]:
+    """Drops what lies in a larger face, such as a mouth or a lens of its glasses; largest first."""
+    return _first_of_nested(sorted(faces, key=lambda f: -f.box.area))
+
+
+def _first_of_nested(faces: Sequence[Face]) -> list[Face]:
     kept: list[Face] = []
-    for face in sorted(faces, key=lambda f: (-f.score, -f.box.area)):
+    for face in faces:
         if all(_nesting(face.box, other.box) < NESTED_SHARE for other in kept):
             kept.append(face)
     return kept

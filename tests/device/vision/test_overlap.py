@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device.vision.overlap import intersections_over_unions, merge_overlapping, without_nested
+from device.vision.overlap import intersections_over_unions, merge_overlapping, without_inner, without_nested
 from device.vocabulary import BoundingBox, Face
 
 BOXES = np.array([[0, 0, 10, 10], [2, 0, 12, 10], [50, 50, 60, 60]], np.float32)
@@ -39,3 +39,11 @@ def test_a_face_within_a_face_is_dropped_when_less_certain() -> None:
     assert without_nested([eye, face, neighbour]) == [face, neighbour]
     sure_eye = Face(BoundingBox(10, 20, 50, 60), 0.95)
     assert without_nested([face, sure_eye]) == [sure_eye]
+
+
+def test_what_lies_in_a_larger_face_is_dropped_however_certain() -> None:
+    face = Face(BoundingBox(0, 0, 100, 100), 0.6)
+    mouth = Face(BoundingBox(30, 60, 70, 100), 0.9)
+    behind = Face(BoundingBox(70, 50, 120, 100), 0.7)  # 60 % of it: a head behind a shoulder
+    assert without_inner([mouth, behind, face]) == [face, behind]
+    assert without_inner([]) == []
