@@ -72,7 +72,7 @@ def build_vision(settings: Settings, store: ModelStore | None = None) -> Vision:
     """
     detector = build_detector(settings.detector)
     quality = QualityGate(settings.quality)
-    landmarks = LandmarkNetwork.load(SHIPPED) if SHIPPED.is_file() else None
+    landmarks = load_landmarks()
     return Vision(
         detector,
         quality,
@@ -81,6 +81,15 @@ def build_vision(settings: Settings, store: ModelStore | None = None) -> Vision:
         ExpressionSmoother(settings.smoothing),
         landmarks,
     )
+
+
+def load_landmarks() -> LandmarkNetwork | None:
+    """What finds the five points; without it faces are named all the same."""
+    try:
+        return LandmarkNetwork.load(SHIPPED) if SHIPPED.is_file() else None
+    except ModelError as error:
+        log.warning("faces go without landmarks: %s", error)
+        return None
 
 
 def load_classifier(settings: Settings, store: ModelStore | None = None) -> TFLiteClassifier:
@@ -100,13 +109,18 @@ def load_classifier(settings: Settings, store: ModelStore | None = None) -> TFLi
             return TFLiteClassifier.load(installed, prior, threads)
         except ModelError as error:
             log.error("%s; back to the network before", error)
+        try:
             store.rollback(model)
+        except OSError as error:  # installed by somebody else: not ours to change
+            log.error("cannot go back (%s): the shipped network serves", error)
+            break
     return TFLiteClassifier.load(MODELS / f"{model}.tflite", prior, threads)
 
 
-def find_generator(store: ModelStore) -> Path:
-    """The generator in use: an installed one, else where the shipped one lies if there is one."""
-    return store.find(GENERATOR) or MODELS / f"{GENERATOR}.tflite"
+def find_generators(store: ModelStore) -> list[Path]:
+    """Where the generators lie, best first: an installed one, the shipped one."""
+    found = [store.find(GENERATOR), MODELS / f"{GENERATOR}.tflite"]
+    return [path for path in found if path and path.is_file()]
 
 
 @contextmanager

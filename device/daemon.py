@@ -16,7 +16,7 @@ from device.composition import (
     Vision,
     build_vision,
     describe,
-    find_generator,
+    find_generators,
     load_classifier,
     make_publisher,
 )
@@ -151,7 +151,7 @@ def live_face(settings: Settings, store: ModelStore) -> LiveFace | None:
     wanted = settings.display.synthesis
     if wanted == "off" or settings.display.backend not in ("auto", "framebuffer"):
         return None
-    return LiveFace(LazySynthesizer(lambda: find_generator(store)), Expression(wanted))
+    return LiveFace(LazySynthesizer(lambda: find_generators(store)), Expression(wanted))
 
 
 def _capturing(
@@ -197,5 +197,5 @@ def _makers(
         if vision:
             vision.smoother.retune(settings)
 
-    synthesize = LazySynthesizer(lambda: find_generator(store)).synthesize
+    synthesize = LazySynthesizer(lambda: find_generators(store)).synthesize
     return Makers(redetect, classifier, retune, screen.identify, stop, synthesize)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from device.errors import MienError
+from device.errors import MienError, ModelError
 from device.vision.synthesizer import Synthesizer, surroundings
 from device.vision.synthetic_mark import draw_mark, encode_marked
 from device.vocabulary import Expression, Face, Frame, Scene, SyntheticFace
@@ -25,26 +25,37 @@ class LazySynthesizer:
     For one thread: an interpreter serves one at a time.
 
     Args:
-        find: where the generator in use lies; another one is loaded when it changes.
+        find: where the generators lie, best first; another one is loaded when that changes. One
+            that cannot be used gives way to the next.
+        threads: of the interpreter.
     """
 
-    def __init__(self, find: Callable[[], Path]) -> None:
-        self._find = find
+    def __init__(self, find: Callable[[], Sequence[Path]], threads: int = 1) -> None:
+        self._find, self._threads = find, threads
         self._loaded: tuple[Path, Synthesizer] | None = None
+        self._broken: dict[Path, ModelError] = {}
 
     def get(self) -> Synthesizer:
         """The generator in use.
 
         Raises:
             MienError: there is none.
-            ModelError: it is damaged.
+            ModelError: it is damaged, and there is no other.
         """
-        path = self._find().resolve()  # `current` is a link, replaced by `mien model install`
-        if not path.is_file():
-            raise MienError("no generator is installed on this device")
-        if self._loaded is None or self._loaded[0] != path:
-            self._loaded = (path, Synthesizer.load(path))
-        return self._loaded[1]
+        problem = MienError("no generator is installed on this device")
+        for found in self._find():
+            path = found.resolve()  # `current` is a link, replaced by `mien model install`
+            if self._loaded and self._loaded[0] == path:
+                return self._loaded[1]
+            if path not in self._broken:
+                try:
+                    self._loaded = (path, Synthesizer.load(path, self._threads))
+                    return self._loaded[1]
+                except ModelError as error:
+                    log.error("%s", error)
+                    self._broken[path] = error
+            problem = self._broken[path]
+        raise problem
 
     def synthesize(self, frame: Frame, scene: Scene, expression: Expression) -> bytes:
         """A marked PNG of the frame in which the largest face shows another expression.

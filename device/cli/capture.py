@@ -8,7 +8,7 @@ from pathlib import Path
 
 from device.errors import UsageError
 from device.service.capture import clear_captures, export_captures
-from device.service.state_file import state_folder
+from device.service.state_file import require_access, state_folder
 from device.settings import load_settings
 
 
@@ -23,10 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Prints how many faces were copied or deleted."""
     settings = load_settings(args.config, environment)
-    folder = state_folder(settings.device.state_dir, environment) / "capture"
+    folder = require_access(state_folder(settings.device.state_dir, environment)) / "capture"
     if args.action == "clear":
-        print(f"{clear_captures(folder)} faces deleted")
+        print(f"{clear_captures(folder)} faces deleted from {folder}")
         return 0
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no faces were collected there")
     try:
         count = export_captures(folder, args.target)
     except OSError as error:

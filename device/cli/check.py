@@ -6,16 +6,16 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from device.composition import build_vision, find_generator
+from device.composition import build_vision, find_generators
 from device.errors import ConfigurationError
 from device.mqtt.access import broker_access
 from device.mqtt.identity import make_device_id
 from device.service.model_store import ModelStore
 from device.service.state_file import state_folder
 from device.settings import load_settings
+from device.synthesis import LazySynthesizer
 from device.vision.detector import choose_kind
 from device.vision.runtime import runtime_name
-from device.vision.synthesizer import Synthesizer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,9 +30,10 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     card = vision.classifier.card
     print(f"settings  {args.config or 'built-in defaults'}: good")
     print(f"model     {card.name} {card.version}, self-test passed on {runtime_name()}")
-    generator = find_generator(store)
-    if generator.is_file():
-        card = Synthesizer.load(generator).card
+    print(f"landmarks {'good' if vision.landmarks else 'none: faces go without points'}")
+    generators = find_generators(store)
+    if generators and vision.landmarks:
+        card = LazySynthesizer(lambda: generators).get().card
         print(f"generator {card.name} {card.version}, self-test passed")
     print(f"detector  {choose_kind(settings.detector.kind)}")
     replayed = Path(settings.camera.path)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from device.service.model_store import ModelStore
-from device.service.state_file import state_folder
+from device.service.state_file import give_to_owner, require_access, state_folder
 from device.settings import load_settings
 from device.vision.model_card import read_model
 
@@ -30,9 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Carries out one action; a bundle that fails its self-test changes nothing."""
     settings = load_settings(args.config, environment)
-    store = ModelStore(state_folder(settings.device.state_dir, environment) / "models")
+    state = state_folder(settings.device.state_dir, environment)
+    store = ModelStore(require_access(state, args.action != "list") / "models")
     if args.action == "install":
         card = store.install(args.bundle, self_test)
+        give_to_owner(state)
         print(f"{card.name} {card.version} installed; send the command reload-model or restart")
     elif args.action == "list":
         for entry in store.list():
@@ -41,6 +43,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     else:
         name = args.name or settings.classifier.model
         version = store.rollback(name)
+        give_to_owner(state)
         print(f"{name} {version or 'as shipped'} in use; send the command reload-model or restart")
     return 0
 

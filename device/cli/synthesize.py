@@ -16,11 +16,12 @@ import cv2
 import numpy as np
 
 from device.camera.replay import read_picture
-from device.composition import build_vision, find_generator
+from device.composition import MODELS, build_vision, find_generators
 from device.errors import ModelError, UsageError
 from device.service.model_store import ModelStore
 from device.service.state_file import state_folder
 from device.settings import load_settings
+from device.synthesis import LazySynthesizer
 from device.vision.preprocess import to_grey
 from device.vision.synthesizer import Synthesizer, surroundings
 from device.vision.synthetic_mark import draw_mark, encode_marked
@@ -48,10 +49,12 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     check_output(args.output, args.picture)
     settings = load_settings(args.config, environment)
     store = ModelStore(state_folder(settings.device.state_dir, environment) / "models")
-    model = args.model or find_generator(store)
-    if not model.exists():
-        raise ModelError(f"{model}: no generator here; name one with --model")
-    synthesizer = Synthesizer.load(model, settings.classifier.threads)
+    if args.model and not args.model.exists():
+        raise ModelError(f"{args.model}: no generator here")
+    models = [args.model] if args.model else find_generators(store)
+    if not models:
+        raise ModelError(f"{MODELS}: no generator here; name one with --model")
+    synthesizer = LazySynthesizer(lambda: models, settings.classifier.threads).get()
     image = read_picture(args.picture, color=True)
     vision = build_vision(settings)
     face, num_faces = largest_face(

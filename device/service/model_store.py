@@ -7,6 +7,7 @@ or the new one.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -18,6 +19,8 @@ from pathlib import Path
 
 from device.errors import ModelError, UsageError
 from device.vision.model_card import MAX_MODEL_BYTES, ModelCard, read_model
+
+log = logging.getLogger("mien")
 
 MAX_CARD_BYTES = 1 << 20
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -47,7 +50,11 @@ class ModelStore:
     def find(self, name: str) -> Path | None:
         """The ``.tflite`` in use under a name; None when none is installed."""
         path = self._folder / name / "current" / f"{name}.tflite"
-        return path if path.is_file() else None
+        try:
+            return path if path.is_file() else None
+        except PermissionError:
+            log.warning("%s: not yours to look into: what is installed there is not used", path)
+            return None
 
     def install(self, bundle: Path, self_test: SelfTest) -> ModelCard:
         """Checks a bundle, tests it and takes it into use.

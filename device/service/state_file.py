@@ -13,22 +13,58 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, UsageError
 from device.settings import Settings, replace_setting
 
 log = logging.getLogger("mien")
 
 MAX_BYTES = 64 << 10
+RELEASES = Path("/opt/mien")  # where install.sh puts the program that the service runs ...
+SERVICE_STATE = Path("/var/lib/mien")  # ... and where systemd keeps what the service remembers
 
 
 def state_folder(configured: str, environment: Mapping[str, str]) -> Path:
-    """The configured folder, else systemd's, else one in the user's home."""
+    """The configured folder, else systemd's, else one in the user's home.
+
+    An installed program serves the service's folder from a login too: what a command says of the
+    device's faces and networks must be true of the daemon's.
+    """
     if configured:
         return Path(configured)
     if given := environment.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
+    if Path(__file__).resolve().is_relative_to(RELEASES):
+        return SERVICE_STATE
     home = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(home) / "mien"
+
+
+def require_access(folder: Path, need_writing: bool = True) -> Path:
+    """The state folder, when this user may look into it and change it.
+
+    Raises:
+        UsageError: it is somebody else's.
+    """
+    mode = os.R_OK | os.X_OK | (os.W_OK if need_writing else 0)
+    try:
+        missing = not folder.exists()
+    except PermissionError:
+        missing = False
+    if not missing and not os.access(folder, mode):
+        raise UsageError(f"{folder}: not yours to read or change: run the command with sudo")
+    return folder
+
+
+def give_to_owner(folder: Path) -> None:
+    """After root has written: everything in a state folder belongs to whom the folder belongs.
+
+    The service is a user of its own and must be able to take back what was installed for it.
+    """
+    if os.geteuid() != 0 or not folder.exists():
+        return
+    owner = folder.stat()
+    for path in folder.rglob("*"):
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -6,6 +6,7 @@ that carries them. Everything else works without.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,14 @@ SHORT_RANGE = Layout(
     0.5,
 )
 LAYOUTS = (BACK_CAMERA, SHORT_RANGE)
+
+
+def is_sound(path: Path, sha256: str) -> bool:
+    """True when the network is there and is the known one."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    except OSError:
+        return False
 
 
 class BlazeFaceDetector:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from device.errors import DetectorError
 from device.pipeline import FaceDetector
 from device.settings.tree import Detector as DetectorSettings
-from device.vision.blazeface import LAYOUTS, BlazeFaceDetector
+from device.vision.blazeface import LAYOUTS, BlazeFaceDetector, is_sound
 from device.vision.both import HaarAndHogDetector
 from device.vision.haar import HaarDetector
 from device.vision.hog import HogDetector
+
+log = logging.getLogger("mien")
 
 MODELS = Path(__file__).parents[1] / "models"
 
@@ -27,11 +30,15 @@ def build_detector(settings: DetectorSettings, models: Path = MODELS) -> FaceDet
     """
     limits = settings.min_face_px, settings.max_faces
     kind = choose_kind(settings.kind, models)
+    if kind != "blazeface" and settings.kind == "auto" and any(lying_in(models)):
+        log.warning(
+            "BlazeFace in %s is damaged: Haar looks for faces; `mien fetch` mends it", models
+        )
     if kind == "blazeface":
         if not is_fetched(models):
             raise DetectorError(
-                f"detector.kind = 'blazeface': {models}: BlazeFace is not installed there: run `mien fetch`, "
-                "or set detector.kind to haar, hog, both or auto"
+                f"detector.kind = 'blazeface': {models}: BlazeFace is not installed there, or damaged: "
+                "run `mien fetch`, or set detector.kind to haar, hog, both or auto"
             )
         return BlazeFaceDetector(models, *limits)
     if kind == "both":
@@ -47,5 +54,10 @@ def choose_kind(kind: str, models: Path = MODELS) -> str:
 
 
 def is_fetched(models: Path) -> bool:
-    """True when BlazeFace's networks are there."""
-    return all((models / layout.file).is_file() for layout in LAYOUTS)
+    """True when BlazeFace's networks are there and whole."""
+    return all(is_sound(models / layout.file, layout.sha256) for layout in LAYOUTS)
+
+
+def lying_in(models: Path) -> list[Path]:
+    """BlazeFace's files that are there, whole or not."""
+    return [path for layout in LAYOUTS if (path := models / layout.file).exists()]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from device.__main__ import main
-from device.composition import find_generator
+from device.composition import find_generators
 from device.service.model_store import ModelStore
 from tests.generators import generator_bundle
 
@@ -18,11 +18,11 @@ def test_a_generator_is_installed_and_taken_back_like_any_network(
     store = ModelStore(tmp_path / "mien" / "models")
     bundle = generator_bundle(tmp_path / "bundle")
     assert main(["model", "install", str(bundle)], environment) == 0
-    assert find_generator(store).is_relative_to(tmp_path)
+    assert find_generators(store)[0].is_relative_to(tmp_path)
     assert main(["model", "list"], environment) == 0
     assert "* generator 1" in capsys.readouterr().out
     assert main(["model", "rollback", "generator"], environment) == 0
-    assert find_generator(store).parent.name == "models"
+    assert find_generators(store)[0].parent.name == "models"
 
 
 def test_a_generator_that_fails_its_self_test_is_not_installed(

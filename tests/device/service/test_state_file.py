@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import random
 import signal
 import subprocess
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from device.service.state_file import StateFile, state_folder, write_atomically
+from device.service import state_file
+from device.service.state_file import StateFile, give_to_owner, state_folder, write_atomically
 from device.settings import Settings
 
 
@@ -20,6 +22,49 @@ def test_the_folder_is_the_configured_one_else_systemds_else_at_home() -> None:
     assert state_folder("/mine", environment) == Path("/mine")
     assert state_folder("", environment) == Path("/var/lib/mien")
     assert state_folder("", {"XDG_STATE_HOME": "/x"}) == Path("/x/mien")
+
+
+def test_an_installed_program_serves_the_service_s_folder_from_a_login_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(state_file, "RELEASES", Path(state_file.__file__).parents[2])
+    assert state_folder("", {"XDG_STATE_HOME": "/x"}) == Path("/var/lib/mien")
+    assert state_folder("/mine", {}) == Path("/mine")
+    assert state_folder("", {"STATE_DIRECTORY": "/run/y"}) == Path("/run/y")
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+
+
+@needs_root
+def test_what_root_installs_belongs_to_the_service(tmp_path: Path) -> None:
+    state = tmp_path / "mien"
+    (state / "models" / "x").mkdir(parents=True)
+    (state / "models" / "x" / "x.tflite").write_bytes(b"1")
+    (state / "models" / "x" / "current").symlink_to("1-abc")
+    os.chown(state, 4321, 4322)
+    give_to_owner(state)
+    for path in state.rglob("*"):
+        assert (path.lstat().st_uid, path.lstat().st_gid) == (4321, 4322)
+
+
+@needs_root
+def test_another_user_is_told_to_use_sudo(tmp_path: Path) -> None:
+    closed = tmp_path / "private"
+    (closed / "mien").mkdir(parents=True)
+    closed.chmod(0o700)
+    script = (  # all is imported before: Python may lie in root's own home
+        "import os, sys, locale; from device.__main__ import main; import device.cli.capture;"
+        "import device.cli.model; os.setuid(65534); sys.exit(main(sys.argv[1:],"
+        f" {{'STATE_DIRECTORY': {str(closed / 'mien')!r}}}))"
+    )
+    for words in (["capture", "clear"], ["model", "list"], ["model", "rollback", "expression"]):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2, done.stderr
+        assert "run the command with sudo" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

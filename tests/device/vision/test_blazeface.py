@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +12,7 @@ from device.errors import DetectorError
 from device.settings.tree import Detector
 from device.vision.blazeface import BACK_CAMERA, LAYOUTS, SHORT_RANGE, decode
 from device.vision.detector import MODELS, build_detector, choose_kind, is_fetched
+from device.vision.haar import HaarDetector
 
 ASTRONAUT = Path(__file__).parents[3] / "device/camera/astronaut.jpg"
 FETCHED = is_fetched(MODELS)
@@ -34,13 +37,27 @@ def test_boxes_are_relative_to_their_anchors() -> None:
     assert boxes[0] == pytest.approx([88, 68, 112, 116])
 
 
-def test_auto_takes_blazeface_only_where_it_is_installed(tmp_path: Path) -> None:
+def test_auto_takes_blazeface_only_where_it_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert choose_kind("auto", tmp_path) == "haar"
-    (tmp_path / BACK_CAMERA.file).touch()
+    layouts = [replace(layout, sha256=hashlib.sha256(b"known").hexdigest()) for layout in LAYOUTS]
+    monkeypatch.setattr("device.vision.detector.LAYOUTS", layouts)
+    (tmp_path / BACK_CAMERA.file).write_bytes(b"known")
     assert choose_kind("auto", tmp_path) == "haar"
-    (tmp_path / SHORT_RANGE.file).touch()
+    (tmp_path / SHORT_RANGE.file).write_bytes(b"known")
     assert choose_kind("auto", tmp_path) == "blazeface"
     assert choose_kind("haar", tmp_path) == "haar"
+
+
+def test_auto_goes_on_with_haar_where_blazeface_is_damaged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for layout in LAYOUTS:
+        (tmp_path / layout.file).write_bytes(b"half written")
+    assert isinstance(build_detector(Detector(kind="auto"), tmp_path), HaarDetector)
+    assert "BlazeFace" in caplog.text
+    assert "mien fetch" in caplog.text
 
 
 def test_asked_for_and_absent_it_says_how_to_get_it(tmp_path: Path) -> None:
@@ -51,7 +68,7 @@ def test_asked_for_and_absent_it_says_how_to_get_it(tmp_path: Path) -> None:
 def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
     for layout in LAYOUTS:
         (tmp_path / layout.file).write_bytes(b"not a network")
-    with pytest.raises(DetectorError, match="cannot use BlazeFace"):
+    with pytest.raises(DetectorError, match=r"or damaged: run `mien fetch`"):
         build_detector(Detector(kind="blazeface"), tmp_path)
 
 

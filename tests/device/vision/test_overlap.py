@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device.vision.overlap import intersections_over_unions, merge_overlapping, without_inner, without_nested
+from device.vision.overlap import (
+    intersections_over_unions,
+    merge_overlapping,
+    without_inner,
+    without_nested,
+)
 from device.vocabulary import BoundingBox, Face
 
 BOXES = np.array([[0, 0, 10, 10], [2, 0, 12, 10], [50, 50, 60, 60]], np.float32)
