@@ -114,7 +114,13 @@ def load_classifier(settings: Settings, store: ModelStore | None = None) -> TFLi
         except OSError as error:  # installed by somebody else: not ours to change
             log.error("cannot go back (%s): the shipped network serves", error)
             break
-    return TFLiteClassifier.load(MODELS / f"{model}.tflite", prior, threads)
+    shipped = MODELS / f"{model}.tflite"
+    if not shipped.exists():
+        known = ", ".join(sorted(path.stem for path in MODELS.glob("expression*.tflite")))
+        raise ModelError(
+            f"classifier.model = {model!r}: no such network is installed or shipped; shipped: {known}"
+        )
+    return TFLiteClassifier.load(shipped, prior, threads)
 
 
 def find_generators(store: ModelStore) -> list[Path]:

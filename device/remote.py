@@ -88,6 +88,7 @@ class Remote:
         tell = [publisher.show_health, *self._prometheus(stack)]
         reporter = HealthReporter(sources, Board(), tell, health.interval_s)
         control.when_changed = reporter.report_now
+        publisher.when_back(reporter.report_now)  # the last report may say that it is away
         reporter.start()
         stack.callback(reporter.close)
         stack.callback(self._announcer.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,7 +41,31 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if settings.camera.source == "replay" and not replayed.exists():
         raise ConfigurationError(f"camera.path = {str(replayed)!r}: there is nothing to replay")
     print(f"camera    {settings.camera.source} (not opened; `mien doctor` tries it)")
+    folder = state_folder(settings.device.state_dir, environment)
+    require_place("device.state_dir", folder)
+    if settings.outbox.path:
+        require_place("outbox.path", (folder / settings.outbox.path).parent)
     if settings.mqtt.host:
         broker_access(settings.mqtt, make_device_id(settings.device.id))
     print(f"broker    {settings.mqtt.host or 'embedded, loopback only'} (not contacted)")
     return 0
+
+
+def require_place(key: str, folder: Path) -> None:
+    """Refuses a folder that is not there and cannot be made; somebody else's is not judged.
+
+    Raises:
+        ConfigurationError: so it is.
+    """
+    nearest = folder
+    try:
+        while not nearest.exists():
+            nearest = nearest.parent
+        with tempfile.TemporaryDirectory(dir=nearest, prefix=".mien-check-"):
+            return
+    except PermissionError:
+        return
+    except OSError as error:
+        raise ConfigurationError(
+            f"{key}: nothing can be written to {folder}: {nearest}: {error.strerror}"
+        ) from error

@@ -59,6 +59,7 @@ class Link:
         self._connected = False
         self._problem: str | None = "connecting to the broker"
         self._failed = False
+        self.when_back: Callable[[], None] = lambda: None  # called in the link's thread
         self._closing = threading.Event()
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
@@ -142,7 +143,10 @@ class Link:
     def _greet(self, access: BrokerAccess, version: MQTTProtocolVersion) -> None:
         name = "5" if version == MQTT_5 else "3.1.1"
         log.info("connected to broker %s (MQTT %s%s)", access, name, ", TLS" if access.tls else "")
+        was_away = self._failed
         self._connected, self._failed, self._problem = True, False, None
+        if was_away:
+            self.when_back()
 
     def _judge(
         self, ending: Ending, access: BrokerAccess, version: MQTTProtocolVersion, lasted_s: float

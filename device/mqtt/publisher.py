@@ -134,6 +134,10 @@ class MqttPublisher:
         self._mailbox.repeat()
         self._link.wake()
 
+    def when_back(self, tell: Callable[[], None]) -> None:
+        """Has somebody told, in the link's thread, that the broker is there again; must not wait."""
+        self._link.when_back = tell
+
     def listen(self, topic_filter: str, receiver: Receiver) -> None:
         """Subscribes at every connect; before ``start``."""
         self._mailbox.listen(topic_filter, receiver)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
     Raises:
         ConfigurationError: unreadable file, bad TOML, unknown key, wrong type or range.
     """
-    settings = Settings()
+    settings, text = Settings(), ""
     if path is not None:
         text = _read(path)
         try:
@@ -50,7 +51,16 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
             dotted = variable[len(ENVIRONMENT_PREFIX) :].lower().replace("__", ".", 1)
             typed = _parse(value, _default_of(settings, dotted))
             settings = replace_setting(settings, dotted, typed, f"environment {variable}")
-    _check_together(settings, str(path or "settings"))
+
+    def place_of(dotted: str) -> str:
+        """The variable or the line of the file that gave a key."""
+        section, _, name = dotted.partition(".")
+        variable = f"{ENVIRONMENT_PREFIX}{section}__{name}".upper()
+        if variable in (environment or {}):
+            return f"environment {variable}"
+        return f"{path}:{_line_of(text, section, name)}" if path else "settings"
+
+    _check_together(settings, place_of)
     return settings
 
 
@@ -99,33 +109,53 @@ def _check(dotted: str, value: Any, field: dataclasses.Field[Any], prefix: str) 
     return value
 
 
-def _check_together(settings: Settings, where: str) -> None:
-    """What no single key can show."""
+def _check_together(settings: Settings, place_of: Callable[[str], str]) -> None:
+    """What no single key's type and range can show."""
     if settings.device.deployment in ("workplace", "education"):
         raise ConfigurationError(
-            f"{where}: device.deployment = {settings.device.deployment!r}: reading emotions at work "
+            f"{place_of('device.deployment')}: device.deployment = {settings.device.deployment!r}: reading emotions at work "
             "and in education is forbidden in the EU (AI Act Art. 5(1)(f)); Mien does not start there"
         )
     if settings.camera.source == "replay" and not settings.camera.path:
+        where = place_of("camera.source")
         raise ConfigurationError(f"{where}: camera.path is empty: source replay needs a path")
     if settings.camera.rotate_deg % 90:
         raise ConfigurationError(
-            f"{where}: camera.rotate_deg = {settings.camera.rotate_deg}: allowed: 0, 90, 180, 270"
+            f"{place_of('camera.rotate_deg')}: camera.rotate_deg = {settings.camera.rotate_deg}: allowed: 0, 90, 180, 270"
         )
     for name in ("device.id", "mqtt.prefix", "home_assistant.prefix"):
         section, _, attribute = name.partition(".")
         value = getattr(getattr(settings, section), attribute)
         if re.search(r"[+#\s\x00]", value) or (name == "device.id" and "/" in value):
-            raise ConfigurationError(f"{where}: {name} = {value!r}: not usable in an MQTT topic")
+            slash = " nor /" if name == "device.id" else ""
+            raise ConfigurationError(
+                f"{place_of(name)}: {name} = {value!r}: not usable in an MQTT topic: allowed is text "
+                f"without +, #{slash} and spaces"
+            )
+    if not _is_host(settings.mqtt.host):
+        raise ConfigurationError(
+            f"{place_of('mqtt.host')}: mqtt.host = {settings.mqtt.host!r}: allowed is a name or address "
+            "alone; the port is mqtt.port, encryption mqtt.tls"
+        )
     if bool(settings.mqtt.cert_file) != bool(settings.mqtt.key_file):
+        where = place_of("mqtt.cert_file" if settings.mqtt.cert_file else "mqtt.key_file")
         raise ConfigurationError(f"{where}: mqtt.cert_file and mqtt.key_file belong together")
+
+
+def _is_host(host: str) -> bool:
+    """True for a name, an address (IPv6 too) and nothing."""
+    try:
+        ipaddress.ip_address(host.split("%")[0])
+    except ValueError:
+        return not re.search(r"[:/\s@]", host)
+    return True
 
 
 def _read(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigurationError(f"{path}: too large for a settings file")
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # Windows' editor begins with a mark
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot read settings: {error.strerror}") from error
     except UnicodeDecodeError as error:

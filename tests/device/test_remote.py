@@ -18,7 +18,7 @@ from device.mqtt.retract import retract
 from device.remote import Remote
 from device.service.state_file import StateFile
 from device.settings import Settings
-from tests.broker import TestBroker, free_port
+from tests.broker import TestBroker, free_port, start_broker
 from tests.device.mqtt.appliance import running_publisher, wait_until
 from tests.subscriber import Subscriber
 
@@ -113,3 +113,19 @@ def test_clear_makes_home_assistant_forget(
 def test_nothing_can_be_retracted_where_no_broker_is() -> None:
     with pytest.raises(BrokerError, match="nothing listens"):
         retract(BrokerAccess("127.0.0.1", free_port(), "x"), "t")
+
+
+def test_health_is_told_anew_when_the_broker_is_back_and_only_then(tmp_path: Path) -> None:
+    told: list[str | None] = []
+    with start_broker(tmp_path) as broker:
+
+        def prepare(publisher: MqttPublisher) -> None:
+            publisher.when_back(lambda: told.append(publisher.problem))
+
+        with running_publisher(broker.port, prepare=prepare) as publisher:
+            wait_until(lambda: publisher.connected)
+            assert told == []
+            broker.kill()
+            wait_until(lambda: publisher.problem is not None)
+            broker.start()
+            wait_until(lambda: told == [None])

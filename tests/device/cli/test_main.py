@@ -43,6 +43,28 @@ def test_a_missing_model_is_a_configuration_error(capsys: pytest.CaptureFixture[
     assert "/nowhere/net.tflite" in capsys.readouterr().err
 
 
+def test_a_network_that_nobody_knows_is_named_with_those_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["check"], {"MIEN_CLASSIFIER__MODEL": "nope"}) == 78
+    assert "classifier.model = 'nope'" in (err := capsys.readouterr().err)
+    assert "expression-tiny" in err
+
+
+@pytest.mark.parametrize(
+    ("variable", "key"),
+    [("MIEN_OUTBOX__PATH", "outbox.path"), ("MIEN_DEVICE__STATE_DIR", "device.state_dir")],
+)
+def test_a_place_where_nothing_can_be_written_is_no_good_setting(
+    variable: str, key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = {"XDG_STATE_HOME": str(tmp_path)}
+    assert main(["check"], environment | {variable: "/proc/nope/o.db"}) == 78
+    assert f"{key}: nothing can be written to /proc/nope" in capsys.readouterr().err
+    assert main(["check"], environment | {variable: str(tmp_path / "new" / "o.db")}) == 0
+    assert not list(tmp_path.iterdir())
+
+
 def test_watch_without_a_broker_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["watch", "--broker", "127.0.0.1:9"], {}) == 1
     assert "127.0.0.1:9" in capsys.readouterr().err

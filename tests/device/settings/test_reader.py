@@ -38,11 +38,13 @@ def test_values_of_a_file_replace_defaults(tmp_path: Path) -> None:
         ('[detector]\nkind = "yolo"\n', ["'yolo'", "haar", "hog"]),
         ("[camera\nwidth = 1\n", ["not valid TOML"]),
         ("camera = 3\n", [":1:", "table"]),
-        ('[device]\ndeployment = "workplace"\n', ["AI Act"]),
-        ('[camera]\nsource = "replay"\n', ["camera.path"]),
-        ("[camera]\nrotate_deg = 45\n", ["rotate_deg = 45", "90"]),
-        ('[mqtt]\nprefix = "a/#"\n', ["mqtt.prefix", "topic"]),
-        ('[device]\nid = "a/b"\n', ["device.id"]),
+        ('[device]\ndeployment = "workplace"\n', [":2:", "AI Act"]),
+        ('[camera]\nsource = "replay"\n', [":2:", "camera.path"]),
+        ("[camera]\nrotate_deg = 45\n", [":2:", "rotate_deg = 45", "90"]),
+        ('[mqtt]\nprefix = "a/#"\n', [":2:", "mqtt.prefix", "topic", "without +, # and"]),
+        ('[mqtt]\nhost = "broker.lan:1883"\n', [":2:", "mqtt.port"]),
+        ('[mqtt]\nhost = "mqtt://broker.lan"\n', [":2:", "name or address alone"]),
+        ('[device]\nid = "a/b"\n', [":2:", "device.id", "nor /"]),
         ('[mqtt]\ncert_file = "a.pem"\n', ["belong together"]),
     ],
 )
@@ -64,6 +66,22 @@ def test_an_unreadable_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match="UTF-8"):
         load_settings(tmp_path / "binary.toml")
+
+
+@pytest.mark.parametrize("host", ["", "broker.lan", "10.0.0.1", "fe80::1%eth0", "::1", "my_pi"])
+def test_names_and_addresses_are_hosts(tmp_path: Path, host: str) -> None:
+    assert load_settings(write(tmp_path, f'[mqtt]\nhost = "{host}"\n')).mqtt.host == host
+
+
+def test_a_variable_that_does_not_fit_is_named() -> None:
+    with pytest.raises(ConfigurationError, match=r"environment MIEN_CAMERA__ROTATE_DEG: "):
+        load_settings(None, {"MIEN_CAMERA__ROTATE_DEG": "45"})
+
+
+def test_the_mark_that_windows_editor_puts_first_is_no_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "mien.toml"
+    path.write_bytes(b"\xef\xbb\xbf[camera]\r\nwidth = 320\r\n")
+    assert load_settings(path).camera.width == 320
 
 
 def test_the_environment_wins_and_text_keys_stay_text(tmp_path: Path) -> None:
