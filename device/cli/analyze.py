@@ -102,7 +102,8 @@ def describe(frame: Frame, number: int, classifications: list[Classification]) -
 
 def _describe_face(classification: Classification) -> dict[str, Any]:
     face = classification.face
-    landmarks = face.landmarks
+    # float64 first: a float32 rounded to 161.6 is written as 161.60000610351562.
+    landmarks = None if face.landmarks is None else face.landmarks.astype(np.float64)
     described: dict[str, Any] = {
         "box": list(face.box.as_pixels()),
         "score": round(float(face.score), 4),

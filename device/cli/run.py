@@ -62,10 +62,11 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 def _tell(settings: Settings, daemon: Daemon) -> None:
     """One line that says what runs, and for the demo the line that follows it."""
     status = daemon.parts.status
-    log.info(
-        "%s runs: camera %s, detector %s, model %s",
-        daemon.topics.device_id, settings.camera.source, status.detector, status.model,
-    )  # fmt: skip
+    parts = {
+        "camera": settings.camera.source, "detector": status.detector, "model": status.model,
+    }  # fmt: skip
+    named = ", ".join(f"{part} {name}" for part, name in parts.items() if name)  # none in safe mode
+    log.info("%s runs: %s", daemon.topics.device_id, named)
     if not settings.mqtt.host:
         access = daemon.reach()
         topics = f"{settings.mqtt.prefix}/#"

@@ -84,8 +84,9 @@ def _free_port(port: int) -> int:
 
 async def _listen(ports: Sequence[int]) -> int:
     """Starts amqtt on the first of the ports that is free."""
-    from amqtt.broker import Broker  # only in the child: the daemon does not need it
-    from amqtt.errors import BrokerError as StartError
+    from amqtt.errors import BrokerError as StartError  # only in the child: the daemon does
+
+    from device.mqtt.amqtt_broker import AmqttBroker  # ... not need it
 
     for asked in ports:
         try:
@@ -94,7 +95,7 @@ async def _listen(ports: Sequence[int]) -> int:
                 "listeners": {"default": {"type": "tcp", "bind": f"{LOOPBACK}:{port}"}},
                 "plugins": {ANONYMOUS: {"allow_anonymous": True}},
             }
-            await Broker(config).start()
+            await AmqttBroker(config).start()
         except (OSError, StartError) as error:  # taken, perhaps just now
             logging.getLogger(__name__).debug("port %d: %s", asked, error)
         else:

@@ -155,7 +155,7 @@ def _read(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ConfigurationError(f"{path}: too large for a settings file")
-        return path.read_text(encoding="utf-8-sig")  # Windows' editor begins with a mark
+        return path.read_text(encoding="utf-8-sig")  # with or without Windows' byte-order mark
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot read settings: {error.strerror}") from error
     except UnicodeDecodeError as error:

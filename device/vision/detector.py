@@ -8,7 +8,8 @@ from pathlib import Path
 from device.errors import DetectorError
 from device.pipeline import FaceDetector
 from device.settings.tree import Detector as DetectorSettings
-from device.vision.blazeface import LAYOUTS, BlazeFaceDetector, is_sound
+from device.vision.blazeface import BlazeFaceDetector
+from device.vision.blazeface_layouts import LAYOUTS, is_sound
 from device.vision.both import HaarAndHogDetector
 from device.vision.haar import HaarDetector
 from device.vision.hog import HogDetector

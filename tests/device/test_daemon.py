@@ -115,6 +115,7 @@ def test_a_broken_network_leaves_the_device_on_mqtt_saying_so(
         assert ask(subscriber, "restart")["status"] == "ok"
         assert daemon.process
         assert daemon.process.wait(15.0) == 0
+    assert f"{DEVICE} runs: camera demo\n" in daemon.log_path.read_text()
 
 
 def test_a_missing_camera_is_said_and_commands_are_answered(

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from device.vision.blazeface_layouts import LAYOUTS
 from tests.systemd.container import Container, booted, wait_until
 
 pytestmark = [
@@ -90,6 +91,12 @@ def changed_bundle(bundle: Path, name: str, change: tuple[str, str]) -> Path:
     sums = "sha256sum ./*.* wheels/* requirements/* > /tmp/sums && mv /tmp/sums SHA256SUMS"
     subprocess.run(sums, shell=True, cwd=later, check=True)
     return later
+
+
+def test_the_bundle_carries_blazeface(bundle: Path) -> None:
+    (wheel,) = bundle.glob("wheels/mien-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert {f"device/models/{layout.file}" for layout in LAYOUTS} <= set(archive.namelist())
 
 
 def release(container: Container) -> str:

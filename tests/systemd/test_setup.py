@@ -93,6 +93,17 @@ def test_wifi_is_a_file_that_only_root_reads(boot, root):
     assert ["rfkill", "unblock", "wifi"] in programs.ran
 
 
+def test_files_saved_by_windows_editor_are_taken_over(boot, root):
+    text = 'hostname = "hall"\r\nmqtt_password = "top secret"\r\n'
+    (boot / "mien-setup.toml").write_bytes(text.encode("utf-8-sig"))
+    (boot / "mien.toml").write_bytes("[log]\r\n".encode("utf-8-sig"))
+    assert setup.Card(boot, root, Programs()).take_over() == []
+    assert (root / "etc/hostname").read_text() == "hall\n"
+    assert (root / "etc/mien/mqtt-password").read_text() == "top secret\n"
+    assert b"top secret" not in (boot / "mien-setup.toml").read_bytes()
+    assert (root / "etc/mien/mien.toml").read_bytes() == b"[log]\n"
+
+
 def test_an_open_wifi_has_no_security_section():
     assert "wifi-security" not in setup.wifi_connection("guests", "")
 

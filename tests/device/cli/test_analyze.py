@@ -47,6 +47,13 @@ def test_a_picture_gives_the_documented_object(capsys: pytest.CaptureFixture[str
     assert 0 <= ymin < ymax <= height
 
 
+def test_landmarks_are_written_to_a_tenth_of_a_pixel(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", "--json", str(PORTRAIT)], {}) == 0
+    written = json.loads(capsys.readouterr().out, parse_float=str)["faces"][0]["landmarks"]
+    assert len(written) == 5
+    assert [c for point in written for c in point if len(c.partition(".")[2]) != 1] == []
+
+
 def test_the_astronaut_smiles(capsys: pytest.CaptureFixture[str]) -> None:
     _, (result,), _ = analyze(capsys, PORTRAIT)
     assert result["faces"][0]["expression"] == "happy"

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from device.__main__ import COMMANDS, main
+from device.errors import ConfigurationError
 
 
 def test_wrong_settings_end_with_78_and_one_line(
@@ -20,6 +21,23 @@ def test_wrong_settings_end_with_78_and_one_line(
 def test_debug_shows_where(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="cannot read settings"):
         main(["check", "--debug", "--config", str(tmp_path / "none.toml")], {})
+
+
+@pytest.mark.parametrize("words", [("model", "list"), ("capture", "clear"), ("discovery", "clear")])
+def test_settings_are_named_before_or_after_an_action(
+    words: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, action = words
+    config = tmp_path / "mien.toml"
+    config.write_text("[camera]\nwdith = 640\n")
+    for argv in (
+        [command, "--config", str(config), action],
+        [command, action, "--config", str(config)],
+    ):
+        assert main(argv, {}) == 78
+        assert f"{config}:2: unknown key" in capsys.readouterr().err
+        with pytest.raises(ConfigurationError):
+            main([*argv, "--debug"], {})
 
 
 @pytest.mark.parametrize("argv", [[], ["dance"], ["analyze"], ["run", "--speed", "9"]])

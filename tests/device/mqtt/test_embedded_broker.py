@@ -48,6 +48,25 @@ def test_it_carries_events_on_loopback_only(broker: EmbeddedBroker) -> None:
     assert listening_addresses(broker.port) == {"0100007F"}
 
 
+@pytest.mark.parametrize(
+    ("subscription", "end", "expected"),
+    [("#", "demo/hall/end", [b"good"]), ("demo/hall/+", "demo/hall/end", [b"good"]),
+     ("nothing/is/here", "nothing/is/here", [])],
+)  # fmt: skip
+def test_what_is_retained_comes_once_and_only_to_those_who_asked(
+    broker: EmbeddedBroker, subscription: str, end: str, expected: list[bytes]
+) -> None:
+    with Subscriber(broker.port) as first:
+        first.publish("demo/hall/health", b"good", retain=True)
+        first.wait_for("health")
+        with Subscriber(broker.port, "demo/#") as gone:  # amqtt still knows its subscription
+            gone.wait_for("health")
+        with Subscriber(broker.port, subscription) as later:
+            later.publish(end, b"end")  # comes after all that is retained
+            later.wait_for(end.split("/")[-1])
+            assert [m.payload for m in later.seen()] == [*expected, b"end"]
+
+
 def test_a_taken_port_is_avoided() -> None:
     first, second = EmbeddedBroker(), EmbeddedBroker()
     try:

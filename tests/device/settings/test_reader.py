@@ -25,6 +25,12 @@ def test_values_of_a_file_replace_defaults(tmp_path: Path) -> None:
     assert settings.camera.height == Settings().camera.height
 
 
+def test_a_byte_order_mark_of_windows_editor_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "mien.toml"
+    path.write_bytes("[camera]\r\nwidth = 800\r\n".encode("utf-8-sig"))
+    assert load_settings(path).camera.width == 800
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [

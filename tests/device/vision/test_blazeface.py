@@ -10,7 +10,8 @@ import pytest
 
 from device.errors import DetectorError
 from device.settings.tree import Detector
-from device.vision.blazeface import BACK_CAMERA, LAYOUTS, SHORT_RANGE, decode
+from device.vision.blazeface import anchors_of, decode
+from device.vision.blazeface_layouts import BACK_CAMERA, LAYOUTS, SHORT_RANGE
 from device.vision.detector import MODELS, build_detector, choose_kind, is_fetched
 from device.vision.haar import HaarDetector
 
@@ -19,14 +20,14 @@ FETCHED = is_fetched(MODELS)
 
 
 def test_anchors_are_as_many_as_the_network_s_answers() -> None:
-    anchors = BACK_CAMERA.anchors()
+    anchors = anchors_of(BACK_CAMERA)
     assert anchors.shape == (896, 2)
     assert anchors.min() > 0
     assert anchors.max() < BACK_CAMERA.input_px
 
 
 def test_anchors_go_row_by_row_with_all_answers_of_a_cell_together() -> None:
-    anchors = BACK_CAMERA.anchors()
+    anchors = anchors_of(BACK_CAMERA)
     assert anchors[:4].tolist() == [[8, 8], [8, 8], [24, 8], [24, 8]]
     assert anchors[512:519].tolist() == [[16, 16]] * 6 + [[48, 16]]
 

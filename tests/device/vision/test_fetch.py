@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from device.errors import DetectorError
-from device.vision.blazeface import Layout
+from device.vision.blazeface_layouts import Layout
 from device.vision.fetch import fetch_blazeface
 
 NETWORK = b"TFL3 a small network"
@@ -35,6 +37,12 @@ def test_unpacks_what_is_missing_and_then_leaves_it_alone(tmp_path: Path) -> Non
     assert (tmp_path / "net.tflite").read_bytes() == NETWORK
     assert fetch_blazeface(tmp_path, [LAYOUT], index) == []
     assert index.downloads == 1
+
+
+def test_fetching_needs_the_standard_library_alone() -> None:
+    command = [sys.executable, "-S", "-m", "device", "fetch", "--help"]  # -S: nothing installed
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from pathlib import Path
 import tomllib
 
 MAX_FILE_BYTES = 1 << 20
+ENCODING = "utf-8-sig"  # Windows' editor may put a byte-order mark before the text
 WIPED = "(taken over)"
 SECRETS = ("wifi_password", "mqtt_password")
 ADMIN = "admin"
@@ -100,11 +101,11 @@ class Card:
         if checked.returncode != 0:
             said = checked.stderr.strip().splitlines() or ["mien check failed"]
             raise SetupError(said[-1].removeprefix("mien: "))
-        _write(self._root / "etc/mien/mien.toml", path.read_text("utf-8"), 0o644)
+        _write(self._root / "etc/mien/mien.toml", path.read_text(ENCODING), 0o644)
 
     def _apply_setup(self, path: Path) -> None:
         wanted = read_setup(path)
-        wiped = wipe(path.read_text("utf-8"), [wanted[key] for key in SECRETS if key in wanted])
+        wiped = wipe(path.read_text(ENCODING), [wanted[key] for key in SECRETS if key in wanted])
         if hostname := wanted.get("hostname"):
             _write(self._root / "etc/hostname", f"{hostname}\n", 0o644)
             _write(self._root / "etc/hosts", hosts(hostname), 0o644)
@@ -177,7 +178,7 @@ def read_setup(path: Path) -> dict[str, str]:
         SetupError: not TOML, an unknown key, or a value that cannot be used.
     """
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        document = tomllib.loads(path.read_text(ENCODING))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SetupError(f"not valid TOML: {error}") from error
     for key, value in document.items():
