@@ -33,11 +33,11 @@ class StarGanLosses:
 
     lambda_adversarial: float = 6.0
     lambda_domain: float = 0.25
-    lambda_guide: float = 4.0
-    rare_margin: float = 1.25
-    lambda_reconstruction: float = 6.0
-    lambda_similarity: float = 3.0
-    lambda_mask: float = 10.0
+    lambda_guide: float = 4.5
+    rare_margin: float = 3.5
+    lambda_reconstruction: float = 5.4
+    lambda_similarity: float = 2.5
+    lambda_mask: float = 7.0
     lambda_roughness: float = 0.3
     lambda_penalty: float = 0.08
     penalty_interval: int = 8
