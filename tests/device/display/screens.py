@@ -65,10 +65,10 @@ def synthetic_face() -> SyntheticFace:
 
 
 def by_the_shipped_generator() -> SyntheticFace:
-    """The portrait as `display.synthesis = "surprise"` shows it."""
+    """The portrait as `display.synthesis = "sad"` shows it."""
     scene = Scene((face(Expression.HAPPY, 0.93),), 640, 480, 0.0)
     generator = LazySynthesizer(lambda: [MODELS / "generator.tflite"])
-    made = LiveFace(generator, Expression.SURPRISE)(next(demo.frames(640, 480, color=True)), scene)
+    made = LiveFace(generator, Expression.SAD)(next(demo.frames(640, 480, color=True)), scene)
     assert made
     return made
 
