@@ -142,6 +142,23 @@ def test_runs_as_nobody_in_particular_with_one_capability(container):
     assert "NoNewPrivs:\t1" in status
 
 
+def test_a_login_works_on_the_service_s_own_folder(container):
+    cleared = container.run("mien", "capture", "clear", "--config", "/etc/mien/mien.toml")
+    assert "faces deleted from /var/lib/mien/capture" in cleared.stdout
+    installed = container.run("mien", "model", "install", "/etc/mien")
+    assert "brightness 1 installed" in installed.stdout
+    found = container.run("stat", "-c", "%u", "/var/lib/mien/", "/var/lib/mien/models/brightness")
+    service, network = found.stdout.split()
+    assert network == service != "0"
+    assert "* brightness 1" in container.run("mien", "model", "list").stdout
+    refused = container.run(
+        "setpriv", "--reuid=65534", "--clear-groups", "mien", "model", "list", check=False
+    )
+    assert refused.returncode == 2
+    assert "run the command with sudo" in refused.stdout
+    assert "brightness" in container.run("mien", "model", "rollback", "brightness").stdout
+
+
 def test_verify_is_silent_where_it_is_installed(container):
     said = container.run("systemd-analyze", "verify", "--man=no", "mien.service")
     assert said.stdout == ""
