@@ -128,19 +128,30 @@ def git_revision() -> str:
 
 
 def save_checkpoint(run: Path, model: keras.Model, averaged: list[Any]) -> None:
-    """Writes the averaged weights, then weights and optimizer, each file whole or not at all."""
+    """Writes the averaged weights, and weights and optimizer; both files take their place at once.
+
+    A kill while they are written leaves the pair of the epoch before.
+    """
     weights = model.get_weights()
     model.set_weights(averaged)
-    save_weights(run / "averaged.weights.h5", model)
+    parts = [write_part(run / "averaged.weights.h5", model)]
     model.set_weights(weights)
-    save_weights(run / "last.weights.h5", model)
+    parts.append(write_part(run / "last.weights.h5", model))
+    for part, path in parts:
+        os.replace(part, path)
 
 
 def save_weights(path: Path, model: keras.Model) -> None:
     """Writes the whole weights file or nothing."""
+    part, path = write_part(path, model)
+    os.replace(part, path)
+
+
+def write_part(path: Path, model: keras.Model) -> tuple[Path, Path]:
+    """Writes a weights file beside its place; returns where it lies and its place."""
     part = path.with_name("part-" + path.name)
     model.save_weights(part)
-    os.replace(part, path)
+    return part, path
 
 
 def load_checkpoint(run: Path, model: keras.Model) -> list[Any]:
