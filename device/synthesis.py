@@ -43,7 +43,8 @@ class LazySynthesizer:
             ModelError: it is damaged, and there is no other.
         """
         problem = MienError("no generator is installed on this device")
-        for found in self._find():
+        candidates = self._find()
+        for found in candidates:
             path = found.resolve()  # `current` is a link, replaced by `mien model install`
             if self._loaded and self._loaded[0] == path:
                 return self._loaded[1]
@@ -52,8 +53,9 @@ class LazySynthesizer:
                     self._loaded = (path, Synthesizer.load(path, self._threads))
                     return self._loaded[1]
                 except ModelError as error:
-                    log.error("%s", error)
                     self._broken[path] = error
+                    if found != candidates[-1]:  # else whoever asked is told
+                        log.error("%s; the shipped generator serves", error)
             problem = self._broken[path]
         raise problem
 

@@ -12,7 +12,7 @@ COUNTS = ("batch_size", "epochs", "steps", "round_steps", "blocks", "width", "cr
 SHARES = ("label_smoothing", "teacher_share", "view_share", "informed_share", "average_decay",
           "momentum")  # fmt: skip
 ABOVE_ZERO = ("learning_rate", "critic_rate")
-NAMED_AT_LEAST_ZERO = ("seed", "guide_steps", "weight_decay", "warmup_epochs", "crowd_weight",
+AT_LEAST_ZERO = ("seed", "guide_steps", "weight_decay", "warmup_epochs", "crowd_weight",
                        "rare_margin")  # fmt: skip
 
 
@@ -43,6 +43,6 @@ def fault(name: str, value: float) -> str:
         return "from 0 to 1"
     if name in ABOVE_ZERO and value <= 0:
         return "above 0"
-    if (name in NAMED_AT_LEAST_ZERO or name.startswith("lambda_")) and value < 0:
+    if (name in AT_LEAST_ZERO or name.startswith("lambda_")) and value < 0:
         return "at least 0"
     return ""

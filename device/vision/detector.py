@@ -31,16 +31,16 @@ def build_detector(settings: DetectorSettings, models: Path = MODELS) -> FaceDet
     """
     limits = settings.min_face_px, settings.max_faces
     kind = choose_kind(settings.kind, models)
-    if kind != "blazeface" and settings.kind == "auto" and any(lying_in(models)):
+    if settings.kind == "auto" and kind == "haar" and lying_in(models):
         log.warning(
             "BlazeFace in %s is damaged: Haar looks for faces; `mien fetch` mends it", models
         )
+    if settings.kind == "blazeface" and not is_fetched(models):
+        raise DetectorError(
+            f"detector.kind = 'blazeface': {models}: BlazeFace is not installed there, or damaged: "
+            "run `mien fetch`, or set detector.kind to haar, hog, both or auto"
+        )
     if kind == "blazeface":
-        if not is_fetched(models):
-            raise DetectorError(
-                f"detector.kind = 'blazeface': {models}: BlazeFace is not installed there, or damaged: "
-                "run `mien fetch`, or set detector.kind to haar, hog, both or auto"
-            )
         return BlazeFaceDetector(models, *limits)
     if kind == "both":
         return HaarAndHogDetector(*limits)

@@ -123,7 +123,8 @@ def test_without_a_good_generator_the_screen_is_plain_after_one_warning(
     assert caplog.records == []  # nobody there, nothing tried
     for _ in range(3):
         assert make_face(frame, scene_with(Expression.HAPPY)) is None
-    (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
     assert message in record.getMessage()
 
 
