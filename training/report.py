@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from device.errors import UsageError
 from device.vision.model_card import ModelCard
 from training.classifier import DATA, default_votes
 from training.contestants import Contestant, baseline, measure, of_pair, published
@@ -48,10 +49,16 @@ def add_arguments(commands: Any) -> None:
         parser.set_defaults(run=run_command)
         if name == "report":
             parser.add_argument("--output", type=Path, default=REPORT)
+            parser.add_argument(
+                "--keep", action="store_true",
+                help="of the report that is there, keep what is not measured now; it is marked",
+            )  # fmt: skip
 
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Measures on PrivateTest and on the folders; prints as it goes."""
+    if getattr(arguments, "keep", False):
+        read_earlier(arguments.output.with_suffix(".json"))  # not there: said at once
     test = read_pictures(arguments.data, default_votes(arguments)).split(Split.TEST)
     wild = [read_wild(folder) for folder in arguments.faces]
     results = []
@@ -75,11 +82,40 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         "faces": {faces.name: facts_of(faces) for faces in wild},
         "results": results,
     }
+    if arguments.keep:
+        facts["results"] = with_earlier(results, read_earlier(output.with_suffix(".json")))
     output.parent.mkdir(parents=True, exist_ok=True)
     write_json(output.with_suffix(".json"), facts)
     write_report(json.loads(output.with_suffix(".json").read_text(encoding="utf-8")), output)
     print(f"{output} and its plots")
     return 0
+
+
+def read_earlier(path: Path) -> dict[str, Any]:
+    """The measurements behind the report that is there.
+
+    Raises:
+        UsageError: none there, or damaged.
+    """
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        return {key: facts[key] for key in ("date", "git_revision", "results")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: no earlier report to keep anything of ({error})") from error
+
+
+def with_earlier(results: list[dict[str, Any]], earlier: dict[str, Any]) -> list[dict[str, Any]]:
+    """The results, and in the earlier report's order those that were not measured again.
+
+    Each of those says in ``earlier`` when and at which revision it was measured.
+    """
+    new = {result["name"]: result for result in results}
+    when = {key: earlier[key] for key in ("date", "git_revision")}
+    merged = [
+        new.pop(old["name"], None) or {**old, "earlier": old.get("earlier", when)}
+        for old in earlier["results"]
+    ]
+    return [*merged, *new.values()]
 
 
 def line_up(arguments: argparse.Namespace) -> list[Contestant]:

@@ -48,7 +48,8 @@ pictures where the crowd is clear (*clean*), so a network that sees what people 
 
 def write_report(facts: dict[str, Any], output: Path) -> None:
     """Writes ``results.md`` and the plots beside it in ``img/``."""
-    results: Results = facts["results"]
+    results: Results = [marked(result) for result in facts["results"]]
+    facts = {**facts, "results": results}
     images = output.parent / "img"
     images.mkdir(exist_ok=True)
     counts = {
@@ -57,7 +58,7 @@ def write_report(facts: dict[str, Any], output: Path) -> None:
     }
     parts = [
         INTRODUCTION.format(**facts, **counts),
-        "## Accuracy and cost\n\n" + main_table(results),
+        "## Accuracy and cost\n\n" + main_table(results) + earlier_note(results),
         wild_section(facts),
         training_section(results),
         runtime_section(results),
@@ -67,6 +68,24 @@ def write_report(facts: dict[str, Any], output: Path) -> None:
         confusion_section(results, images),
     ]
     output.write_text("\n".join(part for part in parts if part), encoding="utf-8")
+
+
+def marked(result: dict[str, Any]) -> dict[str, Any]:
+    """A result with its name as the tables show it: starred where it was measured earlier."""
+    return {**result, "name": result["name"] + (" \\*" if "earlier" in result else "")}
+
+
+def earlier_note(results: Results) -> str:
+    """What the star means; nothing where all was measured by the same run."""
+    runs = sorted({(r["earlier"]["date"], r["earlier"]["git_revision"])
+                   for r in results if "earlier" in r})  # fmt: skip
+    if not runs:
+        return ""
+    said = " and ".join(f"{date} (revision {revision})" for date, revision in runs)
+    return (
+        f"\n\\* measured on {said} by the same command on the same pictures, not again; times of "
+        "such rows and of the others must not be compared: the machine was another.\n"
+    )
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -194,7 +213,9 @@ def robustness_section(results: Results, images: Path) -> str:
         [r["name"], *(f"{r['robustness'][name] * 100:.1f} %" for name in conditions)]
         for r in results
     ]
-    plot_bars({r["name"]: r["robustness"] for r in results}, images / "robustness.png")
+    plot_bars(
+        {r["name"].replace("\\", ""): r["robustness"] for r in results}, images / "robustness.png"
+    )
     return (
         "## Robustness\n\nAccuracy (FER+ majority where votes were given) when the same test "
         "pictures get worse.\n\n"

@@ -49,3 +49,30 @@ def test_a_peer_that_is_not_there_is_named(
     words = ["--data", str(drawn_run.parent / "fer2013.csv"), "--models", str(tmp_path)]
     assert main(["evaluate-peers", *words, "--peer", str(tmp_path / "fer.tflite")]) == 2
     assert "fer.tflite: cannot read the model" in capsys.readouterr().err
+
+
+def test_what_is_not_measured_again_can_be_kept_and_is_marked(
+    drawn_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models, folder = tmp_path / "models", drawn_run.parent
+    assert export_main(["classifier", str(drawn_run), "--models", str(models)]) == 0
+    output = tmp_path / "docs" / "results.md"
+    words = ["report", "--data", str(folder / "fer2013.csv"), "--models", str(models),
+             "--hog", str(tmp_path / "none.npz"), "--output", str(output), "--keep"]  # fmt: skip
+    assert main(words) == 2
+    assert "no earlier report to keep anything of" in capsys.readouterr().err
+    assert main(words[:-1]) == 0
+
+    path = output.with_suffix(".json")
+    facts = json.loads(path.read_text())
+    facts["results"].insert(0, facts["results"][0] | {"name": "another (crowd head)"})
+    path.write_text(json.dumps(facts | {"date": "2020-02-20", "git_revision": "abc"}))
+    for _ in range(2):  # the second time what was kept is kept
+        assert main(words) == 0
+        kept, measured = json.loads(path.read_text())["results"]
+        assert kept["earlier"] == {"date": "2020-02-20", "git_revision": "abc"}
+        assert "earlier" not in measured
+        text = output.read_text()
+        assert "| another (crowd head) \\* |" in text
+        assert "measured on 2020-02-20 (revision abc)" in text
+        assert "| expression-tiny (crowd head) |" in text
