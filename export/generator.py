@@ -189,9 +189,11 @@ def make_card(
     face = drawn_face()
     golden = [golden_of(synthesizer, face, e) for e in (EXPRESSIONS[3], EXPRESSIONS[5])]
     settings = read_settings(arguments.run_path)
+    recipe = settings["recipe"]
+    recipe["start_from"] = Path(recipe["start_from"]).name  # as a reader elsewhere would call it
     evaluations = sorted(arguments.run_path.glob("evaluation-*.json"))
     facts = {
-        "run": {"recipe": settings["recipe"], "git_revision": settings["git_revision"]},
+        "run": {"recipe": recipe, "git_revision": settings["git_revision"]},
         "exported_by": f"python -m export {shorten(command)}",
         "parity": parity,
         "metrics": {e.stem: json.loads(e.read_text(encoding="utf-8")) for e in evaluations},

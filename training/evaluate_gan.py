@@ -60,7 +60,11 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         print(f"judging {run}", flush=True)
         generator = load_generator(run, GeneratorSettings(recipe.width, recipe.blocks))
         result = judging.judge_generator(generator, pictures, judge, arguments.seed)
-        result |= {"kind": recipe.kind, "steps": steps_done(run), "split": arguments.split}
+        result |= {
+            "kind": recipe.kind,
+            "steps": recipe.steps_before + steps_done(run),
+            "split": arguments.split,
+        }
         result["parameters"] = generator.count_params()
         write_json(run / f"evaluation-{arguments.split}-{arguments.head}.json", result)
         shown = pictures.pixels[sheets.one_of_each(pictures.labels.astype(np.int32), 14)]

@@ -77,9 +77,9 @@ class StarGan(Translation):
             fake, mask, flow = self.inner_generator([real, to_target], training=True)
             # 3. The discriminator's turn: told apart, named, and smooth around real faces.
             with generator_tape.stop_recording():
-                critic = self.train_discriminator(real, sources, ops.stop_gradient(fake))
+                critic = self.train_discriminator(real, sources, targets, ops.stop_gradient(fake))
             # 4. The generator's turn: pass for real and show the target, seen anew by each critic.
-            source_logits, domain_logits = self.discriminator(vary(fake, self.seed))
+            source_logits, domain_logits = self.discriminator([vary(fake, self.seed), to_target])
             adversarial = mean_over_scales([ops.mean(ops.softplus(-s)) for s in source_logits])
             domain = mean_over_scales([cross_entropy(targets, d) for d in domain_logits])
             opinion = self.guide(obscure(fake, self.seed), training=False)
@@ -120,21 +120,26 @@ class StarGan(Translation):
             **critic,
         )
 
-    def train_discriminator(self, real, sources, fake):
+    def train_discriminator(self, real, sources, targets, fake):
         """The discriminator's half of a step; returns its losses by name."""
         weights = self.losses_of
         with tf.GradientTape() as tape:
             # a. Both kinds in one pass, augmented alike.
             both = vary(ops.concatenate([real, fake]), self.seed)
-            source_logits, domain_logits = self.discriminator(both, training=True)
+            shown = one_hot(ops.concatenate([sources, targets]))
+            source_logits, domain_logits = self.discriminator([both, shown], training=True)
             n = ops.shape(real)[0]
             told_apart = told_apart_of(source_logits, n)
             # b. The expression is learned from real faces only.
             named = mean_over_scales([cross_entropy(sources, d[:n]) for d in domain_logits])
+
             # c. Lazy R1 (Mescheder et al., 2018; Karras et al., 2020).
+            def ask(faces):
+                return self.discriminator([faces, one_hot(sources)], training=True)[0]
+
             penalty = tf.cond(
                 self.num_done % weights.penalty_interval == 0,
-                lambda: squared_gradient(self.source_logits_of, real) * weights.penalty_interval,
+                lambda: squared_gradient(ask, real) * weights.penalty_interval,
                 lambda: tf.constant(0.0),
             )
             loss = (
@@ -145,11 +150,6 @@ class StarGan(Translation):
         variables = self.discriminator.trainable_variables
         update(self.discriminator_optimizer, tape, loss, variables)
         return {"told_apart": told_apart, "named": named, "penalty": penalty}
-
-    def source_logits_of(self, faces):
-        """What each source head says of faces, in training."""
-        source_logits, _ = self.discriminator(faces, training=True)
-        return source_logits
 
 
 def less_margin(opinion, to_target, margins):

@@ -36,6 +36,10 @@ def add_arguments(commands: Any) -> None:
         parser.add_argument("--votes", type=Path, default=VOTES, help=f"FER+, default {VOTES}")
         parser.add_argument("--run", type=Path, dest="run_path", help="run directory to make")
         parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run")
+        parser.add_argument(
+            "--start-from", metavar="RUN",
+            help="begin a new run with what this one has learnt, not at random",
+        )  # fmt: skip
         for name in (
             "steps",
             "round_steps",
@@ -92,6 +96,8 @@ def recipe_of(arguments: argparse.Namespace) -> GanRecipe:
     recipe = GanRecipe(**{n: v for n, v in given.items() if n in names}, losses=losses)
     check_ranges(recipe)
     check_ranges(losses)
+    if recipe.start_from:
+        recipe = replace(recipe, steps_before=steps_before(Path(recipe.start_from), recipe))
     from training.gan.generator import GeneratorSettings, build_generator
 
     try:
@@ -99,6 +105,21 @@ def recipe_of(arguments: argparse.Namespace) -> GanRecipe:
     except ValueError as error:
         raise UsageError(f"--width {recipe.width} --blocks {recipe.blocks}: {error}") from error
     return recipe
+
+
+def steps_before(start: Path, recipe: GanRecipe) -> int:
+    """Steps of a run that another begins with, and of those before it.
+
+    Raises:
+        UsageError: no such run, or of another kind or size.
+    """
+    from training.gan.translation import steps_done
+
+    first = read_gan_recipe(start)
+    for name in ("kind", "width", "blocks"):
+        if getattr(first, name) != getattr(recipe, name):
+            raise UsageError(f"--start-from {start}: its {name} is {getattr(first, name)}")
+    return first.steps_before + steps_done(start)
 
 
 def train(recipe: GanRecipe, pictures: Pictures, run: Path) -> bool:

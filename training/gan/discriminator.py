@@ -1,7 +1,8 @@
 """The discriminator: the same small network at two scales, each with two kinds of heads.
 
 Source: is this patch of a real picture? Asked twice, of small patches (10 px: is this how skin and
-lips look?) and of large ones. Domain: which expression? No normalisation, so that a gradient penalty
+lips look?) and of large ones. Domain: which expression? A third network looks at the mouth alone
+and asks whether it is a real one of that expression. No normalisation, so that a gradient penalty
 of one face does not depend on its neighbours in the batch.
 """
 
@@ -16,6 +17,8 @@ from device.vocabulary import EXPRESSIONS
 SCALES = (1, 2)  # full and half size
 WIDTHS = {1: (32, 64, 128, 192), 2: (32, 64, 128)}  # channels after each halving
 SMALL_PATCH_DEPTH = 1  # after which halving small patches are judged
+MOUTH = (slice(24, 46), slice(8, 40))  # rows and columns of the crop where mouths are and open
+MOUTH_WIDTHS = (32, 64, 128)
 
 
 def build_discriminator(dtype: str = "float32", conditional: bool = False) -> keras.Model:
@@ -23,13 +26,13 @@ def build_discriminator(dtype: str = "float32", conditional: bool = False) -> ke
 
     Args:
         dtype: ``float32`` or ``mixed_bfloat16``.
-        conditional: for the rivals: a second input ``domain`` (N, 7) one-hot enters every
-            source head of large patches by projection (Miyato and Koyama, 2018), and there is no
-            domain head.
+        conditional: for the rivals: the expression enters every source head of large patches by
+            projection (Miyato and Koyama, 2018), and there is neither a domain head nor a mouth's.
 
     Returns:
-        A model from ``face`` (N, 48, 48, 1) in -1..1 to a list of source logits (N, h, w, 1), two a
-        scale, and, unless conditional, a list of domain logits (N, 7), one a scale.
+        A model from ``face`` (N, 48, 48, 1) in -1..1 and ``domain`` (N, 7) one-hot, what it shows
+        or shall show, to a list of source logits (N, h, w, 1), two a scale, and, unless
+        conditional, one of the mouth, and a list of domain logits (N, 7), one a scale.
     """
     face = keras.Input((CROP_PX, CROP_PX, 1), name="face", dtype="float32")
     domain = keras.Input((len(EXPRESSIONS),), name="domain", dtype="float32")
@@ -60,4 +63,25 @@ def build_discriminator(dtype: str = "float32", conditional: bool = False) -> ke
         sources.append(source)
     if conditional:
         return keras.Model([face, domain], sources, name="discriminator")
-    return keras.Model(face, [sources, domains], name="discriminator")
+    sources.append(mouth_logits(face, domain, dtype))
+    return keras.Model([face, domain], [sources, domains], name="discriminator")
+
+
+def mouth_logits(face, domain, dtype: str):
+    """Is this the mouth of such an expression? (N, h, w, 1) logits, by projection.
+
+    The other source heads take any real mouth for one: a smile in a surprised face passes.
+    """
+    rows, columns = MOUTH
+    x = face[:, rows, columns]
+    for depth, width in enumerate(MOUTH_WIDTHS):
+        x = layers.Conv2D(
+            width, 4, 2, "same", dtype=dtype, name=f"mouth_{depth}",
+            kernel_initializer="he_normal",
+        )(x)  # fmt: skip
+        x = layers.LeakyReLU(0.2, dtype=dtype)(x)
+    source = layers.Conv2D(1, 3, padding="same", dtype="float32", name="mouth")(x)
+    embedded = layers.Dense(x.shape[-1], use_bias=False, name="mouth_project")(domain)
+    pooled = layers.GlobalAveragePooling2D(dtype="float32")(x)
+    match = layers.Dot(1, dtype="float32")([pooled, embedded])
+    return source + layers.Reshape((1, 1, 1))(match)

@@ -17,8 +17,9 @@ class StarGanLosses:
     """Weights of StarGAN's losses.
 
     Attributes:
-        lambda_adversarial: the discriminator's opinion on whether patches are real, both players'.
-            Most patches of a fake are the input's, so the few that count are a small part of it.
+        lambda_adversarial: the discriminator's opinion on whether patches (and the mouth) are real,
+            both players'. Most patches of a fake are the input's, so the few that count are a small
+            part of it.
         lambda_domain: the discriminator's opinion on which expression a face shows. Little: it
             learns 300 faces of fear by heart.
         lambda_guide: the frozen guide's opinion.
@@ -31,12 +32,12 @@ class StarGanLosses:
         penalty_interval: steps from one penalty to the next (its weight grows in proportion).
     """
 
-    lambda_adversarial: float = 6.0
+    lambda_adversarial: float = 8.0
     lambda_domain: float = 0.25
     lambda_guide: float = 4.5
     rare_margin: float = 3.5
-    lambda_reconstruction: float = 5.4
-    lambda_similarity: float = 2.5
+    lambda_reconstruction: float = 5.0
+    lambda_similarity: float = 2.0
     lambda_mask: float = 7.0
     lambda_roughness: float = 0.3
     lambda_penalty: float = 0.08
@@ -83,6 +84,8 @@ class GanRecipe:
         precision: ``mixed_bfloat16`` takes two thirds of the time where the processor has it.
         width: generator channels at 12×12.
         blocks: its residual blocks.
+        start_from: run whose players (and guide) the training begins with, "" for random ones.
+        steps_before: that run's steps, and those of the run that it began with itself.
         losses: one of ``LOSSES``.
     """
 
@@ -97,6 +100,8 @@ class GanRecipe:
     precision: str = "mixed_bfloat16"
     width: int = 64
     blocks: int = 5
+    start_from: str = ""
+    steps_before: int = 0
     losses: Any = field(default_factory=StarGanLosses)
 
 

@@ -75,6 +75,8 @@ def fit(
     state = run / "state.npz"
     if state.exists():
         model.load_state(state)
+    elif recipe.start_from:
+        model.load_state(Path(recipe.start_from) / "state.npz", players_only=True)
     with Interruption(lambda: model.save_state(state)) as interruption:
         while (done := int(model.num_done)) < recipe.steps and not interruption.asked:
             round_end = min((done // recipe.round_steps + 1) * recipe.round_steps, recipe.steps)
@@ -125,12 +127,27 @@ def build(recipe: GanRecipe, voted: VotedFaces, run: Path) -> Translation:
     keras.utils.set_random_seed(recipe.seed)
     model: Translation
     if recipe.kind == "stargan":
-        guide = train_guide(voted, recipe, run / "guide.weights.h5")
+        path = run / "guide.weights.h5"
+        if recipe.start_from and not path.exists():
+            copy_guide(Path(recipe.start_from), path)
+        guide = train_guide(voted, recipe, path)
         model = StarGan(guide, rarity_of(voted), recipe.losses, **options)
     else:
         model = {"cgan": Cgan, "wgan": Wgan}[recipe.kind](recipe.losses, **options)
     model.compile(jit_compile=False)  # XLA's convolutions on CPUs are several times slower
     return model
+
+
+def copy_guide(start: Path, path: Path) -> None:
+    """The guide of the run that is begun from: the same opinions go on.
+
+    Raises:
+        UsageError: that run has none yet.
+    """
+    try:
+        path.write_bytes((start / path.name).read_bytes())
+    except OSError as error:
+        raise UsageError(f"{start}: no guide to begin with: {error.strerror}") from error
 
 
 def train_guide(faces: VotedFaces, recipe: GanRecipe, path: Path) -> keras.Model:

@@ -22,6 +22,7 @@ from device.errors import UsageError
 from device.vocabulary import EXPRESSIONS
 from training.gan.generator import GeneratorSettings, build_generator, inner_of, two_sided
 
+PLAYERS = ("generator", "mean_generator", "discriminator")
 MEAN_DECAY = 0.999  # of the running mean: about the last thousand steps
 
 
@@ -97,14 +98,20 @@ class Translation(keras.Model):
             np.savez(file, **state)
         os.replace(partial, path)
 
-    def load_state(self, path: Path) -> None:
+    def load_state(self, path: Path, players_only: bool = False) -> None:
         """Reads what ``save_state`` wrote.
+
+        Args:
+            path: of the state.
+            players_only: the networks, but nothing of the training: it begins anew.
 
         Raises:
             UsageError: the file belongs to another network.
         """
         with open_state(path) as state:
             for name, variable in self.variables_by_name():
+                if players_only and name.split("/")[0] not in PLAYERS:
+                    continue
                 if name not in state or state[name].shape != tuple(variable.shape):
                     raise UsageError(f"{path}: {name} does not fit; other settings than the run's?")
                 variable.assign(state[name])

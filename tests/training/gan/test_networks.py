@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from training.gan.differentiable import augment, cover, move
-from training.gan.discriminator import build_discriminator
+from training.gan.discriminator import MOUTH, build_discriminator
 from training.gan.faces import VotedFaces
 from training.gan.generator import (
     MAX_FLOW_PX,
@@ -122,11 +122,27 @@ def test_the_norm_has_zero_mean_and_unit_spread_until_the_target_says_otherwise(
     np.testing.assert_allclose(moved[1], plain[1] + 2, atol=1e-5)
 
 
-def test_the_discriminator_judges_at_two_scales(faces: np.ndarray) -> None:
-    sources, domains = build_discriminator()(faces)
+def test_the_discriminator_judges_at_two_scales_and_the_mouth(faces: np.ndarray) -> None:
+    one = np.eye(7, dtype=np.float32)
+    sources, domains = build_discriminator()([faces, one])
     sides = [(s.shape[1], s.shape[2]) for s in sources]
-    assert sides == [(12, 12), (3, 3), (6, 6), (3, 3)]
+    assert sides == [(12, 12), (3, 3), (6, 6), (3, 3), (3, 4)]
     assert [d.shape for d in domains] == [(7, 7), (7, 7)]
+
+
+def test_only_the_mouth_is_asked_whether_it_fits_the_expression(faces: np.ndarray) -> None:
+    network = build_discriminator()
+    one, other = np.eye(7, dtype=np.float32), np.roll(np.eye(7, dtype=np.float32), 1, axis=0)
+    changes = [
+        np.abs(np.asarray(a) - np.asarray(b)).max()
+        for a, b in zip(network([faces, one])[0], network([faces, other])[0], strict=True)
+    ]
+    assert changes[:4] == [0, 0, 0, 0]
+    assert changes[4] > 1e-4
+    above = faces.copy()
+    above[:, : MOUTH[0].start] = 0  # what lies above is none of its business
+    of_mouth = [np.asarray(network([seen, one])[0][4]) for seen in (faces, above)]
+    np.testing.assert_array_equal(*of_mouth)
 
 
 def test_a_conditional_discriminator_looks_at_the_expression(faces: np.ndarray) -> None:

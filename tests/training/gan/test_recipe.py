@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from device.errors import UsageError
+from training.gan.command import steps_before
 from training.gan.recipe import LOSSES, GanRecipe, StarGanLosses, read_gan_recipe, write_recipe
 
 
@@ -47,3 +50,24 @@ def test_an_unknown_setting_and_settings_without_recipe_are_said(tmp_path: Path)
     path.write_text("{}")
     with pytest.raises(UsageError, match="not a generator's run"):
         read_gan_recipe(tmp_path)
+
+
+def test_a_start_of_another_kind_or_size_is_refused(tmp_path: Path) -> None:
+    recipe = GanRecipe(losses=StarGanLosses())
+    with pytest.raises(UsageError, match="not a run directory"):
+        steps_before(tmp_path / "none", recipe)
+    write_recipe(tmp_path, GanRecipe(kind="cgan", losses=LOSSES["cgan"]()), {}, "test")
+    with pytest.raises(UsageError, match=r"--start-from .*: its kind is cgan"):
+        steps_before(tmp_path, recipe)
+    write_recipe(tmp_path, replace(recipe, width=12), {}, "test")
+    with pytest.raises(UsageError, match=r"--start-from .*: its width is 12"):
+        steps_before(tmp_path, recipe)
+
+
+def test_the_steps_of_all_runs_before_count(tmp_path: Path) -> None:
+    recipe = GanRecipe(losses=StarGanLosses())
+    write_recipe(tmp_path, replace(recipe, steps_before=6000), {}, "test")
+    with pytest.raises(UsageError, match="no state"):
+        steps_before(tmp_path, recipe)
+    np.savez(tmp_path / "state.npz", **{"progress/0": np.int64(2000)})
+    assert steps_before(tmp_path, recipe) == 8000

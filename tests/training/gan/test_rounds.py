@@ -98,6 +98,30 @@ def test_a_signal_ends_the_training_after_the_step_and_saves(faces: Faces, tmp_p
     assert int(resumed.num_done) == 1
 
 
+def test_a_training_can_begin_with_what_another_has_learnt(faces: Faces, tmp_path: Path) -> None:
+    start, run = tmp_path / "start", tmp_path / "run"
+    start.mkdir()
+    run.mkdir()
+    recipe = replace(TINY, start_from=str(start))
+    with pytest.raises(UsageError, match="no guide to begin with"):
+        rounds.build(recipe, voted(faces), run)
+    first = tiny("stargan", faces, start)
+    first.num_done.assign(3)
+    first.save_state(start / "state.npz")
+    second = rounds.build(recipe, voted(faces), run)
+    assert (run / "guide.weights.h5").read_bytes() == (start / "guide.weights.h5").read_bytes()
+    second.compile(run_eagerly=True)
+    assert rounds.fit(second, faces, faces.pixels[:1], replace(recipe, steps=0), run)
+    assert int(second.num_done) == 0  # its own steps
+    for name in ("generator", "mean_generator", "discriminator"):
+        ours, theirs = getattr(second, name).get_weights(), getattr(first, name).get_weights()
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert rounds.fit(second, faces, faces.pixels[:1], replace(recipe, steps=1), run)
+    moved = zip(first.generator.get_weights(), second.generator.get_weights(), strict=True)
+    assert max(np.abs(a - b).max() for a, b in moved) > 1e-5
+
+
 def test_the_state_gives_the_mean_generator(faces: Faces, tmp_path: Path) -> None:
     model = tiny("cgan", faces, tmp_path)
     model.save_state(tmp_path / "state.npz")
