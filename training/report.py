@@ -112,7 +112,7 @@ def with_earlier(results: list[dict[str, Any]], earlier: dict[str, Any]) -> list
     new = {result["name"]: result for result in results}
     when = {key: earlier[key] for key in ("date", "git_revision")}
     merged = [
-        new.pop(old["name"], None) or {**old, "earlier": old.get("earlier", when)}
+        new.pop(old["name"], {**old, "earlier": old.get("earlier", when)})
         for old in earlier["results"]
     ]
     return [*merged, *new.values()]
