@@ -22,7 +22,7 @@ from training.runs import RUNS, read_recipe, read_recipe_file, read_settings, wr
 DATA = Path("data/fer2013.csv")
 VOTES = Path("data/fer2013new.csv")
 INFORMED_SHARE = 0.5  # of FER2013's labels, where a teacher helps to foresee them
-NETWORK_NAMES = ("expression", "expression-tiny", "mini-xception", "paper")
+NETWORK_NAMES = ("expression", "expression-light", "expression-tiny", "mini-xception", "paper")
 
 
 def add_arguments(commands: Any) -> None:

@@ -49,7 +49,7 @@ class Recipe:
     """
 
     network: str = "expression"
-    epochs: int = 65
+    epochs: int = 85
     batch_size: int = 128
     learning_rate: float = 0.1
     warmup_epochs: float = 1.5
@@ -81,6 +81,8 @@ def recipe_for(network: str) -> Recipe:
     """
     if network == "expression":
         return Recipe()
+    if network == "expression-light":
+        return Recipe(network=network, epochs=65)
     mild = Augmentation(
         rotation_deg=6.0, scale=0.06, shift_px=1.5, brightness=15.0, contrast=0.15,
         p_low_resolution=0.05, p_blur=0.1, p_noise=0.1, p_erasing=0.0,

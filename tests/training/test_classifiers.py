@@ -11,7 +11,8 @@ from training.normalization import FusedBatchNormalization
 @pytest.mark.parametrize(
     ("name", "most_weights", "most_mmacs"),
     [
-        ("expression", 1_450_000, 80),
+        ("expression", 1_450_000, 150),
+        ("expression-light", 1_450_000, 80),
         ("expression-tiny", 72_000, 9),
         ("mini-xception", 70_000, 8),
         ("paper", 420_000, 12),
