@@ -14,7 +14,7 @@ from device.vocabulary import BoundingBox, Face, GreyImage, Image
 CROP_PX = 48
 # Share of the box side added in all (half at each side). Measured end to end by
 # `python -m training evaluate-crop` (docs/faces.md); the detectors' boxes are alike enough.
-MARGIN = 0.2
+MARGIN = 0.1
 
 
 def to_grey(image: Image) -> GreyImage:
