@@ -8,7 +8,7 @@ import pytest
 
 from device.errors import UsageError
 from device.vision.classifier import TFLiteClassifier
-from device.vision.preprocess import crop_face
+from device.vision.preprocess import MARGIN, crop_face
 from device.vocabulary import BoundingBox, Face
 from training.evaluate_crop import (
     accuracy,
@@ -88,7 +88,7 @@ def test_turned_crop_is_level_and_as_large_as_the_box_s(angle_deg: float) -> Non
     left, right = columns < 24, columns >= 24
     assert rows[left].mean() == pytest.approx(rows[right].mean(), abs=1)
     distance = columns[right].mean() - columns[left].mean()
-    assert distance == pytest.approx(40 * 48 / (80 * 1.2), abs=1)
+    assert distance == pytest.approx(40 * 48 / (80 * (1 + MARGIN)), abs=1)
 
 
 def test_turned_by_nothing_it_is_the_plain_crop() -> None:
