@@ -13,7 +13,7 @@ SHARES = ("label_smoothing", "teacher_share", "view_share", "informed_share", "a
           "momentum")  # fmt: skip
 ABOVE_ZERO = ("learning_rate", "critic_rate")
 AT_LEAST_ZERO = ("seed", "guide_steps", "weight_decay", "warmup_epochs", "crowd_weight",
-                       "rare_margin")  # fmt: skip
+                 "rare_margin")  # fmt: skip
 
 
 def check_ranges(settings: Any) -> None:

@@ -141,12 +141,6 @@ def save_checkpoint(run: Path, model: keras.Model, averaged: list[Any]) -> None:
         os.replace(part, path)
 
 
-def save_weights(path: Path, model: keras.Model) -> None:
-    """Writes the whole weights file or nothing."""
-    part, path = write_part(path, model)
-    os.replace(part, path)
-
-
 def write_part(path: Path, model: keras.Model) -> tuple[Path, Path]:
     """Writes a weights file beside its place; returns where it lies and its place."""
     part = path.with_name("part-" + path.name)

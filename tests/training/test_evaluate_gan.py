@@ -21,11 +21,11 @@ from training.recipes import Recipe
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained classifier's run."""
     from training.classifiers import build
-    from training.runs import save_weights, write_settings
+    from training.runs import write_settings
 
     run = tmp_path_factory.mktemp("judge")
     write_settings(run, Recipe(network="expression-tiny"), {}, "classifier")
-    save_weights(run / "averaged.weights.h5", build("expression-tiny"))
+    build("expression-tiny").save_weights(run / "averaged.weights.h5")
     return run
 
 

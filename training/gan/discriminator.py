@@ -40,21 +40,12 @@ def build_discriminator(dtype: str = "float32", conditional: bool = False) -> ke
     for scale in SCALES:
         x = layers.AveragePooling2D(scale, dtype=dtype)(face) if scale > 1 else face
         for depth, width in enumerate(WIDTHS[scale]):
-            # He's start: with Glorot's, a face fades from layer to layer, and nothing was told
-            # apart after 500 steps.
-            x = layers.Conv2D(
-                width, 4, 2, "same", dtype=dtype, name=f"scale{scale}_{depth}",
-                kernel_initializer="he_normal",
-            )(x)  # fmt: skip
-            x = layers.LeakyReLU(0.2, dtype=dtype)(x)
+            x = halve(x, width, dtype, f"scale{scale}_{depth}")
             if depth == SMALL_PATCH_DEPTH:
                 sources.append(layers.Conv2D(1, 1, dtype="float32", name=f"patch{scale}")(x))
         source = layers.Conv2D(1, 3, padding="same", dtype="float32", name=f"source{scale}")(x)
         if conditional:
-            embedded = layers.Dense(x.shape[-1], use_bias=False, name=f"project{scale}")(domain)
-            pooled = layers.GlobalAveragePooling2D(dtype="float32")(x)
-            match = layers.Dot(1, dtype="float32")([pooled, embedded])
-            source = source + layers.Reshape((1, 1, 1))(match)
+            source = source + match(x, domain, f"project{scale}")
         else:
             flat = layers.Flatten(dtype="float32")(x)
             domains.append(
@@ -75,13 +66,23 @@ def mouth_logits(face, domain, dtype: str):
     rows, columns = MOUTH
     x = face[:, rows, columns]
     for depth, width in enumerate(MOUTH_WIDTHS):
-        x = layers.Conv2D(
-            width, 4, 2, "same", dtype=dtype, name=f"mouth_{depth}",
-            kernel_initializer="he_normal",
-        )(x)  # fmt: skip
-        x = layers.LeakyReLU(0.2, dtype=dtype)(x)
+        x = halve(x, width, dtype, f"mouth_{depth}")
     source = layers.Conv2D(1, 3, padding="same", dtype="float32", name="mouth")(x)
-    embedded = layers.Dense(x.shape[-1], use_bias=False, name="mouth_project")(domain)
+    return source + match(x, domain, "mouth_project")
+
+
+def halve(x, width: int, dtype: str, name: str):
+    """A convolution of stride 2 and its activation."""
+    # He's start: with Glorot's, a face fades from layer to layer, and nothing was told apart after
+    # 500 steps.
+    x = layers.Conv2D(
+        width, 4, 2, "same", dtype=dtype, name=name, kernel_initializer="he_normal"
+    )(x)  # fmt: skip
+    return layers.LeakyReLU(0.2, dtype=dtype)(x)
+
+
+def match(x, domain, name: str):
+    """(N, 1, 1, 1): how well features fit an expression, by projection."""
+    embedded = layers.Dense(x.shape[-1], use_bias=False, name=name)(domain)
     pooled = layers.GlobalAveragePooling2D(dtype="float32")(x)
-    match = layers.Dot(1, dtype="float32")([pooled, embedded])
-    return source + layers.Reshape((1, 1, 1))(match)
+    return layers.Reshape((1, 1, 1))(layers.Dot(1, dtype="float32")([pooled, embedded]))
