@@ -51,7 +51,7 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--teacher", metavar="RUN", help="learn from this run's answers as well")
     parser.add_argument(
         "--view-teacher", action="append", metavar="PAIR.tflite", dest="view_teachers",
-        help="learn from this pair's answers to each varied picture; once a head",
+        help="learn from this pair's answers to each varied picture; several for a head: their mean",
     )  # fmt: skip
     parser.add_argument("--view-share", type=float, help="of its answers in the targets, 0 to 1")
     parser.add_argument("--crowd-weight", type=float, help="of the crowd head's loss, default 1")

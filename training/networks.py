@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from device.errors import ModelError, UsageError
 from device.vision.model_card import ModelCard, read_model
@@ -56,17 +57,27 @@ def teach(teacher: keras.Model, pixels: Any) -> dict[str, Any]:
 def load_view_teachers(paths: Iterable[str]) -> dict[str, Teacher]:
     """Pairs of ours by the head that they have, as functions from pictures to probabilities.
 
+    Several for one head answer with the mean of theirs.
+
     Raises:
-        UsageError: no such pair, no classifier of ours, or two for one head.
+        UsageError: no such pair, or no classifier of ours.
     """
-    teachers: dict[str, Teacher] = {}
+    teachers: dict[str, list[Teacher]] = {}
     for path in paths:
         network, card = load_pair(Path(path), "teacher")
-        head = str(card.facts["head"])
-        if head in teachers:
-            raise UsageError(f"{path}: the head {head} has a teacher already")
-        teachers[head] = answer_like(network, card.temperature)
-    return teachers
+        teachers.setdefault(str(card.facts["head"]), []).append(
+            answer_like(network, card.temperature)
+        )
+    return {head: mean_of(several) for head, several in teachers.items()}
+
+
+def mean_of(teachers: Sequence[Teacher]) -> Teacher:
+    """One teacher that answers with the mean of several."""
+
+    def answer(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return np.mean([teacher(pixels) for teacher in teachers], axis=0, dtype=np.float32)
+
+    return answer
 
 
 def load_pair(path: Path, role: str) -> tuple[TfliteClassifier, ModelCard]:

@@ -43,7 +43,7 @@ class Recipe:
         teacher: run directory whose averaged network's answers are learnt, "" for none.
         teacher_share: of its answers in the crowd's targets; the rest stays the votes.
         view_teachers: pairs (``NAME.tflite`` with card) that are shown each varied picture as the
-            network sees it and answer for the head they have.
+            network sees it and answer for the head they have; several for one head together.
         view_share: of their answers in that head's targets.
         crowd_weight: of the crowd head's loss; that of FER2013's head counts 1.
     """

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from training.__main__ import main
 from training.augmentation import Augmentation
 from training.fer2013 import read_pictures
-from training.fitting import fit
+from training.fitting import fit, one_ahead
 from training.networks import load_network, predict
 from training.recipes import Recipe
 from training.runs import read_history, read_recipe, write_settings
@@ -94,3 +96,20 @@ def test_missing_data_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFi
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "Put Kaggle's fer2013.csv" in error
+
+
+def test_items_are_prepared_one_ahead_and_in_order() -> None:
+    second_prepared = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 0
+        second_prepared.set()
+        yield 1
+        raise ValueError("the third")
+
+    taken = one_ahead(items())
+    assert next(taken) == 0
+    assert second_prepared.wait(10)
+    assert next(taken) == 1
+    with pytest.raises(ValueError, match="the third"):
+        next(taken)
