@@ -35,6 +35,7 @@ CHUNK_BYTES = 1 << 20  # room is taken in steps, which also makes the log this l
 SPARE_EVENTS = 64  # a margin for the tree above the rows
 FOLD_AFTER = 16  # changes; by the thread
 MUST_FOLD_AFTER = 32  # changes; in a burst, by put: at six pages each the log stays in its chunk
+REMOVED_AT_ONCE = 16  # events; each may have a page of its own
 MAX_OVERFLOW = 100  # events kept in memory when the disk takes nothing at all
 
 
@@ -120,16 +121,7 @@ class DiskOutbox:
             for number in numbers:
                 if self._overflow.pop(number, None) is None:
                     self._gone.add(number)
-            try:
-                with self._db:
-                    for number in sorted(self._gone):
-                        cursor = self._db.execute("DELETE FROM event WHERE number = ?", (number,))
-                        self._depth -= cursor.rowcount
-                self._gone.clear()
-            except sqlite3.Error as error:
-                self._depth = self._count()
-                self._fail(error)
-        self._changes += 1
+            self._let_go()
         self._work.set()
 
     @property
@@ -188,6 +180,33 @@ class DiskOutbox:
             "DELETE FROM event WHERE number IN (SELECT number FROM event ORDER BY number LIMIT ?)",
             (number,),
         ).rowcount
+
+    def _let_go(self) -> None:
+        """Deletes what was acknowledged, in steps for which the log has room on a full disk."""
+        numbers = sorted(self._gone)
+        try:
+            for at in range(0, len(numbers), REMOVED_AT_ONCE):
+                some = numbers[at : at + REMOVED_AT_ONCE]
+                try:
+                    self._delete(some)
+                except sqlite3.Error:
+                    self._fold(self._db, "RESTART")
+                    self._delete(some)
+        except sqlite3.Error as error:
+            self._fail(error)
+            self._depth = self._count()
+
+    def _delete(self, numbers: list[int]) -> None:
+        """One transaction."""
+        if self._changes >= MUST_FOLD_AFTER:
+            self._fold(self._db, "RESTART")
+        with self._db:
+            cursor = self._db.executemany(
+                "DELETE FROM event WHERE number = ?", [(number,) for number in numbers]
+            )
+        self._depth -= cursor.rowcount
+        self._gone.difference_update(numbers)
+        self._changes += len(numbers)
 
     def _keep_anyhow(self, waiting: Waiting) -> None:
         """The disk does not take the event: begin the log anew, else keep it in memory."""
@@ -279,6 +298,8 @@ class DiskOutbox:
                 db.execute("DELETE FROM room")
             return False
         with self._lock:
+            if self._problem and self._gone:
+                self._let_go()
             if self._problem and not self._overflow and not self._gone:
                 log.warning("outbox %s: there is room again", self._path)
                 self._problem = None

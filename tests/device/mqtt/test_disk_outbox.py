@@ -203,3 +203,14 @@ def test_a_disk_that_others_fill_later_costs_no_event(small_disk: Path) -> None:
     outbox.remove([waiting.number for waiting in outbox.after(0, 10_000)])
     assert (outbox.depth, outbox.problem) == (0, None)
     outbox.close()
+
+
+def test_removing_many_at_once_takes_no_room(tmp_path: Path) -> None:
+    """On a full disk the log cannot grow by all the pages that it takes to delete them."""
+    outbox, log = DiskOutbox(tmp_path / "o", 8000), tmp_path / "o-wal"
+    wait_until(lambda: outbox.settled)
+    fill(outbox, 8000, text="x" * 450)
+    size = log.stat().st_size
+    outbox.remove(range(1, 8001))
+    assert (outbox.depth, log.stat().st_size) == (0, size)
+    outbox.close()
