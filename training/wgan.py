@@ -24,9 +24,10 @@ class Wgan(Translation):
     loss_names = ("adversarial", "change", "distance", "penalty")
 
     def __init__(self, losses: WganLosses | None = None, **options) -> None:
-        dtype = options.get("dtype", "float32")
-        super().__init__(build_discriminator(dtype, conditional=True), **options)
-        self.losses_of = losses or WganLosses()
+        losses = losses or WganLosses()
+        critic = build_discriminator(options.get("dtype", "float32"), conditional=True)
+        super().__init__(critic, critic_steps=losses.critic_steps, **options)
+        self.losses_of = losses
 
     def train_step(self, data):
         """One step on ``(faces, sources, targets)``, as in ``StarGan``."""

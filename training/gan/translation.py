@@ -41,6 +41,7 @@ class Translation(keras.Model):
         num_steps: int,
         learning_rate: float = 4e-4,
         critic_rate: float = 2.5,
+        critic_steps: int = 1,
         seed: int = 1,
         size: GeneratorSettings | None = None,
         dtype: str = "float32",
@@ -52,7 +53,8 @@ class Translation(keras.Model):
         self.mean_generator.set_weights(self.generator.get_weights())
         self.discriminator = discriminator
         self.generator_optimizer = adam(late_decay(learning_rate, num_steps), self.generator)
-        critics = late_decay(learning_rate * critic_rate, num_steps)
+        # An optimizer counts its own steps.
+        critics = late_decay(learning_rate * critic_rate, num_steps * critic_steps)
         self.discriminator_optimizer = adam(critics, self.discriminator)
         self.seed = keras.random.SeedGenerator(seed)
         self.means = {name: keras.metrics.Mean(name) for name in self.loss_names}

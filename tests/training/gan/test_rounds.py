@@ -130,6 +130,22 @@ def test_the_state_gives_the_mean_generator(faces: Faces, tmp_path: Path) -> Non
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("kind", LOSSES)
+def test_both_players_slow_down_at_the_same_step(kind: str, faces: Faces, tmp_path: Path) -> None:
+    model = tiny(kind, faces, tmp_path)
+    data = (faces.pixels[:7], faces.expressions[:7], faces.expressions[7:14])
+    rates = []
+    for _ in range(TINY.steps):
+        rates.append(
+            (float(model.generator_optimizer.learning_rate),
+             float(model.discriminator_optimizer.learning_rate) / TINY.critic_rate)
+        )  # fmt: skip
+        model.train_step(data)
+    full = TINY.learning_rate
+    assert [pytest.approx(rate) for rate, _ in rates] == [full, full, full, full * 0.525]
+    assert [pytest.approx(rate) for _, rate in rates] == [rate for rate, _ in rates]
+
+
 def test_a_state_of_another_size_is_refused(faces: Faces, tmp_path: Path) -> None:
     tiny("cgan", faces, tmp_path).save_state(tmp_path / "state.npz")
     other = rounds.build(
