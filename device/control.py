@@ -159,7 +159,7 @@ class RemoteControl:
     ) -> Mapping[str, Any]:
         if self._paused:
             raise RefusedError("paused: nobody is watched")
-        if frame is None or not scene.faces:
+        if frame is None or scene.largest is None:
             raise RefusedError("no face is seen now")
         picture = self._actions.synthesize(frame, scene, expression)
         if self._say_picture:

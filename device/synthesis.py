@@ -12,10 +12,11 @@ import numpy as np
 from device.errors import MienError, ModelError
 from device.vision.synthesizer import Synthesizer, surroundings
 from device.vision.synthetic_mark import draw_mark, encode_marked
-from device.vocabulary import Expression, Face, Frame, Scene, SyntheticFace
+from device.vocabulary import Expression, Face, FaceState, Frame, Scene, SyntheticFace
 
 log = logging.getLogger("mien")
 
+MIN_FACE_PX = 32  # a smaller face has fewer pixels than the network makes
 SHOWN_PX = 400  # side of the face for the screen: more than most cameras give a face
 
 
@@ -63,10 +64,18 @@ class LazySynthesizer:
         """A marked PNG of the frame in which the largest face shows another expression.
 
         Raises:
-            MienError: no generator, or a damaged one.
+            MienError: no face, or too small a face, or no generator, or a damaged one.
         """
-        face = Face(scene.faces[0].box, score=1.0)
-        made = self.get().synthesize(frame.image, face, expression)
+        state = scene.largest
+        if state is None:
+            raise MienError("no face is seen now")
+        width = min(state.box.width, state.box.height)
+        if width < MIN_FACE_PX:
+            raise MienError(
+                f"the largest face is {width:.0f} px wide, at least {MIN_FACE_PX} px are needed"
+            )
+        face = Face(state.box, score=1.0)
+        made = self.get().synthesize(frame.image, face, expression, state.expression)
         return encode_marked(draw_mark(made), ".png")
 
 
@@ -89,17 +98,21 @@ class LiveFace:
 
         After a failure always None: the text beside it is what the screen is for.
         """
-        if self._has_failed or not scene.faces:
+        state = scene.largest
+        if self._has_failed or state is None:
             return None
         try:
-            return self._make(frame, Face(scene.faces[0].box, score=1.0))
+            return self._make(frame, state)
         except Exception as error:  # whatever it is, it is not worth the screen
             self._has_failed = True
             log.warning("display.synthesis: %s; the screen goes on without", error)
             return None
 
-    def _make(self, frame: Frame, face: Face) -> SyntheticFace:
-        made = self._synthesizer.get().synthesize(frame.image, face, self._expression)
+    def _make(self, frame: Frame, state: FaceState) -> SyntheticFace:
+        face = Face(state.box, score=1.0)
+        made = self._synthesizer.get().synthesize(
+            frame.image, face, self._expression, state.expression
+        )
         image = made[surroundings(made, face.box)]
         method = cv2.INTER_AREA if image.shape[0] > SHOWN_PX else cv2.INTER_CUBIC
         enlarged = cv2.resize(image, (SHOWN_PX, SHOWN_PX), interpolation=method)

@@ -155,6 +155,7 @@ class FaceState:
         box: in pixels of the frame.
         since_s: monotonic time since when this expression has been settled.
         doubt: why it is uncertain, None when it is not or simply no class leads.
+        missing_s: how long ago the face was last seen; 0 when the frame shows it.
     """
 
     track_id: int
@@ -164,6 +165,7 @@ class FaceState:
     box: BoundingBox
     since_s: float
     doubt: str | None = None
+    missing_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,11 @@ class Scene:
     frame_width: int
     frame_height: int
     at_s: float
+
+    @property
+    def largest(self) -> FaceState | None:
+        """The largest face that the frame shows, not one that has just left it."""
+        return next((face for face in self.faces if face.missing_s <= 0), None)
 
 
 @dataclass(frozen=True)

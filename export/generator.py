@@ -191,12 +191,12 @@ def make_card(
     settings = read_settings(arguments.run_path)
     recipe = settings["recipe"]
     recipe["start_from"] = Path(recipe["start_from"]).name  # as a reader elsewhere would call it
-    evaluations = sorted(arguments.run_path.glob("evaluation-*.json"))
+    evaluations = evaluations_of(arguments.run_path)
     facts = {
         "run": {"recipe": recipe, "git_revision": settings["git_revision"]},
         "exported_by": f"python -m export {shorten(command)}",
         "parity": parity,
-        "metrics": {e.stem: json.loads(e.read_text(encoding="utf-8")) for e in evaluations},
+        "metrics": evaluations,
         "data": "FER2013 (Goodfellow et al., 2013), training split: faces with clear FER+ votes, less "
         "those of fear that training/gan/hidden.txt names; the guide: all faces with votes, less these",
         "licence": LICENCE,
@@ -211,3 +211,18 @@ def make_card(
         golden=golden,
         facts=facts,
     )
+
+
+def evaluations_of(run: Path) -> dict[str, Any]:
+    """What ``evaluate-gan`` found, by file, of the generator as it is now and not of an earlier step."""
+    from training.gan.translation import steps_done
+
+    steps = read_gan_recipe(run).steps_before + steps_done(run)
+    found = {}
+    for path in sorted(run.glob("evaluation-*.json")):
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        if facts["steps"] == steps:
+            found[path.stem] = facts
+        else:
+            print(f"{path}: left out, it is of step {facts['steps']}, the run is at {steps}")
+    return found

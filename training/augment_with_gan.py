@@ -17,18 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UsageError
-from device.vision.synthesizer import carry_back, cut_face
+from device.vision.carry_back import carry_back, cut_face
 from device.vocabulary import EXPRESSIONS
 from training.classifier import DATA, VOTES
 from training.cleaning import clean
 from training.evaluate_gan import JUDGE_HELP, make_judge
-from training.extended import extend, write_csv_pair
+from training.extended import extend, require_new, write_csv_pair
 from training.fer2013 import Pictures, Split, read_pictures
 from training.gan.recipe import read_gan_recipe
 from training.metrics import softmax
 
 SHEET_COLUMNS = 20
-MAX_TRIES = 20  # batches of candidates an expression before it is given up
 
 
 def add_arguments(commands: Any) -> None:
@@ -52,6 +51,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Writes the extended pair of CSV files and a sheet of what was accepted."""
     if not 0 < arguments.min_probability < 1:
         raise UsageError(f"--min-probability {arguments.min_probability}: between 0 and 1")
+    require_new(arguments.output)
     recipe = read_gan_recipe(arguments.generator)
     pictures, _ = clean(read_pictures(arguments.data, arguments.votes))  # no copies of the test's
     from training.gan.generator import GeneratorSettings  # TensorFlow takes seconds to load
@@ -97,8 +97,10 @@ def accepted(
     if not others.size:
         raise UsageError("generators need faces with votes to start from: name --votes")
     kept: list[npt.NDArray[np.uint8]] = []
-    for _ in range(MAX_TRIES):
-        chosen = chance.choice(others, size=min(max(2 * count, 64), 2048))
+    order = chance.permutation(others)  # each once: a generator makes the same of the same
+    size = min(max(2 * count, 64), 2048)
+    for at in range(0, len(order), size):
+        chosen = order[at : at + size]
         made = synthesize(generator, training.pixels[chosen], expression)
         sure = (
             softmax(judge.logits(made), judge.temperature)[:, expression]

@@ -23,7 +23,7 @@ from device.errors import UsageError
 from device.vision.preprocess import CROP_PX
 from device.vocabulary import EXPRESSIONS
 from training.classifier import DATA, VOTES
-from training.extended import extend, write_csv_pair
+from training.extended import extend, require_new, write_csv_pair
 from training.fer2013 import FOLDER_NAMES, read_picture, read_pictures
 
 COLUMNS = ("file", "expression", "probability")
@@ -55,6 +55,11 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Writes the review sheet, or, after the review, the extended pair of CSV files."""
     review = arguments.folder / "review.csv"
     if not arguments.reviewed:
+        if review.exists():
+            raise UsageError(
+                f"{review}: is there already, perhaps corrected; go on with --reviewed, "
+                "or delete it to begin anew"
+            )
         faces = read_list(arguments.folder / "captured.csv")
         write_review(arguments.folder, faces)
         print(f"look at {arguments.folder / 'review.png'}, correct or delete lines of {review},")
@@ -62,6 +67,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         return 0
     if not arguments.output:
         raise UsageError("--reviewed needs --output FOLDER for the extended CSV files")
+    require_new(arguments.output)
     faces = read_list(review)
     pixels = np.stack([read_crop(arguments.folder, face) for face in faces])
     labels = np.array([face.expression for face in faces])
@@ -114,27 +120,30 @@ def read_crop(folder: Path, face: Captured) -> npt.NDArray[np.uint8]:
 
 
 def write_review(folder: Path, faces: list[Captured]) -> None:
-    """Writes ``review.png``, least certain first, and the list in the same order."""
+    """Writes ``review.png``, least certain first, and the list in the same order, last."""
     ordered = sorted(faces, key=lambda face: (face.expression, face.probability))
-    tiles = [_tile(read_crop(folder, face), face) for face in ordered]
+    numbered = enumerate(ordered, start=2)  # the lines of review.csv
+    tiles = [_tile(read_crop(folder, face), face, line) for line, face in numbered]
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % SHEET_COLUMNS)
     rows = [np.hstack(tiles[i : i + SHEET_COLUMNS]) for i in range(0, len(tiles), SHEET_COLUMNS)]
     if not cv2.imwrite(str(folder / "review.png"), np.vstack(rows)):
         raise UsageError(f"{folder / 'review.png'}: cannot write")
-    with open(folder / "review.csv", "w", newline="", encoding="utf-8") as file:
+    part = folder / "review.csv.part"
+    with open(part, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for face in ordered:
             name = EXPRESSIONS[face.expression].value
             writer.writerow((face.file, name, f"{face.probability:.3f}"))
+    part.replace(folder / "review.csv")
 
 
-def _tile(crop: npt.NDArray[np.uint8], face: Captured) -> npt.NDArray[np.uint8]:
-    """The crop at double size over its label, probability and file."""
+def _tile(crop: npt.NDArray[np.uint8], face: Captured, line: int) -> npt.NDArray[np.uint8]:
+    """The crop at double size over its label, probability and line of ``review.csv``."""
     tile = np.zeros((2 * CROP_PX + CAPTION_PX, 2 * CROP_PX), np.uint8)
     tile[: 2 * CROP_PX] = np.kron(crop, np.ones((2, 2), np.uint8))
-    lines = (f"{EXPRESSIONS[face.expression].value} {face.probability:.2f}", Path(face.file).stem)
+    lines = (f"{EXPRESSIONS[face.expression].value} {face.probability:.2f}", f"line {line}")
     for number, text in enumerate(lines):
         at = (2, 2 * CROP_PX + 10 + 11 * number)
-        cv2.putText(tile, text[-16:], at, cv2.FONT_HERSHEY_SIMPLEX, 0.32, 255, 1, cv2.LINE_AA)
+        cv2.putText(tile, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.32, 255, 1, cv2.LINE_AA)
     return tile

@@ -20,6 +20,7 @@ from training.metrics import truth_of
 from training.runs import write_json
 
 JUDGE_HELP = "classifier: a pair NAME.tflite, or a run"
+MIN_FACES = 14  # two of each expression, if they are evenly many
 SPLITS = {"validation": Split.VALIDATION, "test": Split.TEST}
 BEGIN, END = "<!-- begin evaluate-gan -->", "<!-- end evaluate-gan -->"
 
@@ -44,6 +45,12 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Judges each run, writes its JSON and sheet, prints and reports the table."""
+    if arguments.faces and arguments.faces < MIN_FACES:
+        raise UsageError(f"--faces {arguments.faces}: 0 for all, or at least {MIN_FACES}")
+    if arguments.seed < 0:
+        raise UsageError(f"--seed {arguments.seed}: must be at least 0")
+    if arguments.report:
+        marked_part(arguments.report)
     recipes = {run: read_gan_recipe(run) for run in arguments.runs}
     everything = read_pictures(arguments.data, arguments.votes)
     pictures = everything.split(SPLITS[arguments.split])
@@ -64,9 +71,12 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
             "kind": recipe.kind,
             "steps": recipe.steps_before + steps_done(run),
             "split": arguments.split,
+            "rest": arguments.rest,
+            "seed": arguments.seed,
         }
         result["parameters"] = generator.count_params()
-        write_json(run / f"evaluation-{arguments.split}-{arguments.head}.json", result)
+        part = f"{arguments.split}-rest" if arguments.rest else arguments.split
+        write_json(run / f"evaluation-{part}-{arguments.head}.json", result)
         shown = pictures.pixels[sheets.one_of_each(pictures.labels.astype(np.int32), 14)]
         sheet = sheets.sample_sheet(generator, shown[..., None])
         sheets.write_picture(run / f"evaluation-{arguments.split}.png", sheet)
@@ -160,12 +170,23 @@ def rewrite(report: Path, table: str) -> None:
     Raises:
         UsageError: unreadable, or without the marks.
     """
+    text, place = marked_part(report)
+    marked = f"{BEGIN}\n\n{table}\n{END}"
+    whole = text[: place.start()] + marked + text[place.end() :]
+    report.write_text(whole, encoding="utf-8")
+
+
+def marked_part(report: Path) -> tuple[str, re.Match[str]]:
+    """The text of a Markdown file, and where its marked part is.
+
+    Raises:
+        UsageError: unreadable, or without the marks.
+    """
     try:
         text = report.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{report}: cannot read: {error.strerror}") from error
-    pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
-    if not pattern.search(text):
+    place = re.search(re.escape(BEGIN) + ".*?" + re.escape(END), text, re.DOTALL)
+    if not place:
         raise UsageError(f"{report}: lacks the lines {BEGIN} and {END}")
-    marked = f"{BEGIN}\n\n{table}\n{END}"
-    report.write_text(pattern.sub(lambda _: marked, text), encoding="utf-8")
+    return text, place

@@ -59,16 +59,26 @@ def write_csv_pair(pictures: Pictures, folder: Path) -> tuple[Path, Path]:
     Raises:
         UsageError: the folder already holds them, or cannot be written.
     """
-    data, votes = folder / "fer2013.csv", folder / "fer2013new.csv"
-    for path in (data, votes):
-        if path.exists():
-            raise UsageError(f"{path}: already there; name another folder with --output")
+    data, votes = require_new(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _write(data, ("emotion", "pixels", "Usage"), _picture_rows(pictures))
         _write(votes, ("Usage", "Image name", *VOTE_COLUMNS), _vote_rows(pictures))
     except OSError as error:
         raise UsageError(f"{folder}: cannot write: {error.strerror}") from error
+    return data, votes
+
+
+def require_new(folder: Path) -> tuple[Path, Path]:
+    """The two paths, neither of which is there yet.
+
+    Raises:
+        UsageError: one is.
+    """
+    data, votes = folder / "fer2013.csv", folder / "fer2013new.csv"
+    for path in (data, votes):
+        if path.exists():
+            raise UsageError(f"{path}: already there; name another folder with --output")
     return data, votes
 
 

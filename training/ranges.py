@@ -8,11 +8,11 @@ from typing import Any
 from device.errors import UsageError
 
 COUNTS = ("batch_size", "epochs", "steps", "round_steps", "blocks", "width", "critic_steps",
-          "penalty_interval", "average_every")  # fmt: skip
+          "penalty_interval", "average_every", "guide_steps")  # fmt: skip
 SHARES = ("label_smoothing", "teacher_share", "view_share", "informed_share", "average_decay",
           "momentum")  # fmt: skip
 ABOVE_ZERO = ("learning_rate", "critic_rate")
-AT_LEAST_ZERO = ("seed", "guide_steps", "weight_decay", "warmup_epochs", "crowd_weight",
+AT_LEAST_ZERO = ("seed", "weight_decay", "warmup_epochs", "crowd_weight",
                  "rare_margin")  # fmt: skip
 
 

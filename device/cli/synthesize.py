@@ -21,14 +21,13 @@ from device.errors import ModelError, UsageError
 from device.service.model_store import ModelStore
 from device.service.state_file import state_folder
 from device.settings import load_settings
-from device.synthesis import LazySynthesizer
+from device.synthesis import MIN_FACE_PX, LazySynthesizer
 from device.vision.preprocess import to_grey
 from device.vision.synthesizer import Synthesizer, surroundings
 from device.vision.synthetic_mark import draw_mark, encode_marked
 from device.vocabulary import EXPRESSIONS, BoundingBox, Expression, Face, GreyImage, Image
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-MIN_FACE_PX = 32  # a smaller face has fewer pixels than the network makes
 SEARCH_PX = 1600  # longer pictures are searched at this length; faces in portraits are large
 TILE_PX = 240  # side of a tile of the sheet
 Examine = Callable[[GreyImage], list[Face]]
@@ -62,10 +61,11 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     )
     if num_faces > 1:
         print(f"mien: {args.picture}: {num_faces} faces, taking the largest", file=sys.stderr)
+    [seen] = vision.classifier.classify(to_grey(image), [face])
     if len(expressions) == 1:
-        result = draw_mark(synthesizer.synthesize(image, face, expressions[0]))
+        result = draw_mark(synthesizer.synthesize(image, face, expressions[0], seen.expression))
     else:
-        result = sheet(synthesizer, image, face, expressions)
+        result = sheet(synthesizer, image, face, expressions, seen.expression)
     write_whole(args.output, encode_marked(result, args.output.suffix.lower()))
     return 0
 
@@ -120,7 +120,8 @@ def largest_face(
     grey = to_grey(image)
     scale = min(1.0, SEARCH_PX / max(grey.shape))
     if scale < 1:
-        small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        height, width = (max(1, round(side * scale)) for side in grey.shape)
+        small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
         grey = np.asarray(small, np.uint8)
     faces = examine(grey)
     if not faces:
@@ -139,13 +140,17 @@ def largest_face(
 
 
 def sheet(
-    synthesizer: Synthesizer, image: Image, face: Face, expressions: tuple[Expression, ...]
+    synthesizer: Synthesizer,
+    image: Image,
+    face: Face,
+    expressions: tuple[Expression, ...],
+    shown: Expression,
 ) -> Image:
     """Two rows of tiles with names: the face and its surroundings, as it is and as asked."""
     rows, columns = surroundings(image, face.box)
     tiles = [_tile(image[rows, columns], "as it is")]
     for expression in expressions:
-        made = synthesizer.synthesize(image, face, expression)
+        made = synthesizer.synthesize(image, face, expression, shown)
         tiles.append(_tile(made[rows, columns], expression.value, is_synthetic=True))
     half = len(tiles) // 2
     return np.vstack([np.hstack(tiles[:half]), np.hstack(tiles[half:])])

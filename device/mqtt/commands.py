@@ -80,7 +80,7 @@ class CommandReader:
         if len(payload) > MAX_BYTES:
             raise CommandError(f"{len(payload)} bytes are too many; at most {MAX_BYTES}")
         try:
-            body = json.loads(payload or b"{}", parse_constant=_refuse_constant)
+            body = json.loads(payload, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise CommandError(f"not JSON: {str(error)[:100]}") from error
         transaction = body.get("transaction") if isinstance(body, dict) else None
@@ -121,6 +121,9 @@ class CommandDesk:
             if not self._told_retained:
                 self._told_retained = True
                 log.warning("retained commands are ignored (%s); publish without retain", name[:40])
+            return
+        if not payload:  # how a retained message is taken back: the clean-up must not carry it out
+            log.info("command %r ignored: empty; without arguments it is {}", name[:40])
             return
         if not self._may_pass(name):
             return

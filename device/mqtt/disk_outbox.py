@@ -174,11 +174,9 @@ class DiskOutbox:
 
     def _delete_oldest(self, number: int) -> int:
         """Inside a transaction; returns how many went."""
-        if number <= 0:
-            return 0
         return self._db.execute(
             "DELETE FROM event WHERE number IN (SELECT number FROM event ORDER BY number LIMIT ?)",
-            (number,),
+            (max(number, 0),),
         ).rowcount
 
     def _let_go(self) -> None:
@@ -197,7 +195,6 @@ class DiskOutbox:
             self._depth = self._count()
 
     def _delete(self, numbers: list[int]) -> None:
-        """One transaction."""
         if self._changes >= MUST_FOLD_AFTER:
             self._fold(self._db, "RESTART")
         with self._db:
@@ -265,11 +262,8 @@ class DiskOutbox:
 
     def _write_through(self, db: sqlite3.Connection) -> None:
         try:
-            handle = os.open(self._path.with_name(self._path.name + "-wal"), os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            with open(f"{self._path}-wal", "rb") as log_file:
+                os.fsync(log_file.fileno())
             if self._changes >= FOLD_AFTER:
                 self._fold(db, "PASSIVE")
         except (OSError, sqlite3.Error) as error:

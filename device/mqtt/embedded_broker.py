@@ -20,13 +20,15 @@ from typing import Any
 
 from device.errors import BrokerError
 
+log = logging.getLogger("mien.mqtt")
+
 LOOPBACK = "127.0.0.1"
 PREFERRED_PORT = 1883
 ANONYMOUS = "amqtt.plugins.authentication.AnonymousAuthPlugin"
 
 
 class EmbeddedBroker:
-    """Starts at construction; ``port`` waits until it listens.
+    """Starts at construction; ``port`` waits until it listens, and starts it anew if it has ended.
 
     Args:
         port: 0 for 1883 where it is free, else any free one.
@@ -35,24 +37,33 @@ class EmbeddedBroker:
     def __init__(self, port: int = 0) -> None:
         self._port: int | None = None
         self._asking = threading.Lock()  # the port comes once; the daemon and its client both ask
-        self._process = subprocess.Popen(
+        self._closed = False
+        self._process = self._start(port)
+
+    def _start(self, port: int) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
             [sys.executable, "-m", __spec__.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the daemon, which then says `stopped`
         )
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{port}\n".encode())
-        self._process.stdin.flush()
+        assert process.stdin is not None
+        process.stdin.write(f"{port}\n".encode())
+        process.stdin.flush()
+        return process
 
     @property
     def port(self) -> int:
-        """The port it listens on.
+        """The port it listens on; each connection asks anew.
 
         Raises:
             BrokerError: it did not come up.
         """
         with self._asking:
+            if not self._closed and self._port is not None and self._process.poll() is not None:
+                log.warning("the embedded broker has ended; starting it anew")
+                self._close_pipes()
+                self._process, self._port = self._start(self._port), None  # clients know the port
             if self._port is None:
                 assert self._process.stdout is not None
                 line = self._process.stdout.readline().decode().strip()
@@ -63,15 +74,20 @@ class EmbeddedBroker:
 
     def close(self) -> None:
         """Ends the broker."""
-        if self._process.stdin:
-            self._process.stdin.close()
+        self._closed = True
+        assert self._process.stdin is not None
+        self._process.stdin.close()  # which ends it
         try:
             self._process.wait(3.0)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout:
-            self._process.stdout.close()
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
 
 
 def _free_port(port: int) -> int:

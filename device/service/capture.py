@@ -13,6 +13,7 @@ import queue
 import re
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -60,6 +61,7 @@ class CaptureStore:
         self._queue: queue.Queue[tuple[str, GreyImage] | None] = queue.Queue(16)
         self._prune_interval_s = prune_interval_s
         self._complained = False
+        self._names: deque[str] = deque()  # oldest first; some may be gone: cleared, or exported
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / PART).unlink(missing_ok=True)  # a power cut left it
         self.prune()
@@ -78,11 +80,18 @@ class CaptureStore:
     def prune(self) -> None:
         """Removes what is too old or too many."""
         oldest = (self._now() - timedelta(days=self._settings.max_days)).strftime(STAMP)
-        names = [path.name for path in list_captures(self._folder)]
-        excess = len(names) - self._settings.max_pictures
-        for number, name in enumerate(names):
-            if number < excess or name < oldest:
-                (self._folder / name).unlink(missing_ok=True)
+        self._names = deque(path.name for path in list_captures(self._folder))
+        while self._names and self._names[0] < oldest:
+            self._drop_oldest()
+        self._make_room(self._settings.max_pictures)
+
+    def _make_room(self, most: int) -> None:
+        while len(self._names) > most:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        (self._folder / self._names[0]).unlink(missing_ok=True)
+        self._names.popleft()
 
     def close(self) -> None:
         """Writes what waits and ends."""
@@ -116,10 +125,12 @@ class CaptureStore:
 
     def _write(self, name: str, crop: GreyImage) -> None:
         """Under its name only when it is whole: somebody may be exporting."""
+        self._make_room(self._settings.max_pictures - 1)
         _, data = cv2.imencode(".png", crop)
         part = self._folder / PART
         part.write_bytes(data.tobytes())
         part.replace(self._folder / name)
+        self._names.append(name)
 
 
 class CapturingClassifier:

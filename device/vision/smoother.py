@@ -101,6 +101,7 @@ class ExpressionSmoother:
                 box=memory.box,
                 since_s=memory.settled_s,
                 doubt=memory.settled_doubt,
+                missing_s=max(0.0, frame.captured_at_s - memory.seen_s),
             )
             for track_id, memory in self._tracks.items()
             if memory.settled is not None

@@ -1,33 +1,22 @@
-"""The generator through TFLite, and its result carried back into the picture it came from.
+"""The generator through TFLite: another expression on a face of a picture.
 
-The network works at 48×48 on an upright face whose eyes and mouth lie where they always lie. It
-moves pixels and paints a little on top, and says how it moved them: the movement is repeated at
-the picture's own resolution, so that skin, brows and lips keep their detail, and only the paint
-is enlarged. Whatever is shown or stored of it has to be marked first
-(``device.vision.synthetic_mark``).
+The network works at 48×48 on an upright face whose eyes and mouth lie where they always lie;
+``carry_back`` puts what it makes into the picture. Whatever is shown or stored of it has to be
+marked first (``device.vision.synthetic_mark``).
 """
 
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from device.errors import ModelError
-from device.vision.landmarks import (
-    SHIPPED,
-    LandmarkNetwork,
-    Matrix,
-    Points,
-    cut_view,
-    soft,
-    upright,
-)
+from device.vision.carry_back import carry_back, cut_face, face_view
+from device.vision.landmarks import SHIPPED, LandmarkNetwork
 from device.vision.model_card import ModelCard, read_model
 from device.vision.preprocess import CROP_PX, to_grey
 from device.vision.runtime import load_interpreter
@@ -36,11 +25,7 @@ from device.vocabulary import EXPRESSIONS, BoundingBox, Expression, Face, GreyIm
 GOLDEN_TOLERANCE = 3.0  # grey levels on average: processors round differently
 FLOW_TOLERANCE_PX = 0.25  # likewise
 MAX_FLOW_PX = 6.0  # of the crop; generators are made to move at most 5
-FACE_SIDE = 2.6  # of the network's crop, in units of `upright`; as FER2013 frames faces
-FACE_DROP_PX = 2.0  # of the face below the crop's middle: a jaw that falls needs room
-FULL_PAINT = 50.0  # grey levels of paint from which the old detail is gone
-TILE_PX = 512  # side of what is worked on at once
-MAX_COVER = 0.85  # share of the old detail that full paint takes away
+OPEN_MOUTHS = (Expression.SURPRISE, Expression.FEAR)  # a smile's teeth stay in the way of them
 
 Floats = npt.NDArray[np.float32]
 
@@ -98,13 +83,17 @@ class Synthesizer:
         except (ModelError, RuntimeError, ValueError) as error:
             raise ModelError(f"{path}: {error}") from error
 
-    def synthesize(self, image: Image, face: Face, expression: Expression) -> Image:
+    def synthesize(
+        self, image: Image, face: Face, expression: Expression, shown: Expression | None = None
+    ) -> Image:
         """The picture with one face showing another expression; not marked yet.
 
         Args:
             image: (height, width) grey or (height, width, 3) RGB uint8; left as it is.
             face: which face; landmarks are found if it has none.
             expression: one of the seven.
+            shown: what it shows now, if that is known. A smile is taken away first where it would
+                stay in the way, which takes twice the time.
 
         Returns:
             A new picture of the same shape.
@@ -114,6 +103,9 @@ class Synthesizer:
             [face] = self._landmarks.place(grey, [face])
         if face.landmarks is None:
             raise ModelError("faces without landmarks need the landmark network")
+        if shown is Expression.HAPPY and expression in OPEN_MOUTHS:
+            image = self.synthesize(image, face, Expression.NEUTRAL)
+            grey = to_grey(image)
         view = face_view(face.landmarks)
         crop = cut_face(grey, view)
         made, flow = self.run(crop, expression)
@@ -166,113 +158,6 @@ class Synthesizer:
                     f"self-test failed: golden vector {number} is off by {off:.1f} grey levels "
                     f"(at most {GOLDEN_TOLERANCE:g}): the file or the runtime is damaged"
                 )
-
-
-def face_view(points: Points) -> Matrix:
-    """From a picture to the crop that the network works on, by five points (5, 2) px."""
-    view = upright(points, FACE_SIDE)
-    view[1, 2] += FACE_DROP_PX
-    return view
-
-
-def cut_face(grey: GreyImage, view: Matrix) -> GreyImage:
-    """The (48, 48) uint8 crop of a picture."""
-    rows, columns = region_of(view, grey.shape, margin=2.0)
-    near = view.copy()
-    near[:, 2] += view[:, :2] @ (columns.start, rows.start)
-    scale = float(np.sqrt(abs(np.linalg.det(view[:, :2]))))
-    if not grey[rows, columns].size:
-        return cut_view(grey, view)
-    return cut_view(soft(np.ascontiguousarray(grey[rows, columns]), scale), near)
-
-
-def region_of(view: Matrix, shape: tuple[int, ...], margin: float = 0.0) -> tuple[slice, slice]:
-    """(rows, columns) of a picture that a crop shows; empty where it lies beyond the picture.
-
-    Args:
-        view: from the picture to the crop.
-        shape: of the picture.
-        margin: around the crop, in its pixels.
-    """
-    low, high = -margin, CROP_PX - 1 + margin
-    corners = np.array([[low, low], [high, low], [high, high], [low, high]])
-    places = (corners - view[:, 2]) @ np.linalg.inv(view[:, :2]).T
-    (left, top), (right, bottom) = np.floor(places.min(0)), np.ceil(places.max(0)) + 1
-    height, width = shape[:2]
-    rows = slice(*(int(np.clip(v, 0, height)) for v in (top, bottom)))
-    return rows, slice(*(int(np.clip(v, 0, width)) for v in (left, right)))
-
-
-def carry_back(image: Image, view: Matrix, crop: GreyImage, made: GreyImage, flow: Floats) -> Image:
-    """Moves the picture as the network moved its crop and adds what it painted.
-
-    Where much is painted, the old detail (the line of a mouth that is now open) is taken away in
-    proportion; elsewhere it stays. Done tile by tile: a face may be as large as the picture.
-
-    Args:
-        image: (height, width) or (height, width, 3) uint8.
-        view: from the picture to the crop; the crop may reach beyond the picture.
-        crop: (48, 48) uint8, as the network saw it.
-        made: (48, 48) uint8, as it made it.
-        flow: (48, 48, 2) px of the crop; see ``Synthesizer.run``. Like the paint, 0 at the border.
-    """
-    grid = np.stack(np.meshgrid(np.arange(CROP_PX), np.arange(CROP_PX)), -1).astype(np.float32)
-    seen = crop.astype(np.float32)
-    paint = made - sample(seen, grid + flow, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
-    cover = MAX_COVER * np.clip(cv2.GaussianBlur(np.abs(paint), (0, 0), 1.0) / FULL_PAINT, 0, 1)
-    work = _Work(image, view, seen, flow, np.asarray(paint, np.float32), cover)
-    result = image.copy()
-    rows, columns = region_of(view, image.shape)
-    for top in range(rows.start, rows.stop, TILE_PX):
-        for left in range(columns.start, columns.stop, TILE_PX):
-            tile = (
-                slice(top, min(top + TILE_PX, rows.stop)),
-                slice(left, min(left + TILE_PX, columns.stop)),
-            )
-            result[tile] = work.tile(*tile)
-    return result
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What ``carry_back`` knows about a face; arrays of the crop are (48, 48, ...) float32."""
-
-    image: Image
-    view: Matrix
-    seen: Floats
-    flow: Floats
-    paint: Floats
-    cover: Floats
-
-    def tile(self, rows: slice, columns: slice) -> Image:
-        """A part of the picture as it becomes."""
-        y, x = np.mgrid[rows, columns]
-        own = np.stack([x, y], axis=-1).astype(np.float64)
-        inside = (own @ self.view[:, :2].T + self.view[:, 2]).astype(np.float32)
-        movement = sample(self.flow, inside, cv2.INTER_LINEAR)
-        far = movement @ np.linalg.inv(self.view[:, :2]).T
-        reach = int(np.ceil(np.abs(far).max())) + 1  # around a tile lies what moves into it
-        top, left = max(rows.start - reach, 0), max(columns.start - reach, 0)
-        near = self.image[top : rows.stop + reach, left : columns.stop + reach]
-        sources = (own - (left, top) + far).astype(np.float32)
-        moved = sample(near, sources, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
-        rough = sample(self.seen, inside + movement, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
-        detail = to_grey(moved).astype(np.float32) - rough
-        delta = sample(self.paint, inside, cv2.INTER_CUBIC)
-        delta -= sample(self.cover, inside, cv2.INTER_LINEAR) * detail
-        if moved.ndim == 3:
-            delta = delta[:, :, None]  # the same in every channel: the colour of the skin stays
-        return np.asarray(np.clip(np.rint(moved + delta), 0, 255), np.uint8)
-
-
-def sample(
-    values: npt.NDArray[Any], places: Floats, method: int, border: int = cv2.BORDER_CONSTANT
-) -> npt.NDArray[Any]:
-    """Values of an array (H, W) or (H, W, C) at places (h, w, 2), x and y in px; 0 beyond it."""
-    values = np.ascontiguousarray(values)
-    return np.asarray(
-        cv2.remap(values, places[..., 0].copy(), places[..., 1].copy(), method, borderMode=border)
-    )
 
 
 def surroundings(image: Image, box: BoundingBox) -> tuple[slice, slice]:

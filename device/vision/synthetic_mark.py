@@ -12,8 +12,10 @@ import cv2
 import numpy as np
 
 from device import __version__
+from device.errors import UsageError
 from device.vocabulary import Image
 
+MAX_JPEG_PX = 65_500  # a side, in libjpeg
 VISIBLE_TEXT = "synthetic expression"
 DESCRIPTION = "Synthetic: the expression of a face in this picture was made by a neural network"
 SOFTWARE = f"Mien {__version__}"
@@ -52,12 +54,15 @@ def encode_marked(image: Image, suffix: str, quality: int = 92) -> bytes:
 
     Raises:
         ValueError: another suffix.
+        UsageError: too large for a JPEG.
     """
     pixels = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     if suffix == ".png":
         content = np.asarray(cv2.imencode(".png", pixels)[1], np.uint8).tobytes()
         return _with_png_text(content)
     if suffix in (".jpg", ".jpeg"):
+        if max(pixels.shape) > MAX_JPEG_PX:
+            raise UsageError(f"a JPEG has at most {MAX_JPEG_PX} px a side; take .png")
         encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         return _with_exif(np.asarray(encoded, np.uint8).tobytes())
     raise ValueError(f"{suffix!r}: a marked picture is .png, .jpg or .jpeg")

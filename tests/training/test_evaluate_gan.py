@@ -117,7 +117,7 @@ def test_only_faces_that_convince_the_judge_are_added(
         values[:, 2] = np.log(sure)
         return (values * 3.0).astype(np.float32)
 
-    judge = Judge("wise", "crowd", logits, logits, temperature=3.0, prior=np.full(7, 1 / 7))
+    judge = Judge("wise", "1", "crowd", logits, logits, temperature=3.0, prior=np.full(7, 1 / 7))
     arguments = argparse.Namespace(min_probability=0.6)
     chance = np.random.default_rng(1)
     kept = augment_with_gan.accepted(None, judge, pictures, 2, 20, arguments, chance)

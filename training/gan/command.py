@@ -32,8 +32,8 @@ def add_arguments(commands: Any) -> None:
     """Adds the three commands to ``python -m training``."""
     for kind, losses in LOSSES.items():
         parser = commands.add_parser(kind, help=HELP[kind])
-        parser.add_argument("--data", type=Path, default=DATA, help=f"fer2013.csv, default {DATA}")
-        parser.add_argument("--votes", type=Path, default=VOTES, help=f"FER+, default {VOTES}")
+        parser.add_argument("--data", type=Path, help=f"fer2013.csv, default {DATA}")
+        parser.add_argument("--votes", type=Path, help=f"FER+, default {VOTES}")
         parser.add_argument("--run", type=Path, dest="run_path", help="run directory to make")
         parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run")
         parser.add_argument(
@@ -63,15 +63,14 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Trains, or goes on training; the state is saved all along."""
     if arguments.resume:
         run, recipe = arguments.resume, read_gan_recipe(arguments.resume)
-        if arguments.steps:
-            raise UsageError("--steps belongs to the run's beginning: the learning rate ends there")
+        refuse_changes(arguments, recipe)
         data = read_settings(run)["data"]
         data_path, votes_path = Path(data["path"]), Path(data["votes"])
     else:
         recipe = recipe_of(arguments)
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{recipe.kind}"
         run = arguments.run_path or GAN_RUNS / name
-        data_path, votes_path = arguments.data, arguments.votes
+        data_path, votes_path = arguments.data or DATA, arguments.votes or VOTES
     pictures, dropped = clean(read_pictures(data_path, votes_path))
     print(f"{data_path}: {len(dropped)} training pictures left out as unfit", flush=True)
     if not arguments.resume:
@@ -84,6 +83,22 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if not finished:
         print(f"interrupted; go on with --resume {run}", flush=True)
     return 0 if finished else INTERRUPTED
+
+
+def refuse_changes(arguments: argparse.Namespace, recipe: GanRecipe) -> None:
+    """A resumed run goes on as it began.
+
+    Raises:
+        UsageError: another kind of run, or an option that belongs to a run's beginning.
+    """
+    if recipe.kind != arguments.kind:
+        raise UsageError(f"{arguments.resume}: is a run of {recipe.kind}")
+    fields = [*dataclasses.fields(GanRecipe), *dataclasses.fields(type(recipe.losses))]
+    names = {f.name for f in fields} - {"kind"} | {"run_path", "data", "votes"}
+    for name in sorted(names):
+        if getattr(arguments, name, None) is not None:
+            flag = "run" if name == "run_path" else name.replace("_", "-")
+            raise UsageError(f"--{flag} belongs to a run's beginning; --resume goes on as it began")
 
 
 def recipe_of(arguments: argparse.Namespace) -> GanRecipe:

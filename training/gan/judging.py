@@ -30,6 +30,7 @@ class Judge:
 
     Attributes:
         name: of its run or pair.
+        version: of a pair's card, "" for a run.
         head: which labels it goes by, ``fer2013`` or ``crowd``.
         logits: (n, 48, 48) uint8 pixels to (n, 7) float32.
         features: (n, 48, 48) uint8 pixels to (n, D) float32, what the head is computed from.
@@ -38,6 +39,7 @@ class Judge:
     """
 
     name: str
+    version: str
     head: str
     logits: Ask
     features: Ask
@@ -67,18 +69,21 @@ def load_judge(path: Path, head: str, train: Pictures, validation: Pictures) -> 
     """
     if head not in HEADS:
         raise ValueError(f"{head!r}: heads are {', '.join(HEADS)}")
-    logits, features = (ask_pair if path.suffix == ".tflite" else ask_run)(path, head)
+    if path.suffix == ".tflite":
+        logits, features, version = ask_pair(path, head)
+    else:
+        (logits, features), version = ask_run(path, head), ""
     temperature = fit_temperature(logits(validation.pixels), validation.labels)
     name = path.stem if path.suffix == ".tflite" else path.name
-    return Judge(name, head, logits, features, temperature, prior_of(train, head))
+    return Judge(name, version, head, logits, features, temperature, prior_of(train, head))
 
 
-def ask_pair(path: Path, head: str) -> tuple[Ask, Ask]:
-    """Logits and features of a pair of ours."""
+def ask_pair(path: Path, head: str) -> tuple[Ask, Ask, str]:
+    """Logits and features of a pair of ours, and its version."""
     network, card = load_pair(path, "judge")
     if card.facts["head"] != head:
         raise UsageError(f"{path}: has the head {card.facts['head']}, not {head}")
-    return network.logits, network.features
+    return network.logits, network.features, card.version
 
 
 def ask_run(run: Path, head: str) -> tuple[Ask, Ask]:
@@ -121,10 +126,11 @@ def judge_generator(
     made = translate(generator, sources[..., None], targets)[..., 0]
     logits = judge.logits(made)
     back = translate(generator, made[..., None], np.repeat(pictures.labels, kinds))[..., 0]
-    own, stranger, nearer = measures.identity_margin(sources, made, chance)
+    own, stranger, nearer = measures.identity_margin(pixels, made, chance, kinds)
     return {
         "n_faces": count,
         "judge": judge.name,
+        "judge_version": judge.version,
         "head": judge.head,
         **opinions(judge, logits, targets),
         "reconstruction_l1": round(measures.mean_absolute_error(sources, back), 4),

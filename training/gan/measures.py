@@ -94,14 +94,15 @@ def diversity(faces: Pictures, chance: np.random.Generator, num_pairs: int = 100
 
 
 def identity_margin(
-    sources: Pictures, results: Pictures, chance: np.random.Generator
+    sources: Pictures, results: Pictures, chance: np.random.Generator, kinds: int = 1
 ) -> tuple[float, float, float]:
     """How much nearer a result's upper face is to its source's than to a stranger's.
 
     Args:
         sources: (N, 48, 48) before.
-        results: (N, 48, 48) after, in the same order.
+        results: (N * kinds, 48, 48) after, in the same order: all of a source's together.
         chance: deals the strangers.
+        kinds: results of each source.
 
     Returns:
         Mean SSIM of the upper face to the own source, to strangers, and the share of
@@ -109,6 +110,7 @@ def identity_margin(
     """
     order = chance.permutation(len(sources))
     strangers = sources[np.roll(order, 1)][np.argsort(order)]  # nobody is his own stranger
+    sources, strangers = (np.repeat(faces, kinds, axis=0) for faces in (sources, strangers))
     own = structural_similarity(upper_faces(sources), upper_faces(results))
     other = structural_similarity(upper_faces(strangers), upper_faces(results))
     return float(own.mean()), float(other.mean()), float((own > other).mean())

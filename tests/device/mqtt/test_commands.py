@@ -43,9 +43,10 @@ def test_a_valid_command_reaches_the_loop_with_its_transaction() -> None:
     assert desk.take() == []
 
 
-def test_an_empty_payload_is_an_empty_command() -> None:
+def test_taking_a_retained_command_back_does_not_carry_it_out() -> None:
     desk, _, _ = desk_and_answers()
-    desk.receive("mien/x/command/get", b"", False)
+    desk.receive("mien/x/command/restart", b"", False)
+    desk.receive("mien/x/command/get", b"{}", False)
     assert [command.name for command in desk.take()] == ["get"]
 
 

@@ -48,6 +48,18 @@ def test_it_carries_events_on_loopback_only(broker: EmbeddedBroker) -> None:
     assert listening_addresses(broker.port) == {"0100007F"}
 
 
+def test_one_that_was_killed_is_started_anew_on_its_port(broker: EmbeddedBroker) -> None:
+    port = broker.port
+    with running_publisher(port, access=lambda: embedded_access(broker.port, DEVICE)) as publisher:
+        wait_until(lambda: publisher.problem is None)
+        broker._process.kill()
+        wait_until(lambda: publisher.problem)
+        wait_until(lambda: publisher.problem is None, within_s=30)
+        with Subscriber(port) as subscriber:
+            publisher.publish(change())
+            subscriber.wait_for("event")
+
+
 @pytest.mark.parametrize(
     ("subscription", "end", "expected"),
     [("#", "demo/hall/end", [b"good"]), ("demo/hall/+", "demo/hall/end", [b"good"]),

@@ -9,9 +9,11 @@ import pytest
 
 from device.camera import demo
 from device.errors import ModelError
+from device.vision.carry_back import carry_back, cut_face, face_view
 from device.vision.landmarks import SHIPPED
 from device.vision.model_card import read_model
-from device.vision.synthesizer import Synthesizer, carry_back, cut_face, face_view
+from device.vision.preprocess import to_grey
+from device.vision.synthesizer import Synthesizer
 from device.vocabulary import EXPRESSIONS, BoundingBox, Expression, Face
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -152,13 +154,50 @@ def test_without_a_landmark_network_it_says_so(
         bare.synthesize(detailed(), Face(BoundingBox(60, 40, 160, 140), 1.0), Expression.HAPPY)
 
 
-def test_a_face_larger_than_a_tile_has_no_seams(synthesizer: Synthesizer) -> None:
+def test_a_face_larger_than_a_tile_has_no_seams(
+    synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ramp = np.tile(np.linspace(60, 180, 1500, dtype=np.float32), (1400, 1)).astype(np.uint8)
-    made = synthesizer.synthesize(ramp, face_at(750, 700, unit=500), Expression.NEUTRAL)
-    change = made.astype(int) - ramp
-    assert change.max() > 50
-    for steps in (np.diff(change, axis=0), np.diff(change, axis=1)):
-        assert np.abs(steps).max() < 6
+    face = face_at(750, 700, unit=500)
+    made = synthesizer.synthesize(ramp, face, Expression.NEUTRAL)
+    assert (made.astype(int) - ramp).max() > 50
+    monkeypatch.setattr("device.vision.carry_back.TILE_PX", 4096)
+    at_once = synthesizer.synthesize(ramp, face, Expression.NEUTRAL)
+    assert np.abs(made.astype(int) - at_once).max() <= 2
+
+
+def test_seen_small_again_the_result_is_what_the_network_made() -> None:
+    image = cv2.imread(str(PORTRAIT))
+    synthesizer = Synthesizer.load(SHIPPED.with_name("generator.tflite"))
+    face = face_at(226, 124, unit=44)
+    view = face_view(face.landmarks)
+    crop = cut_face(to_grey(image), view)
+    for expression in (Expression.DISGUST, Expression.SAD, Expression.SURPRISE):
+        made, flow = synthesizer.run(crop, expression)
+        again = cut_face(to_grey(carry_back(image, view, crop, made, flow)), view)
+        changed = np.abs(made.astype(int) - crop) > 10
+        off = np.abs(made.astype(int) - again)[changed].mean()
+        assert off < 0.15 * np.abs(made.astype(int) - crop)[changed].mean()
+
+
+def test_a_smile_is_taken_away_before_a_mouth_opens(monkeypatch: pytest.MonkeyPatch) -> None:
+    synthesizer, asked = Synthesizer.load(STEPS), []
+    run = synthesizer.run
+
+    def noted(crop: np.ndarray, expression: Expression) -> tuple[np.ndarray, np.ndarray]:
+        asked.append(expression)
+        return run(crop, expression)
+
+    monkeypatch.setattr(synthesizer, "run", noted)
+    for expression, shown in (
+        (Expression.SURPRISE, Expression.HAPPY),
+        (Expression.SURPRISE, Expression.SAD),
+        (Expression.ANGRY, Expression.HAPPY),
+    ):
+        synthesizer.synthesize(detailed(), face_at(110, 90), expression, shown)
+    assert asked == [
+        Expression.NEUTRAL, Expression.SURPRISE, Expression.SURPRISE, Expression.ANGRY,
+    ]  # fmt: skip
 
 
 def test_grey_pictures_move_too_and_what_lies_beyond_the_edge_is_the_edge() -> None:

@@ -47,7 +47,7 @@ def test_a_shipped_pair_judges_by_the_head_that_it_has(pictures: Pictures) -> No
 
 def test_a_common_expression_s_lead_is_taken_away() -> None:
     prior = np.array([0.01, 0.01, 0.01, 0.3, 0.01, 0.01, 0.65])
-    judge = Judge("wise", "crowd", lambda p: p, lambda p: p, temperature=2.0, prior=prior)
+    judge = Judge("wise", "1", "crowd", lambda p: p, lambda p: p, temperature=2.0, prior=prior)
     logits = np.zeros((1, 7), np.float32)
     logits[0, [1, 6]] = 1.0, 3.0
     assert logits.argmax() == 6
