@@ -10,6 +10,7 @@ import argparse
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
         return int(command.main(args, os.environ if environment is None else environment))
     except MienError as error:
         if args.debug:
-            raise
+            traceback.print_exc()
         print(f"mien: {error}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
@@ -61,7 +62,7 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
         return 0
     except Exception as error:
         if args.debug:
-            raise
+            traceback.print_exc()
         print(f"mien: {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
         return 1
 

@@ -173,6 +173,10 @@ def _capturing(
     stack.callback(captures.close)
     if not enabled:
         return lambda classifier: classifier
+    log.warning(
+        "capture: faces are being stored in %s; the screen says so, and where there is none, "
+        "telling people is up to you", folder,
+    )  # fmt: skip
     interval_s = settings.capture.min_interval_s
     return lambda classifier: CapturingClassifier(classifier, captures, interval_s)
 

@@ -8,10 +8,16 @@ import sys
 from pathlib import Path
 
 from device.errors import MienError
+from training.packages import require_packages
 
 
 def main(words: list[str] | None = None) -> int:
     """Runs one command; explainable failures are one line and an exit status."""
+    try:
+        require_packages()
+    except MienError as error:
+        print(f"export: {error}", file=sys.stderr)
+        return error.exit_status
     from export import benchmark, classifier, generator, measure
 
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)

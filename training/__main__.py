@@ -7,10 +7,16 @@ import shlex
 import sys
 
 from device.errors import MienError
+from training.packages import require_packages
 
 
 def main(words: list[str] | None = None) -> int:
     """Runs one command; explainable failures are one line and an exit status."""
+    try:
+        require_packages()
+    except MienError as error:
+        print(f"training: {error}", file=sys.stderr)
+        return error.exit_status
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     from training import (

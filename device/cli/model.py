@@ -9,10 +9,11 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from device.composition import GENERATOR, MODELS
 from device.service.model_store import ModelStore
 from device.service.state_file import give_to_owner, require_access, state_folder
-from device.settings import load_settings
-from device.vision.model_card import read_model
+from device.settings import Settings, load_settings
+from device.vision.model_card import ModelCard, read_card, read_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     install.add_argument(
         "bundle", type=Path, metavar="BUNDLE", help=".zip or folder: .tflite, card"
     )
-    actions.add_parser("list", help="installed networks; * marks the one in use")
+    actions.add_parser(
+        "list", help="networks there are; * those in use, - those that classifier.model could name"
+    )
     rollback = actions.add_parser("rollback", help="back to the network before")
     rollback.add_argument("name", nargs="?", metavar="NAME", help="default: the settings' network")
 
@@ -35,17 +38,45 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if args.action == "install":
         card = store.install(args.bundle, self_test)
         give_to_owner(state)
-        print(f"{card.name} {card.version} installed; send the command reload-model or restart")
+        print(f"{card.name} {card.version} installed; {what_next(card, settings)}")
     elif args.action == "list":
-        for entry in store.list():
-            mark = "*" if entry.is_current else " "
-            print(f"{mark} {entry.name} {entry.version} {entry.sha256}")
+        print("\n".join(listing(store, settings.classifier.model)))
     else:
         name = args.name or settings.classifier.model
         version = store.rollback(name)
         give_to_owner(state)
         print(f"{name} {version or 'as shipped'} in use; send the command reload-model or restart")
     return 0
+
+
+def what_next(card: ModelCard, settings: Settings) -> str:
+    """What has to be done until the network works."""
+    if card.task == "synthesize":
+        return "the next synthesis uses it"
+    if card.name != settings.classifier.model:
+        return f'it is used once the settings say classifier.model = "{card.name}"'
+    return "send the command reload-model or restart"
+
+
+def listing(store: ModelStore, model: str) -> list[str]:
+    """A line a network, installed or shipped: mark, name, version, sha256, where it is from."""
+    installed = store.list()
+    lines = []
+    for entry in installed:
+        mark = mark_of(entry.name, model) if entry.is_current else " "
+        lines.append(f"{mark} {entry.name} {entry.version} {entry.sha256} installed")
+    replaced = {entry.name for entry in installed if entry.is_current}
+    for path in sorted(MODELS.glob("*.json"), key=lambda path: path.stem):
+        card = read_card(path)
+        if card.task in ("classify", "synthesize"):
+            mark = " " if card.name in replaced else mark_of(card.name, model)
+            lines.append(f"{mark} {card.name} {card.version} {card.sha256[:12]} shipped")
+    return lines
+
+
+def mark_of(name: str, model: str) -> str:
+    """Of the network that serves under its name."""
+    return "*" if name in (model, GENERATOR) else "-"
 
 
 def self_test(path: Path) -> None:

@@ -71,7 +71,10 @@ class ModelStore:
             self._folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=self._folder, prefix=".new-") as part:
                 model = _unpack(bundle, Path(part))
-                card = self._check(model, self_test)
+                try:
+                    card = self._check(model, self_test)
+                except ModelError as error:  # of a copy that is gone when somebody reads this
+                    raise ModelError(str(error).replace(str(model), str(bundle))) from error
                 place = self._folder / card.name / f"{card.version}-{card.sha256[:12]}"
                 place.parent.mkdir(exist_ok=True)
                 if not place.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,7 @@ from device.service.model_store import ModelStore
 from device.settings import Settings, replace_setting
 from device.synthesis import LazySynthesizer, LiveFace
 from device.vision.synthetic_mark import DESCRIPTION
-from device.vocabulary import Expression
+from device.vocabulary import BoundingBox, Expression
 from tests.broker import TestBroker
 from tests.device.daemon import running_daemon
 from tests.device.test_daemon import PICTURES, START_S, ask, last, wait_for_life
@@ -61,6 +62,21 @@ def test_the_picture_is_made_marked_and_the_frame_left_alone() -> None:
     assert made[middle].mean() - before[middle].mean() == pytest.approx(60, abs=8)
     assert DESCRIPTION.encode() in png
     assert not np.array_equal(made[-10:], before[-10:])
+
+
+def test_a_face_that_has_left_or_is_too_small_is_not_taken() -> None:
+    frame = next(demo.frames(640, 480, color=False))
+    lazy = LazySynthesizer(lambda: [STEPS])
+    scene = scene_with(Expression.HAPPY, Expression.SAD)
+    gone = replace(scene, faces=tuple(replace(face, missing_s=0.2) for face in scene.faces))
+    assert gone.largest is None
+    assert replace(gone, faces=(gone.faces[0], scene.faces[1])).largest is scene.faces[1]
+    with pytest.raises(MienError, match="no face is seen now"):
+        lazy.synthesize(frame, gone, Expression.NEUTRAL)
+    assert LiveFace(lazy, Expression.NEUTRAL)(frame, gone) is None
+    small = replace(scene.faces[0], box=BoundingBox(100, 100, 125, 126))
+    with pytest.raises(MienError, match="25 px wide, at least 32"):
+        lazy.synthesize(frame, replace(scene, faces=(small,)), Expression.NEUTRAL)
 
 
 def test_without_a_generator_that_is_said() -> None:

@@ -14,6 +14,7 @@ from export.card import drawn_face
 from tests.training.drawn import drawn_rows, write_csv
 from training.gan.generator import MAX_PARAMETERS
 from training.gan.recipe import CganLosses, GanRecipe, write_recipe
+from training.gan.translation import steps_done
 
 TINY = GanRecipe(kind="cgan", width=12, blocks=1, losses=CganLosses())
 
@@ -47,6 +48,18 @@ def export(run: Path, models: Path) -> int:
     export_generator.add_arguments(parser.add_subparsers())
     arguments = parser.parse_args(["generator", str(run), "--models", str(models)])
     return int(arguments.run(arguments, "generator RUN"))
+
+
+def test_evaluations_of_earlier_steps_are_left_out(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = steps_done(run)
+    for name, of in (("test", steps), ("validation", steps + 1)):
+        (run / f"evaluation-{name}-crowd.json").write_text(json.dumps({"steps": of}))
+    assert set(export_generator.evaluations_of(run)) == {"evaluation-test-crowd"}
+    assert "validation-crowd.json: left out" in capsys.readouterr().out
+    for path in run.glob("evaluation-*.json"):
+        path.unlink()
 
 
 def test_the_exported_pair_is_what_the_device_takes(run: Path, tmp_path: Path) -> None:

@@ -30,7 +30,10 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_smoke_training_is_resumed_judged_and_used(
-    drawn: tuple[Path, Path], judge: Path, tmp_path: Path
+    drawn: tuple[Path, Path],
+    judge: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     data = ["--data", str(drawn[0]), "--votes", str(drawn[1])]
     run = tmp_path / "run"
@@ -41,6 +44,13 @@ def test_a_smoke_training_is_resumed_judged_and_used(
         p.name for p in run.iterdir()
     }
     assert main(["stargan", "--resume", str(run)]) == 0  # nothing is left to do
+    for words, reason in (
+        (["stargan", "--lambda-guide", "9"], "--lambda-guide belongs to a run's beginning"),
+        (["stargan", "--data", "other.csv"], "--data belongs to a run's beginning"),
+        (["cgan"], "is a run of stargan"),
+    ):
+        assert main([*words, "--resume", str(run)]) == 2
+        assert reason in capsys.readouterr().err
 
     report = tmp_path / "report.md"
     report.write_text(f"# Report\n{BEGIN}\nold\n{END}\nkept\n")
@@ -67,6 +77,8 @@ def test_a_smoke_training_is_resumed_judged_and_used(
     assert [int((training.labels == k).sum()) for k in range(7)] == [12] * 7
     assert len(filled.split(Split.TEST)) == len(pictures)
     assert (output / "accepted.png").exists()
+    assert main(["gan-augment", str(run), *words, "--output", str(output), *data]) == 2
+    assert "already there" in capsys.readouterr().err
 
 
 def test_a_classifier_s_run_is_no_generator(
@@ -82,6 +94,21 @@ def test_a_run_is_never_overwritten(
     words = ["--data", str(drawn[0]), "--votes", str(drawn[1]), "--run", str(judge)]
     assert main(["cgan", *words]) == 2
     assert "already holds a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--faces", "2"], "--faces 2: 0 for all, or at least 14"),
+        (["--seed", "-1"], "--seed -1"),
+        (["--report", "absent.md"], "absent.md: cannot read"),
+    ],
+)
+def test_what_cannot_be_judged_is_said_before_anything_is(
+    words: list[str], reason: str, judge: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate-gan", str(judge), "--judge", str(judge), *words]) == 2
+    assert reason in capsys.readouterr().err
 
 
 def test_a_report_without_marks_is_left_alone(tmp_path: Path) -> None:

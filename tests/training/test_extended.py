@@ -64,6 +64,19 @@ def test_collected_faces_are_reviewed_before_they_train(
     np.testing.assert_array_equal(corrected, new.pixels[-2])
 
 
+def test_a_corrected_review_is_never_overwritten(
+    collected: Path, drawn: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["add-captured", str(collected)]) == 0
+    (collected / "review.csv").write_text("corrected")
+    assert main(["add-captured", str(collected)]) == 2
+    assert "go on with --reviewed" in capsys.readouterr().err
+    assert (collected / "review.csv").read_text() == "corrected"
+    (tmp_path / "fer2013.csv").touch()
+    assert main(["add-captured", str(collected), "--reviewed", "--output", str(tmp_path)]) == 2
+    assert "already there" in capsys.readouterr().err  # before the review is even read
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -3,7 +3,6 @@ from pathlib import Path
 import pytest
 
 from device.__main__ import COMMANDS, main
-from device.errors import ConfigurationError
 
 
 def test_wrong_settings_end_with_78_and_one_line(
@@ -18,9 +17,13 @@ def test_wrong_settings_end_with_78_and_one_line(
     assert err.count("\n") == 1
 
 
-def test_debug_shows_where(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="cannot read settings"):
-        main(["check", "--debug", "--config", str(tmp_path / "none.toml")], {})
+def test_debug_shows_where_and_changes_no_status(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "--debug", "--config", str(tmp_path / "none.toml")], {}) == 78
+    err = capsys.readouterr().err
+    assert "Traceback" in err
+    assert "mien: cannot read settings" in err or "none.toml" in err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("words", [("model", "list"), ("capture", "clear"), ("discovery", "clear")])
@@ -36,8 +39,8 @@ def test_settings_are_named_before_or_after_an_action(
     ):
         assert main(argv, {}) == 78
         assert f"{config}:2: unknown key" in capsys.readouterr().err
-        with pytest.raises(ConfigurationError):
-            main([*argv, "--debug"], {})
+        assert main([*argv, "--debug"], {}) == 78
+        assert "Traceback" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("argv", [[], ["dance"], ["analyze"], ["run", "--speed", "9"]])

@@ -179,3 +179,8 @@ def test_a_huge_picture_is_searched_small_and_the_face_found_in_its_own_pixels()
     face, _ = synthesize.largest_face(np.zeros((6400, 3200, 3), np.uint8), examine, Path("x.png"))
     assert seen == [(1600, 800)]
     assert face.box == BoundingBox(400, 200, 1200, 1000)
+
+
+def test_a_picture_like_a_thread_has_no_face() -> None:
+    with pytest.raises(UsageError, match="no face found"):
+        synthesize.largest_face(np.zeros((3, 20_000), np.uint8), lambda grey: [], Path("x.png"))

@@ -157,6 +157,14 @@ def test_scene_is_largest_first_and_says_since_when() -> None:
     assert scene.faces[0].since_s == pytest.approx(0.2)
 
 
+def test_the_scene_says_for_how_long_a_face_has_been_missing() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    play(smoother, [[answer(Expression.HAPPY)]] * 16)
+    assert scene_of(smoother, 1.0).faces[0].missing_s == 0
+    smoother.update([], 1.75)
+    assert scene_of(smoother, 1.75).faces[0].missing_s == pytest.approx(0.75)
+
+
 def test_a_face_without_a_track_is_left_alone() -> None:
     smoother = ExpressionSmoother(SETTINGS)
     untracked = Classification(Face(BoundingBox(0, 0, 9, 9), 1), np.full(7, 1 / 7, np.float32))

@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
+from device.errors import UsageError
 from device.vision.synthetic_mark import DESCRIPTION, SOURCE_TYPE, draw_mark, encode_marked
 
 
@@ -70,3 +71,8 @@ def test_a_jpeg_carries_the_words_in_its_exif(image: np.ndarray) -> None:
 def test_another_format_is_refused(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"\.png, \.jpg or \.jpeg"):
         encode_marked(image, ".gif")
+
+
+def test_what_is_too_large_for_a_jpeg_is_said() -> None:
+    with pytest.raises(UsageError, match=r"65500 px a side; take \.png"):
+        encode_marked(np.zeros((30, 65_501), np.uint8), ".jpg")

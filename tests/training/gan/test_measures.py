@@ -81,3 +81,13 @@ def test_only_the_part_above_the_mouth_counts_for_identity(faces: np.ndarray) ->
     changed[:, 36:] = 0
     own, _, _ = measures.identity_margin(faces, changed, np.random.default_rng(7))
     assert own == pytest.approx(1)
+
+
+def test_with_several_results_of_each_face_nobody_is_his_own_stranger(faces: np.ndarray) -> None:
+    for seed in range(5):
+        random = np.random.default_rng(seed)
+        results = np.repeat(faces, 7, axis=0)
+        own, stranger, nearer = measures.identity_margin(faces, results, random, kinds=7)
+        assert own == pytest.approx(1)
+        assert nearer == 1
+        assert stranger < 0.5

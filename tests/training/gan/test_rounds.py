@@ -61,16 +61,17 @@ def test_each_kind_learns_and_leaves_state_losses_and_sheets(
     assert (tmp_path / "losses.png").stat().st_size > 1000
 
 
+@pytest.mark.parametrize("kind", ["cgan", "stargan"])
 def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
-    faces: Faces, tmp_path: Path
+    kind: str, faces: Faces, tmp_path: Path
 ) -> None:
     (tmp_path / "whole").mkdir()
     (tmp_path / "parts").mkdir()
-    whole = tiny("cgan", faces, tmp_path / "whole")
+    whole = tiny(kind, faces, tmp_path / "whole")
     rounds.fit(whole, faces, faces.pixels[:1], TINY, tmp_path / "whole")
-    first = tiny("cgan", faces, tmp_path / "parts")
+    first = tiny(kind, faces, tmp_path / "parts")
     rounds.fit(first, faces, faces.pixels[:1], replace(TINY, steps=2), tmp_path / "parts")
-    second = tiny("cgan", faces, tmp_path / "parts")
+    second = tiny(kind, faces, tmp_path / "parts")
     rounds.fit(second, faces, faces.pixels[:1], TINY, tmp_path / "parts")
     assert int(second.num_done) == 4
     # A step of Adam moves a weight by about the learning rate, 2e-4: lost moments or other
