@@ -161,7 +161,22 @@ def tables(results: list[dict[str, Any]], real: dict[str, Any], judge: str, comm
             row = found[f"judge_accuracy{key}_of"]
             cells = [f"{row[n]:.1%}" if n in row else "–" for n in names]
             lines.append(f"| {name}{words} | {' | '.join(cells)} |")
+    for r in results:
+        if r["smiles"]["n"]:
+            lines += ["", smiles_of(r)]
     return "\n".join(lines) + "\n"
+
+
+def smiles_of(result: dict[str, Any]) -> str:
+    """One sentence on what the device does to smiles."""
+    smiles = result["smiles"]
+    shares = [
+        f"{e.value} {smiles[f'{e.value}_at_once']:.1%} at once, {smiles[f'{e.value}_by_neutral']:.1%} "
+        "by way of neutral"
+        for e in EXPRESSIONS
+        if f"{e.value}_at_once" in smiles
+    ]
+    return f"Smiles (n = {smiles['n']}), {result['kind']}: {'; '.join(shares)}."
 
 
 def rewrite(report: Path, table: str) -> None:

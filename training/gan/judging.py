@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UsageError
+from device.vision.synthesizer import OPEN_MOUTHS
 from device.vocabulary import EXPRESSIONS
 from training.classifiers import HEADS
 from training.fer2013 import Pictures
@@ -142,8 +143,29 @@ def judge_generator(
         "nearer_than_stranger": round(nearer, 4),
         "diversity": round(measures.diversity(made, chance), 4),
         "diversity_of_real": round(measures.diversity(pixels, chance), 4),
+        "smiles": opened_smiles(generator, pictures, judge),
         **distribution(generator, pictures, judge, chance),
     }
+
+
+def opened_smiles(generator: keras.Model, pictures: Pictures, judge: Judge) -> dict[str, Any]:
+    """How many happy faces the judge names as asked, at once and by way of neutral.
+
+    The device goes that way where a mouth shall open.
+    """
+    names = [e.value for e in EXPRESSIONS]
+    smiles = pictures.pixels[pictures.labels == names.index("happy"), ..., None]
+    if not len(smiles):
+        return {"n": 0}
+    neutral = translate(generator, smiles, np.full(len(smiles), names.index("neutral")))
+    found: dict[str, Any] = {"n": len(smiles)}
+    for opened in OPEN_MOUTHS:
+        target = names.index(opened.value)
+        for way, faces in (("at_once", smiles), ("by_neutral", neutral)):
+            made = translate(generator, faces, np.full(len(faces), target))[..., 0]
+            right = judge.logits(made).argmax(axis=1) == target
+            found[f"{opened.value}_{way}"] = round(float(right.mean()), 4)
+    return found
 
 
 def distribution(

@@ -48,7 +48,7 @@ class StarGanLosses:
 class CganLosses:
     """``lambda_penalty``: R1 on real faces, every ``penalty_interval`` steps.
 
-    As strong as StarGAN's, where what is penalised weighs six times as much.
+    About as strong as StarGAN's, where what is penalised weighs eight times as much.
     """
 
     lambda_penalty: float = 0.013

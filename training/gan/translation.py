@@ -1,7 +1,6 @@
 """What every network that translates faces has: generator, its running mean, critic, state.
 
-The rivals share all of this and the data, the number of steps and the generator, so that the
-table compares the losses and nothing else.
+The rivals share all of this, the data and the generator, so that the table compares the losses.
 """
 
 from __future__ import annotations
