@@ -77,7 +77,8 @@ COMMANDS_HEAD = """\
 
 Publish to `command/<name>`, **not retained**; the answer comes on `response/<name>` with your
 `transaction`. At most 4096 bytes, a burst of 20, then five a second. What is malformed, unknown
-or out of range is answered with an error and changes nothing.
+or out of range is answered with an error and changes nothing. A command without arguments is
+`{}`; an empty message is ignored, so a command that was retained by mistake can be taken back.
 
 ```sh
 mosquitto_sub -h BROKER -t 'mien/DEVICE/response/#' -v &

@@ -91,9 +91,21 @@ class CommandReader:
         try:
             self._check[name](body)
         except fastjsonschema.JsonSchemaException as error:
-            raise CommandError(str(error.message)[:300], transaction) from error
+            raise CommandError(in_words(error), transaction) from error
         arguments = {key: value for key, value in body.items() if key != "transaction"}
         return Command(name, transaction, arguments)
+
+
+def in_words(error: fastjsonschema.JsonSchemaValueException) -> str:
+    """What a command has or lacks, without the schema's vocabulary."""
+    where = str(error.name).removeprefix("data").lstrip(".") or "the command"
+    if error.rule == "additionalProperties":
+        known = set(error.definition.get("properties", {})) - {"transaction"}
+        odd = ", ".join(sorted(set(error.value) - known - {"transaction"}))
+        return f"{where}: unknown {odd}; known: {', '.join(sorted(known)) or 'nothing'}"[:300]
+    if error.rule == "required":
+        return f"{where}: lacks {', '.join(sorted(set(error.rule_definition) - set(error.value)))}"
+    return str(error.message).replace(str(error.name), where, 1)[:300]
 
 
 class CommandDesk:

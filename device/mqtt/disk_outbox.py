@@ -67,7 +67,7 @@ class DiskOutbox:
             self._db = open_event_file(path)
         except (OSError, sqlite3.Error) as error:
             raise ConfigurationError(
-                f"outbox.path = {str(path)!r}: cannot use it: {error}"
+                f"outbox.path = {str(path)!r}: cannot use it: {getattr(error, 'strerror', None) or error}"
             ) from error
         row = self._db.execute("SELECT count(*), coalesce(max(number), 0) FROM event").fetchone()
         self._depth, self._number = int(row[0]), int(row[1])
