@@ -113,16 +113,17 @@ def translate_by_keras(network: Any, crops: Crops) -> tuple[Crops, Flows]:
     """Every crop with every target by the float network: (7 N, 48, 48), and flows (..., 2) px."""
     import keras
 
+    from training.gan.sheets import as_pixels, as_signed
+
     targets = np.eye(len(EXPRESSIONS), dtype=np.float32)
     [inner] = [layer for layer in network.layers if isinstance(layer, keras.Model)]
     results, flows = [], []
     for target in targets:
         wanted = np.tile(target, (len(crops), 1))
-        faces = crops[..., None].astype(np.float32) / 127.5 - 1.0
-        made, flow = inner([faces, wanted], training=False)
+        made, flow = inner([as_signed(crops[..., None]), wanted], training=False)
         flows.append(np.asarray(flow, np.float32))
-        results.append(np.clip(np.rint((np.asarray(made) + 1.0) * 127.5), 0, 255))
-    pixels = np.stack(results, axis=1).reshape(-1, CROP_PX, CROP_PX).astype(np.uint8)
+        results.append(as_pixels(np.asarray(made)))
+    pixels = np.stack(results, axis=1).reshape(-1, CROP_PX, CROP_PX)
     return pixels, np.stack(flows, axis=1).reshape(-1, CROP_PX, CROP_PX, 2)
 
 

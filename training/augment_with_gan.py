@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -121,15 +120,15 @@ def synthesize(
     """
     from training.gan.faces import views_of
     from training.gan.generator import with_flow
+    from training.gan.sheets import as_pixels, as_signed
 
     views = views_of(pixels)
     crops = np.stack([cut_face(p, view) for p, view in zip(pixels, views, strict=True)])
     targets = np.zeros((len(crops), len(EXPRESSIONS)), np.float32)
     targets[:, expression] = 1.0
-    inputs = [crops[..., None].astype(np.float32) / 127.5 - 1.0, targets]
+    inputs = [as_signed(crops[..., None]), targets]
     made, flows = with_flow(generator).predict(inputs, batch_size=256, verbose=0)
-    faces = np.clip(np.rint((made[..., 0] + 1.0) * 127.5), 0, 255).astype(np.uint8)
-    parts = zip(pixels, views, crops, faces, flows, strict=True)
+    parts = zip(pixels, views, crops, as_pixels(made[..., 0]), flows, strict=True)
     return np.stack([carry_back(*part) for part in parts])
 
 
@@ -141,5 +140,6 @@ def write_sheet(path: Path, crops: npt.NDArray[np.uint8]) -> None:
     height, width = crops.shape[1:]
     by_row = padded.reshape(rows, SHEET_COLUMNS, height, width).transpose(0, 2, 1, 3)
     sheet = by_row.reshape(rows * height, SHEET_COLUMNS * width)
-    if not cv2.imwrite(str(path), sheet):
-        raise UsageError(f"{path}: cannot write")
+    from training.gan.sheets import write_picture
+
+    write_picture(path, sheet)

@@ -16,6 +16,7 @@ from training.gan.guide import scale_pixels
 from training.gan.recipe import CganLosses
 from training.gan.translation import (
     Translation,
+    lazily,
     mean_over_scales,
     one_hot,
     squared_gradient,
@@ -68,11 +69,7 @@ class Cgan(Translation):
             def ask(faces):
                 return self.discriminator([faces, shown], training=True)
 
-            penalty = tf.cond(
-                self.num_done % weights.penalty_interval == 0,
-                lambda: squared_gradient(ask, real) * weights.penalty_interval,
-                lambda: tf.constant(0.0),
-            )
+            penalty = lazily(squared_gradient, ask, real, self.num_done, weights.penalty_interval)
             loss = told_apart + weights.lambda_penalty * penalty
         variables = self.discriminator.trainable_variables
         update(self.discriminator_optimizer, tape, loss, variables)

@@ -20,6 +20,7 @@ from training.gan.recipe import StarGanLosses
 from training.gan.translation import (
     Translation,
     cross_entropy,
+    lazily,
     mean_over_scales,
     one_hot,
     squared_gradient,
@@ -137,11 +138,7 @@ class StarGan(Translation):
             def ask(faces):
                 return self.discriminator([faces, one_hot(sources)], training=True)[0]
 
-            penalty = tf.cond(
-                self.num_done % weights.penalty_interval == 0,
-                lambda: squared_gradient(ask, real) * weights.penalty_interval,
-                lambda: tf.constant(0.0),
-            )
+            penalty = lazily(squared_gradient, ask, real, self.num_done, weights.penalty_interval)
             loss = (
                 weights.lambda_adversarial * told_apart
                 + weights.lambda_domain * named

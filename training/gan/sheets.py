@@ -17,16 +17,26 @@ ZOOM = 2
 HEADER_PX = 18
 
 
+def as_signed(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Pixels 0 to 255 as generators take them, -1 to 1."""
+    return pixels.astype(np.float32) / np.float32(127.5) - 1
+
+
+def as_pixels(values: npt.NDArray[np.floating]) -> npt.NDArray[np.uint8]:
+    """What a generator gives, about -1 to 1, as pixels."""
+    return np.clip(np.rint((values + 1.0) * 127.5), 0, 255).astype(np.uint8)
+
+
 def translate(
     generator: keras.Model, faces: Pixels, targets: npt.NDArray[np.integer], batch_size: int = 256
 ) -> Pixels:
     """Faces (N, 48, 48, 1) uint8 as the generator makes them show the targets (N,), uint8."""
     results = []
     for start in range(0, len(faces), batch_size):
-        part = faces[start : start + batch_size].astype(np.float32) / 127.5 - 1.0
+        part = as_signed(faces[start : start + batch_size])
         wanted = np.eye(len(EXPRESSIONS), dtype=np.float32)[targets[start : start + batch_size]]
         made = np.asarray(generator([part, wanted], training=False), np.float32)
-        results.append(np.clip(np.rint((made + 1.0) * 127.5), 0, 255).astype(np.uint8))
+        results.append(as_pixels(made))
     return np.concatenate(results) if results else faces[:0]
 
 

@@ -218,6 +218,21 @@ def squared_gradient(ask: Callable[[tf.Tensor], list[Any]], real: tf.Tensor) -> 
     return 0.5 * ops.mean(ops.sum(ops.square(gradient), axis=(1, 2, 3)))
 
 
+def lazily(
+    penalty: Callable[..., tf.Tensor],
+    ask: Callable[[tf.Tensor], list[Any]],
+    real: tf.Tensor,
+    step: Any,
+    interval: int,
+) -> tf.Tensor:
+    """A penalty at every ``interval``-th step, as many times as heavy (Karras et al., 2020)."""
+    return tf.cond(
+        step % interval == 0,
+        lambda: penalty(ask, real) * interval,
+        lambda: tf.constant(0.0),
+    )
+
+
 def load_generator(run: Path, size: GeneratorSettings) -> keras.Model:
     """The mean generator of a run's state, two-sided, in float32: what is judged and exported.
 
