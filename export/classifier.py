@@ -16,18 +16,19 @@ from export.convert import to_float, to_int8
 from export.evaluate import as_lines, evaluate_card
 from export.parity import Logits, compare, require
 from training.classifiers import HEADS, count_macs
+from training.cleaning import clean_as
 from training.fer2013 import Pictures, Split, read_pictures
 from training.metrics import fit_prior_shift, fit_temperature, truth_of
 from training.networks import load_network, predict
 from training.recipes import prior_of
-from training.runs import newest_run, read_history, read_settings, shorten
+from training.runs import newest_run, read_history, read_recipe, read_settings, shorten
 from training.tflite import TfliteClassifier
 
 MODELS = Path("device/models")
+DATA, VOTES = "FER2013 (Goodfellow et al., 2013)", "FER+ votes (Barsoum et al., 2016)"
 NUM_CALIBRATION = 64  # crops; more bring rare extremes, which make int8's steps wider
 NUM_DRAWS = 5  # of as many crops: the one counts whose file is nearest to the network ...
 NUM_COMPARED = 2000  # ... on so many training pictures
-MAX_BALANCED_COST = 0.02  # plain accuracy on validation that the balanced prior may cost
 
 
 def add_arguments(commands: Any) -> None:
@@ -48,10 +49,11 @@ def add_arguments(commands: Any) -> None:
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Converts, compares, and only then writes."""
     run = arguments.run_path or newest_run()
-    settings = read_settings(run)
+    recipe, settings = read_recipe(run), read_settings(run)
     pictures = read_run_pictures(settings, arguments.data, arguments.votes)
+    pictures, _ = clean_as(pictures, recipe)  # the training split: no copies of the others' there
     head = arguments.head or ("crowd" if pictures.has_votes else "fer2013")
-    name = arguments.name or settings["recipe"]["network"]
+    name = arguments.name or recipe.network
     model = load_network(run)
     print(f"{run}: converting head {head}", flush=True)
     content, parity, calibration = convert(model, head, pictures)
@@ -63,7 +65,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         "run": run_facts(run, settings),
         "prior_shift_strength": calibration.strength,
         "parity": {"split": "PublicTest", **parity},
-        "data": "FER2013 (Goodfellow et al., 2013), FER+ votes (Barsoum et al., 2016)",
+        "data": DATA + (f", {VOTES}" if pictures.has_votes else ""),
     }
     card = make_card(name, content, calibration.temperature, calibration.prior_shift, facts)
     splits = (Split.VALIDATION, Split.TEST) if arguments.test else (Split.VALIDATION,)
@@ -112,7 +114,7 @@ def convert(
         print(f"{kind}: {parity}", flush=True)
         require(parity)
         facts[kind] = parity.as_facts()
-    return content, facts, calibrate(actual, truth.labels, prior_of(train, head), head)
+    return content, facts, calibrate(actual, truth.labels, prior_of(train, head))
 
 
 def nearest_int8(model: keras.Model, head: str, pixels: npt.NDArray[np.uint8]) -> bytes:
@@ -131,14 +133,12 @@ def nearest_int8(model: keras.Model, head: str, pixels: npt.NDArray[np.uint8]) -
 
 
 def calibrate(
-    logits: Logits, labels: npt.NDArray[np.int64], prior: npt.NDArray[np.float64], head: str
+    logits: Logits, labels: npt.NDArray[np.int64], prior: npt.NDArray[np.float64]
 ) -> Calibration:
     """Fits temperature and balanced prior to validation."""
     temperature = fit_temperature(logits, labels)
     scaled = np.asarray(logits / temperature, np.float32)
-    plain = float((logits.argmax(axis=1) == labels).mean())
-    floor = plain - MAX_BALANCED_COST if head == "crowd" else 0.0
-    strength, shift = fit_prior_shift(scaled, labels, prior, floor)
+    strength, shift = fit_prior_shift(scaled, labels, prior)
     return Calibration(temperature, strength, shift)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import UsageError
-from training.cleaning import Dropped, clean, relabel, summary, write_list
+from training.cleaning import Dropped, clean_as, summary, write_list
 from training.distributed import STRATEGIES, is_chief
 from training.evaluate import evaluate_run
 from training.fer2013 import Pictures, Split, read_pictures
@@ -22,6 +22,9 @@ from training.runs import RUNS, read_recipe, read_recipe_file, read_settings, wr
 DATA = Path("data/fer2013.csv")
 VOTES = Path("data/fer2013new.csv")
 INFORMED_SHARE = 0.5  # of FER2013's labels, where a teacher helps to foresee them
+PRECISIONS = ("float32", "mixed_bfloat16")
+SETTINGS = ("network", "epochs", "batch_size", "learning_rate", "weight_decay", "seed",
+            "precision", "start_from", "teacher", "view_teachers", "view_share", "crowd_weight")  # fmt: skip
 NETWORK_NAMES = ("expression", "expression-light", "expression-tiny", "mini-xception", "paper")
 
 
@@ -42,7 +45,7 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--weight-decay", type=float)
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"))
+    parser.add_argument("--precision", choices=PRECISIONS)
     parser.add_argument(
         "--start-from",
         metavar="PAIR.tflite",
@@ -70,6 +73,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Trains, or goes on training, and evaluates at the end."""
     if arguments.resume:
         run, recipe = arguments.resume, read_recipe(arguments.resume)
+        refuse_changes(arguments)
         data = read_settings(run)["data"]
         data_path, votes_path = arguments.data or data["path"], arguments.votes or data["votes"]
     else:
@@ -78,13 +82,28 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         data_path = arguments.data or DATA
         votes_path = default_votes(arguments)
     pictures, dropped = prepare(Path(data_path), votes_path and Path(votes_path), recipe)
-    if not arguments.resume and is_chief():
+    chief = is_chief(arguments.strategy)
+    if not arguments.resume and chief:
         start_run(run, recipe, pictures, dropped, [str(data_path), votes_path], command)
     print(f"run directory {run}", flush=True)
     fit(run, pictures, recipe, bool(arguments.resume), say, arguments.strategy)
-    if is_chief():
+    if chief:
         print("\n".join(evaluate_run(run, pictures, Split.VALIDATION)))
     return 0
+
+
+def refuse_changes(arguments: argparse.Namespace) -> None:
+    """A resumed run goes on as it began.
+
+    Raises:
+        UsageError: an option that belongs to a run's beginning.
+    """
+    for name in (*SETTINGS, "recipe", "run_path", "relabel", "detect", "keep_all"):
+        if getattr(arguments, name):
+            flag = {"run_path": "run", "view_teachers": "view-teacher"}.get(name, name)
+            raise UsageError(
+                f"--{flag.replace('_', '-')} belongs to a run's beginning; --resume goes on as it began"
+            )
 
 
 def say(line: str) -> None:
@@ -101,9 +120,7 @@ def default_votes(arguments: argparse.Namespace) -> Path | None:
 
 def recipe_of(arguments: argparse.Namespace) -> Recipe:
     """The recipe with what the command line changes."""
-    names = ("network", "epochs", "batch_size", "learning_rate", "weight_decay", "seed",
-             "precision", "start_from", "teacher", "view_teachers", "view_share", "crowd_weight")  # fmt: skip
-    given = {name: getattr(arguments, name) for name in names}
+    given = {name: getattr(arguments, name) for name in SETTINGS}
     recipe = recipe_for(arguments.network or "expression")
     if arguments.recipe:
         recipe = read_recipe_file(arguments.recipe)
@@ -113,6 +130,10 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
     given |= {name: True for name in ("detect", "relabel") if getattr(arguments, name)}
     recipe = replace(recipe, **{k: v for k, v in given.items() if v is not None})
     check_ranges(recipe)
+    for name, value, known in (("network", recipe.network, NETWORK_NAMES),
+                               ("precision", recipe.precision, PRECISIONS)):  # fmt: skip
+        if value not in known:
+            raise UsageError(f"{name} {value!r}: known are {', '.join(known)}")
     if recipe.teacher:
         read_recipe(Path(recipe.teacher))  # not there: said before anything is made
     load_view_teachers(recipe.view_teachers)
@@ -123,13 +144,7 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
 
 def prepare(data: Path, votes: Path | None, recipe: Recipe) -> tuple[Pictures, list[Dropped]]:
     """Reads and cleans; says what came of it."""
-    pictures = read_pictures(data, votes)
-    dropped: list[Dropped] = []
-    if recipe.clean:
-        pictures, dropped = clean(pictures, recipe.detect)
-    if recipe.relabel:
-        pictures, changed = relabel(pictures)
-        dropped += changed
+    pictures, dropped = clean_as(read_pictures(data, votes), recipe)
     counts = [int((pictures.splits == split).sum()) for split in Split]
     print(f"{data}: train {counts[0]}, validation {counts[1]}, test {counts[2]}", flush=True)
     for reason, number in summary(dropped).items():

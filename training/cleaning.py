@@ -11,12 +11,16 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from training.fer2013 import NOT_A_FACE, Pictures, Split
+
+if TYPE_CHECKING:
+    from training.recipes import Recipe
 
 MIN_CONTRAST = 2.0  # grey levels of standard deviation; FER2013 has twelve constant pictures
 HAAR_ENLARGE = 3  # the detector wants faces larger than FER2013's 48 px
@@ -137,3 +141,14 @@ def write_list(dropped: list[Dropped], path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow(["picture", "fer2013_label", "reason"])
         writer.writerows([entry.name, entry.label, entry.reason] for entry in dropped)
+
+
+def clean_as(pictures: Pictures, recipe: Recipe) -> tuple[Pictures, list[Dropped]]:
+    """Cleans the training split as a recipe says."""
+    dropped: list[Dropped] = []
+    if recipe.clean:
+        pictures, dropped = clean(pictures, recipe.detect)
+    if recipe.relabel:
+        pictures, changed = relabel(pictures)
+        dropped += changed
+    return pictures, dropped

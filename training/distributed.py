@@ -40,9 +40,14 @@ def make_strategy(name: str) -> Any:
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
-def is_chief() -> bool:
+def is_chief(strategy: str) -> bool:
     """True for the one process that writes the run directory."""
-    task = json.loads(os.environ.get("TF_CONFIG") or "{}").get("task", {})
+    if strategy != "multiworker":
+        return True  # whatever TF_CONFIG a machine has for others
+    config = json.loads(os.environ.get("TF_CONFIG") or "{}")
+    task = config.get("task", {})
+    if "chief" in config.get("cluster", {}):
+        return task.get("type") == "chief"
     return task.get("index", 0) == 0
 
 

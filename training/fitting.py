@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import keras
+import numpy as np
 from tqdm import tqdm
 
 from training import distributed
@@ -20,7 +21,13 @@ from training.fer2013 import Pictures, Split
 from training.metrics import protocols_for, truth_of
 from training.networks import load_network, load_view_teachers, predict, teach
 from training.recipes import Batches, Recipe, compile_model, targets_of
-from training.runs import load_checkpoint, read_history, save_checkpoint, write_history
+from training.runs import (
+    has_checkpoint,
+    load_checkpoint,
+    read_history,
+    save_checkpoint,
+    write_history,
+)
 from training.warm_start import weights_of
 
 Item = TypeVar("Item")
@@ -41,7 +48,7 @@ class WeightAverage:
         self.step += 1
         if self.step % self.every:
             return
-        # A young average would remember the random start: it begins as a plain mean.
+        # A young average forgets faster, or it would remember the random start.
         updates = self.step / self.every
         decay = min(self.decay, updates / (10 + updates))
         for average, weight in zip(self.averaged, model.get_weights(), strict=True):
@@ -90,12 +97,12 @@ def fit(
     with distributed.scope_of(spread):
         model = build(recipe.network)
         compile_model(model, recipe, len(batches))
-    if recipe.start_from and not resume:
+    if recipe.start_from and not (resume and has_checkpoint(run)):
         train = pictures.split(Split.TRAIN)
         model.set_weights(weights_of(recipe.network, Path(recipe.start_from), train.pixels))
     step = distributed.make_step(spread, model, recipe.batch_size)
     averaged, done = model.get_weights(), 0
-    if resume:
+    if resume and has_checkpoint(run):
         averaged = load_checkpoint(run, model)
         done = int(model.optimizer.iterations) // len(batches)
     average = WeightAverage(
@@ -108,7 +115,7 @@ def fit(
         if (epoch + 1) % VALIDATE_EVERY == 0 or epoch + 1 == recipe.epochs:
             row |= validate(model, average.averaged, validation)
         row["seconds"] = round(time.monotonic() - started_at_s, 1)
-        if distributed.is_chief():
+        if distributed.is_chief(strategy):
             save_checkpoint(run, model, average.averaged)
             write_history(run, [*read_history(run)[:epoch], row])
         say("  ".join(f"{key} {value:g}" for key, value in row.items()))
@@ -127,6 +134,7 @@ def train_epoch(
     model: keras.Model, step: Step, batches: Batches, average: WeightAverage, epoch: int
 ) -> dict[str, float]:
     """One pass over the training pictures; returns the mean losses."""
+    reseed_dropout(model, batches.recipe.seed, epoch)
     totals: dict[str, float] = {}
     steps = tqdm(one_ahead(batches.of_epoch(epoch)), f"epoch {epoch + 1}", len(batches),
                  leave=False, disable=not sys.stderr.isatty())  # fmt: skip
@@ -135,6 +143,14 @@ def train_epoch(
             totals[name] = totals.get(name, 0.0) + float(value)
         average.update(model)
     return {name: round(total / len(batches), 5) for name, total in totals.items()}
+
+
+def reseed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
+    """An epoch's dropout is the same whatever ran before it: no checkpoint holds its state."""
+    for number, layer in enumerate(model.layers):
+        if isinstance(layer, keras.layers.Dropout):
+            drawn = np.random.default_rng((seed, epoch, number)).integers(0, 2**31, 2)
+            layer.seed_generator.state.assign(drawn.astype("uint32"))
 
 
 def one_ahead(items: Iterator[Item]) -> Iterator[Item]:

@@ -148,6 +148,11 @@ def write_part(path: Path, model: keras.Model) -> tuple[Path, Path]:
     return part, path
 
 
+def has_checkpoint(run: Path) -> bool:
+    """False until the first epoch has ended."""
+    return (run / "last.weights.h5").exists()
+
+
 def load_checkpoint(run: Path, model: keras.Model) -> list[Any]:
     """Puts weights and optimizer back; returns the averaged weights.
 

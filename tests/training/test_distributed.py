@@ -28,9 +28,28 @@ def test_a_worker_without_a_cluster_is_told_what_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert is_chief()
+    assert is_chief("multiworker")
     with pytest.raises(UsageError, match="TF_CONFIG"):
         make_strategy("multiworker")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "task", "chief"),
+    [
+        (["worker"], ("worker", 0), True),
+        (["worker"], ("worker", 1), False),
+        (["chief", "worker"], ("chief", 0), True),
+        (["chief", "worker"], ("worker", 0), False),
+    ],
+)
+def test_one_process_writes_the_run(
+    cluster: list[str], task: tuple[str, int], chief: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {"cluster": {kind: ["a:1"] for kind in cluster},
+              "task": {"type": task[0], "index": task[1]}}  # fmt: skip
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert is_chief("multiworker") is chief
+    assert is_chief("none")
 
 
 @pytest.mark.slow

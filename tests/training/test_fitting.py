@@ -11,10 +11,11 @@ import pytest
 
 from training.__main__ import main
 from training.augmentation import Augmentation
+from training.classifiers import build
 from training.fer2013 import read_pictures
-from training.fitting import fit, one_ahead
+from training.fitting import WeightAverage, fit, one_ahead, reseed_dropout
 from training.networks import load_network, predict
-from training.recipes import Recipe
+from training.recipes import Recipe, compile_model
 from training.runs import read_history, read_recipe, write_settings
 
 RECIPE = replace(
@@ -61,6 +62,62 @@ def test_a_resumed_run_ends_as_the_uninterrupted_one(
     assert actual[-1]["loss"] == pytest.approx(expected[-1]["loss"], abs=1e-3)
     answers = [predict(load_network(run), pictures.pixels)["crowd"] for run in (whole, tmp_path)]
     np.testing.assert_allclose(answers[0], answers[1], atol=0.02)
+
+
+def test_a_run_that_ended_before_its_first_epoch_did_begins_anew(
+    drawn: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short = replace(RECIPE, epochs=1)
+    write_settings(tmp_path, short, {"path": str(drawn[0]), "votes": str(drawn[1])}, "test")
+    fit(tmp_path, read_pictures(*drawn), short, resume=True, say=lambda line: None)
+    assert len(read_history(tmp_path)) == 1
+    for words in (["--epochs", "9"], ["--network", "paper"], ["--keep-all"], ["--run", "x"]):
+        assert main(["classifier", "--resume", str(tmp_path), *words]) == 2
+        assert f"{words[0]} belongs to a run's beginning" in capsys.readouterr().err
+
+
+def test_dropout_depends_on_the_epoch_and_not_on_what_ran_before() -> None:
+    model = build("paper")
+    pixels = np.random.default_rng(1).integers(0, 256, (2, 48, 48, 1)).astype(np.float32)
+
+    def answer(epoch: int) -> np.ndarray:
+        reseed_dropout(model, 7, epoch)
+        return np.asarray(model(pixels, training=True)["crowd"])
+
+    first, again, other = answer(3), answer(3), answer(4)
+    np.testing.assert_allclose(first, again, atol=1e-5)
+    assert np.abs(first - other).max() > 1e-3
+
+
+def test_the_average_forgets_faster_while_it_is_young() -> None:
+    class Weights:
+        def get_weights(self) -> list[np.ndarray]:
+            return [np.array([value])]
+
+    average = WeightAverage(0.5, 2, [np.array([100.0])], step=0)
+    value, expected = 0.0, 100.0
+    for step in range(1, 61):
+        value = float(step)
+        average.update(Weights())
+        if step % 2 == 0:
+            updates = step / 2
+            decay = min(0.5, updates / (10 + updates))
+            expected = decay * expected + (1 - decay) * value
+        assert average.averaged[0][0] == pytest.approx(expected)
+    assert average.averaged[0][0] == pytest.approx(60 - 2, abs=0.01)  # one window behind
+
+
+def test_only_kernels_decay() -> None:
+    model = build("expression-tiny")
+    recipe = replace(RECIPE, learning_rate=0.1, weight_decay=0.5, warmup_epochs=0)
+    compile_model(model, recipe, steps_per_epoch=10)
+    variables = model.trainable_variables
+    for variable in variables:
+        variable.assign(np.ones(variable.shape))
+    model.optimizer.apply([np.zeros(v.shape, np.float32) for v in variables], variables)
+    for variable in variables:
+        expected = 0.95 if variable.name == "kernel" else 1.0
+        np.testing.assert_allclose(variable, expected, atol=1e-3, err_msg=variable.path)
 
 
 def test_the_recipe_is_read_back_as_it_was_written(whole: Path) -> None:

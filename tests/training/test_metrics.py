@@ -45,19 +45,33 @@ def test_temperature_takes_back_what_was_multiplied() -> None:
     assert fitted == pytest.approx(2.0, abs=0.15)
 
 
-def test_prior_shift_lifts_the_rare_class_within_the_allowed_loss() -> None:
+def test_prior_shift_takes_back_the_prior_that_a_network_took_over() -> None:
+    random = np.random.default_rng(3)
+    prior = np.array([0.05, 0.01, 0.04, 0.4, 0.1, 0.1, 0.3])
+    labels = np.repeat(np.arange(7), 300)
+    evidence = random.normal(0, 1.5, (len(labels), 7))
+    evidence[np.arange(len(labels)), labels] += 1.5**2  # log-likelihoods of a Gaussian each
+    for share in (0.0, 0.5, 1.0):
+        logits = (evidence + share * np.log(prior)).astype(np.float32)
+        strength, shift = fit_prior_shift(logits, labels, prior)
+        assert strength == pytest.approx(share, abs=0.1)
+        assert np.sum(shift) == pytest.approx(0, abs=1e-3)
+    absent = fit_prior_shift(logits, labels, np.where(prior < 0.02, 0, prior))
+    assert np.isfinite(absent[1]).all()
+
+
+def test_prior_shift_lifts_the_rare_class() -> None:
     prior = np.array([0.3, 0.01, 0.2, 0.2, 0.09, 0.1, 0.1])
     labels = np.array([0] * 90 + [1] * 10)
     logits = np.zeros((100, 7), np.float32)
     logits[:, 0] = 3.0  # says angry unless shifted
     logits[:90, 1] = -3.0
     logits[90:, 1] = 2.0
-    strength, shift = fit_prior_shift(logits, labels, prior, min_accuracy=0.9)
+    strength, shift = fit_prior_shift(logits, labels, prior)
     assert strength > 0
     assert shift[1] == max(shift)
     shifted = scores(logits + np.array(shift, np.float32), labels)
     assert shifted["accuracy"] == 1.0
-    assert fit_prior_shift(logits, labels, prior, min_accuracy=1.01)[0] == 0.0
 
 
 def test_protocols_take_the_pictures_they_say() -> None:
