@@ -100,13 +100,18 @@ class RemoteControl:
             try:
                 data = self._carry_out(command, scene, frame)
             except (MienError, OSError) as error:
-                self._respond(command.name, command.transaction, error=str(error))
+                self._answer(command, error=str(error))
             except Exception as error:  # a command must not end the daemon
                 log.exception("command %s failed", command.name)
-                reason = f"internal error: {type(error).__name__}"
-                self._respond(command.name, command.transaction, error=reason)
+                self._answer(command, error=f"internal error: {type(error).__name__}")
             else:
-                self._respond(command.name, command.transaction, data=data)
+                self._answer(command, data=data)
+
+    def _answer(self, command: Command, **answer: Any) -> None:
+        try:
+            self._respond(command.name, command.transaction, **answer)
+        except Exception:  # nor may its answer
+            log.exception("no answer to command %s", command.name)
 
     def _carry_out(
         self, command: Command, scene: Scene, frame: Frame | None

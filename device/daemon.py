@@ -22,7 +22,7 @@ from device.composition import (
 )
 from device.display.choose import open_display
 from device.display.screen import NoScreen, Screen
-from device.errors import ConfigurationError, DetectorError, ModelError
+from device.errors import ConfigurationError, DetectorError, ModelError, is_storage_trouble
 from device.live import LiveActions, Makers
 from device.mqtt.access import BrokerAccess
 from device.mqtt.message import Topics
@@ -92,7 +92,7 @@ def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
         source = make_source(settings.camera, in_color)
         camera = NewestFrameCamera(source, settings.camera).start()
         stack.callback(camera.close)
-        vision, problem = _build_or_explain(settings, store)
+        vision, problem = _build_or_explain(settings, store, around.under_systemd)
         screen = _open_screen(settings, around, make_face, stack)
         wrap = _capturing(settings, around.state_dir / "capture", stack)
         watchdog = SystemdWatchdog() if around.under_systemd else NoWatchdog()
@@ -116,8 +116,10 @@ def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
         watchdog.stopping()
 
 
-def _build_or_explain(settings: Settings, store: ModelStore) -> tuple[Vision | None, str]:
-    """The parts that see, or why there are none: then the device still answers on MQTT.
+def _build_or_explain(
+    settings: Settings, store: ModelStore, under_systemd: bool
+) -> tuple[Vision | None, str]:
+    """The parts that see, or why there are none: then the device still says so.
 
     Raises:
         ModelError, DetectorError: the same, where a newcomer's terminal is told directly.
@@ -125,7 +127,7 @@ def _build_or_explain(settings: Settings, store: ModelStore) -> tuple[Vision | N
     try:
         return build_vision(settings, store), ""
     except (ModelError, DetectorError) as error:
-        if not settings.mqtt.host:
+        if not (settings.mqtt.host or under_systemd):
             raise
         log.error("safe mode: %s", error)
         return None, str(error)
@@ -167,6 +169,11 @@ def _capturing(
             return lambda classifier: classifier
         captures = CaptureStore(folder, settings.capture)
     except OSError as error:
+        if is_storage_trouble(error):
+            log.error(
+                "capture: cannot write to %s: %s; nothing is collected", folder, error.strerror
+            )
+            return lambda classifier: classifier
         raise ConfigurationError(
             f"capture: cannot write to {folder}: {error.strerror}; see device.state_dir"
         ) from error

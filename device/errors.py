@@ -5,9 +5,12 @@ MienError                    exit status 1
 │   ├── ModelError           78: model file or card truncated, mismatched, failed self-test
 │   └── DetectorError        78: OpenCV without Haar or HOG, a detector's files missing
 ├── UsageError               2: a command line that cannot be carried out
+├── StorageError             1: a disk that is full, read-only or failing
 ├── CameraError              1: not found, busy, stopped, unreadable source
 └── BrokerError              1: refused, unreachable (only fatal for `mien watch`)
 """
+
+import errno
 
 
 class MienError(Exception):
@@ -30,6 +33,18 @@ class UsageError(MienError):
     """The command line asks for something that cannot be done."""
 
     exit_status = 2
+
+
+class StorageError(MienError):
+    """A disk is full, read-only or failing: the device goes on without it."""
+
+
+def is_storage_trouble(error: Exception) -> bool:
+    """True for what a disk does, not a setting: it may be over after a restart or a new card."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+    words = ("disk is full", "disk I/O error", "readonly database")  # SQLite's
+    return any(word in str(error) for word in words)
 
 
 class CameraError(MienError):

@@ -18,6 +18,7 @@ from device.vision.preprocess import to_grey
 from device.vocabulary import (
     CameraState,
     Classification,
+    EventType,
     ExpressionEvent,
     Face,
     Frame,
@@ -185,9 +186,7 @@ def run(
             return
         parts.control.apply_pending(scene, frame)
         if frame is None or parts.control.paused:
-            for event in parts.smoother.update((), clock()):  # nobody is seen: tracks vanish
-                parts.publisher.publish(event)
-            scene = replace(scene, faces=(), at_s=clock())
+            scene = wait_on(parts, scene, clock())
             finish_frame(parts, scene, None)
             if parts.control.paused or parts.camera.responsive:
                 parts.watchdog.pat()
@@ -207,6 +206,16 @@ def run(
             continue
         finish_frame(parts, scene, frame)
         parts.watchdog.pat()
+
+
+def wait_on(parts: Parts, scene: Scene, now_s: float) -> Scene:
+    """No frame: each face stays until it has been missing for long enough, when paused none does."""
+    events = parts.smoother.update((), now_s)
+    for event in events:
+        parts.publisher.publish(event)
+    gone = {event.track_id for event in events if event.event_type is EventType.VANISHED}
+    left = tuple(face for face in scene.faces if face.track_id not in gone)
+    return replace(scene, faces=() if parts.control.paused else left, at_s=now_s)
 
 
 def process(parts: Parts, frame: Frame) -> Scene:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 from device.control import RemoteControl
+from device.errors import StorageError
 from device.live import LiveActions
 from device.mqtt.commands import CommandDesk
 from device.mqtt.discovery import BIRTH_DELAY_S, Announcer, discovery_topic, encode_discovery
@@ -19,18 +21,25 @@ from device.service.board import Board
 from device.service.health import HealthReporter, Report, Sources
 from device.service.state_file import StateFile
 from device.settings import Settings
+from device.settings.tree import MOST_IN_MEMORY
+
+log = logging.getLogger("mien.outbox")
 
 
 def make_outbox(settings: Settings, state_dir: Path) -> Outbox:
     """In memory, or on disk where ``outbox.path`` says so (relative: in the state folder).
 
     Raises:
-        ConfigurationError: the file cannot be used.
+        ConfigurationError: the file can never be used.
     """
     outbox = settings.outbox
     if not outbox.path:
         return MemoryOutbox(outbox.max_events)
-    return DiskOutbox(state_dir / outbox.path, outbox.max_events)
+    try:
+        return DiskOutbox(state_dir / outbox.path, outbox.max_events)
+    except StorageError as error:  # a restart must not leave the device dark
+        log.error("%s; events wait in memory", error)
+        return MemoryOutbox(min(outbox.max_events, MOST_IN_MEMORY), str(error))
 
 
 class Remote:

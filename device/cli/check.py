@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from device.composition import build_vision, find_generators
@@ -17,6 +18,8 @@ from device.settings import load_settings
 from device.synthesis import LazySynthesizer
 from device.vision.detector import choose_kind
 from device.vision.runtime import runtime_name
+
+CREDENTIALS = "/run/credentials/"  # there only for a service, and only while it runs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +49,11 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if settings.outbox.path:
         require_place("outbox.path", (folder / settings.outbox.path).parent)
     if settings.mqtt.host:
-        broker_access(settings.mqtt, make_device_id(settings.device.id))
+        mqtt = settings.mqtt
+        if mqtt.password_file.startswith(CREDENTIALS):
+            print(f"password  {mqtt.password_file}: systemd gives it to the running service")
+            mqtt = replace(mqtt, password_file="")
+        broker_access(mqtt, make_device_id(settings.device.id))
     print(f"broker    {settings.mqtt.host or 'embedded, loopback only'} (not contacted)")
     return 0
 

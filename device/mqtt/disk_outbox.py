@@ -23,7 +23,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from device.errors import ConfigurationError
 from device.mqtt.event_file import connect, open_event_file
 from device.mqtt.outbox import Waiting
 
@@ -48,7 +47,8 @@ class DiskOutbox:
         retry_s: between looks for room on a full disk.
 
     Raises:
-        ConfigurationError: the file cannot be opened or made.
+        ConfigurationError: the file cannot be opened or made, nor ever will be.
+        StorageError: the disk is full, read-only or failing.
     """
 
     def __init__(self, path: Path, max_events: int, retry_s: float = 5.0) -> None:
@@ -62,13 +62,7 @@ class DiskOutbox:
         self._dropped = 0
         self._changes = 0  # since the log was folded
         self._problem: str | None = None
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = open_event_file(path)
-        except (OSError, sqlite3.Error) as error:
-            raise ConfigurationError(
-                f"outbox.path = {str(path)!r}: cannot use it: {getattr(error, 'strerror', None) or error}"
-            ) from error
+        self._db = open_event_file(path)
         row = self._db.execute("SELECT count(*), coalesce(max(number), 0) FROM event").fetchone()
         self._depth, self._number = int(row[0]), int(row[1])
         self._measure(self._db)
@@ -102,7 +96,7 @@ class DiskOutbox:
             try:
                 rows = self._db.execute(
                     "SELECT number, late, payload FROM event WHERE number > ? ORDER BY number LIMIT ?",
-                    (number, limit),
+                    (number, limit + len(self._gone)),
                 ).fetchall()
             except sqlite3.Error as error:
                 self._fail(error)
@@ -111,7 +105,7 @@ class DiskOutbox:
                 Waiting(row[0], json.loads(row[2]), bool(row[1]) or row[0] <= self._late_to)
                 for row in rows
                 if row[0] not in self._gone
-            ]
+            ][:limit]
             more = (waiting for waiting in self._overflow.values() if waiting.number > number)
             return found + list(islice(more, limit - len(found)))
 
@@ -250,8 +244,7 @@ class DiskOutbox:
         db = connect(self._path)
         try:
             while not self._closing:
-                self._write_through(db)
-                if not self._grow(db):
+                if not self._turn(db):
                     self._work.wait(self._retry_s if self._problem else None)
                     self._work.clear()
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -260,37 +253,39 @@ class DiskOutbox:
         finally:
             db.close()
 
-    def _write_through(self, db: sqlite3.Connection) -> None:
+    def _turn(self, db: sqlite3.Connection) -> bool:
+        """Once round the loop, which no trouble ends; returns whether there is more to do."""
         try:
             with open(f"{self._path}-wal", "rb") as log_file:
                 os.fsync(log_file.fileno())
             if self._changes >= FOLD_AFTER:
                 self._fold(db, "PASSIVE")
+            try:
+                return self._grow(db)
+            except (OSError, sqlite3.Error):
+                with db:
+                    db.execute("DELETE FROM room")
+                raise
         except (OSError, sqlite3.Error) as error:
             with self._lock:
                 self._fail(error)
+            return False
 
     def _grow(self, db: sqlite3.Connection) -> bool:
         """Takes the next step of room if one is missing; returns whether it did."""
-        try:
-            if self._room < self._max_events:
-                disk = os.statvfs(self._path.parent)
-                if disk.f_bavail * disk.f_frsize < 2 * CHUNK_BYTES:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                with db:
-                    db.execute("INSERT INTO room VALUES (zeroblob(?))", (CHUNK_BYTES,))
-                self._fold(db, "PASSIVE")
-                self._measure(db)
-                return True
+        if self._room < self._max_events:
+            disk = os.statvfs(self._path.parent)
+            spare = max(2 * CHUNK_BYTES, disk.f_blocks * disk.f_frsize // 10)
+            if disk.f_bavail * disk.f_frsize < spare:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             with db:
-                db.execute("DELETE FROM room")  # its pages stay in the file, free
-            self._settled = True
-        except (OSError, sqlite3.Error) as error:
-            with self._lock:
-                self._fail(error)
-            with db:
-                db.execute("DELETE FROM room")
-            return False
+                db.execute("INSERT INTO room VALUES (zeroblob(?))", (CHUNK_BYTES,))
+            self._fold(db, "PASSIVE")
+            self._measure(db)
+            return True
+        with db:
+            db.execute("DELETE FROM room")  # its pages stay in the file, free
+        self._settled = True
         with self._lock:
             if self._problem and self._gone:
                 self._let_go()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from pathlib import Path
+
+from device.errors import ConfigurationError, StorageError, is_storage_trouble
 
 log = logging.getLogger("mien.outbox")
 
@@ -17,12 +20,31 @@ TABLES = (
 
 
 def open_event_file(path: Path) -> sqlite3.Connection:
-    """Opens or makes the file; a damaged one is moved aside.
+    """Opens or makes the file, and its folder; a damaged one is moved aside.
 
     Raises:
-        OSError: the damaged file cannot be moved.
-        sqlite3.Error: no such folder, no permission, no room.
+        ConfigurationError: no such folder, no permission: it will not work later either.
+        StorageError: the disk is full, read-only or failing.
     """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _open_or_replace(path)
+    except (OSError, sqlite3.Error) as error:
+        trouble = is_storage_trouble(error) or is_read_only(path.parent)  # SQLite does not say
+        kind = StorageError if trouble else ConfigurationError
+        reason = getattr(error, "strerror", None) or error
+        raise kind(f"outbox.path = {str(path)!r}: cannot use it: {reason}") from error
+
+
+def is_read_only(folder: Path) -> bool:
+    """True where the whole file system is."""
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
+def _open_or_replace(path: Path) -> sqlite3.Connection:
     try:
         return _open(path)
     except sqlite3.OperationalError:

@@ -58,9 +58,15 @@ class Outbox(Protocol):
 
 
 class MemoryOutbox:
-    """Keeps events in memory; they end with the process."""
+    """Keeps events in memory; they end with the process.
 
-    def __init__(self, max_events: int) -> None:
+    Args:
+        max_events: events kept; the oldest go first.
+        problem: why not on disk, where that was wanted.
+    """
+
+    def __init__(self, max_events: int, problem: str | None = None) -> None:
+        self._problem = problem
         self._lock = threading.Lock()
         self._events: OrderedDict[int, Waiting] = OrderedDict()
         self._max_events, self._number, self._dropped = max_events, 0, 0
@@ -98,8 +104,8 @@ class MemoryOutbox:
 
     @property
     def problem(self) -> str | None:
-        """Memory has none."""
-        return None
+        """Why this is not on disk, if it should be."""
+        return self._problem
 
     def close(self) -> None:
         """Nothing to do."""

@@ -26,8 +26,9 @@ Payload = dict[str, Any]
 
 
 def encode(payload: Mapping[str, Any]) -> bytes:
-    """Compact UTF-8 JSON."""
-    return json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    """Compact UTF-8 JSON; half a surrogate pair, which JSON can hold and UTF-8 cannot, becomes ?."""
+    text = json.dumps(payload, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="replace")
 
 
 class Payloads:

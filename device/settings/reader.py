@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import ConfigurationError
-from device.settings.tree import Settings
+from device.settings.tree import MOST_IN_MEMORY, Settings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -119,6 +119,11 @@ def _check_together(settings: Settings, place_of: Callable[[str], str]) -> None:
     if settings.camera.source == "replay" and not settings.camera.path:
         where = place_of("camera.source")
         raise ConfigurationError(f"{where}: camera.path is empty: source replay needs a path")
+    if not settings.outbox.path and settings.outbox.max_events > MOST_IN_MEMORY:
+        raise ConfigurationError(
+            f"{place_of('outbox.max_events')}: outbox.max_events = {settings.outbox.max_events}: at most "
+            f"{MOST_IN_MEMORY} in memory; outbox.path keeps more on disk"
+        )
     if settings.camera.rotate_deg % 90:
         raise ConfigurationError(
             f"{place_of('camera.rotate_deg')}: camera.rotate_deg = {settings.camera.rotate_deg}: allowed: 0, 90, 180, 270"

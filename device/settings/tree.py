@@ -144,6 +144,9 @@ class Mqtt:
     key_file: str = key("", "client key (PEM)")
 
 
+MOST_IN_MEMORY = 50_000  # events, about 60 MB
+
+
 @dataclass(frozen=True)
 class Outbox:
     """Events that wait for the broker."""

@@ -3,7 +3,9 @@ from collections.abc import Iterator
 import pytest
 
 from device.pipeline import MAX_FAILED_FRAMES, run
-from device.vocabulary import CameraState, Frame
+from device.settings.tree import Smoothing
+from device.vision.smoother import ExpressionSmoother
+from device.vocabulary import CameraState, EventType, Frame
 from tests.fakes import (
     FakeCamera,
     FakeControl,
@@ -93,3 +95,21 @@ def test_paused_looks_at_no_frame() -> None:
     assert parts.publisher.shown[-1][1].camera is CameraState.PAUSED
     assert isinstance(parts.display, FakeDisplay)
     assert parts.display.frames == [None]
+
+
+def test_a_face_stays_through_a_gap_of_the_camera_until_it_has_vanished() -> None:
+    now_s = [0.0]
+
+    def stuttering() -> Iterator[Frame | None]:
+        yield grey_frame(0.0)
+        for gap_s in (0.5, 0.9, 1.6):
+            now_s[0] = gap_s
+            yield None
+
+    parts = fake_parts([])
+    parts.camera = FakeCamera(stuttering())
+    parts.smoother = ExpressionSmoother(Smoothing(dwell_s=0, refractory_s=0, vanish_after_s=1.0))
+    run(parts, never, clock=lambda: now_s[0])
+    assert isinstance(parts.publisher, FakePublisher)
+    assert [len(scene.faces) for scene, _ in parts.publisher.shown] == [1, 1, 1, 0]
+    assert parts.publisher.events[-1].event_type is EventType.VANISHED

@@ -122,6 +122,29 @@ def test_passwords_are_wiped_and_not_taken_over_twice(boot, root):
     assert not connection.exists()
 
 
+def test_another_edit_of_the_card_keeps_the_wifi_password_that_was_taken_over(boot, root):
+    path = boot / "mien-setup.toml"
+    path.write_text('wifi_name = "home"\nwifi_password = "top secret"\n')
+    card = setup.Card(boot, root, Programs())
+    assert card.take_over() == []
+    connection = root / "etc/NetworkManager/system-connections/mien-wifi.nmconnection"
+    before = connection.read_text()
+    assert "psk=top secret" in before
+    path.write_text('hostname = "hall"\n' + path.read_text())
+    assert card.take_over() == []
+    assert (root / "etc/hostname").read_text() == "hall\n"
+    assert connection.read_text() == before
+    path.write_text(path.read_text().replace('"home"', '"office"').replace('"hall"', '"attic"'))
+    assert card.take_over() == [
+        "mien-setup.toml: wifi_name = 'office': write its wifi_password, too"
+    ]
+    assert connection.read_text() == before
+    assert (root / "etc/hostname").read_text() == "hall\n"
+    path.write_text(path.read_text().replace(f'"{setup.WIPED}"', '""'))
+    assert card.take_over() == []
+    assert "psk=" not in connection.read_text()
+
+
 @pytest.mark.parametrize("text", ['"""top secret"""', "'top secret'  # mine", '"top secret"'])
 def test_however_it_is_quoted_a_password_is_wiped(text):
     assert "top secret" not in setup.wipe(f"wifi_password={text}\n", ["top secret"])

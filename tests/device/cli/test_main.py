@@ -90,3 +90,18 @@ def test_watch_without_a_broker_says_so(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["watch", "--broker", "127.0.0.1:9"], {}) == 1
     assert "127.0.0.1:9" in capsys.readouterr().err
     assert main(["watch", "--broker", "host:many"], {}) == 2
+
+
+def test_a_password_that_systemd_gives_the_service_is_not_missed_before_it_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "mien.toml"
+    config.write_text(
+        '[mqtt]\nhost = "broker.local"\nusername = "mien"\n'
+        'password_file = "/run/credentials/mien.service/mqtt-password"\n'
+    )
+    environment = {"XDG_STATE_HOME": str(tmp_path)}
+    assert main(["check", "--config", str(config)], environment) == 0
+    assert "systemd gives it to the running service" in capsys.readouterr().out
+    config.write_text(config.read_text().replace("/run/credentials/", "/nowhere/"))
+    assert main(["check", "--config", str(config)], environment) == 78

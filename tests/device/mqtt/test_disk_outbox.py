@@ -16,6 +16,8 @@ import pytest
 from device.errors import ConfigurationError
 from device.mqtt.disk_outbox import DiskOutbox
 from device.mqtt.outbox import MemoryOutbox, Outbox
+from device.remote import make_outbox
+from device.settings import Settings, replace_setting
 from tests.device.mqtt.appliance import wait_until
 
 
@@ -213,4 +215,41 @@ def test_removing_many_at_once_takes_no_room(tmp_path: Path) -> None:
     size = log.stat().st_size
     outbox.remove(range(1, 8001))
     assert (outbox.depth, log.stat().st_size) == (0, size)
+    outbox.close()
+
+
+def test_a_read_only_disk_costs_no_start(small_disk: Path) -> None:
+    DiskOutbox(small_disk / "o", 10).close()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    settings = replace_setting(Settings(), "outbox.path", "o")
+    outbox = make_outbox(settings, small_disk)
+    assert isinstance(outbox, MemoryOutbox)
+    assert "outbox.path" in (outbox.problem or "")
+    fill(outbox, 3)
+    assert numbers(outbox) == [1, 2, 3]
+
+
+def test_no_trouble_ends_the_thread_that_tends_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grow, failures = DiskOutbox._grow, iter([True, True])
+
+    def locked(self: DiskOutbox, db: sqlite3.Connection) -> bool:
+        if next(failures, False):
+            db.execute("DELETE FROM no_such_table")
+        return grow(self, db)
+
+    monkeypatch.setattr(DiskOutbox, "_grow", locked)
+    outbox = DiskOutbox(tmp_path / "o", 10, retry_s=0.05)
+    wait_until(lambda: outbox.settled)
+    wait_until(lambda: outbox.problem is None)
+    outbox.close()
+
+
+def test_what_cannot_be_deleted_stands_in_nobody_s_way(tmp_path: Path) -> None:
+    outbox = DiskOutbox(tmp_path / "o", 100)
+    wait_until(lambda: outbox.settled)
+    fill(outbox, 50)
+    outbox._gone.update(range(1, 21))  # acknowledged, on a disk that became read-only
+    assert numbers(outbox, limit=20) == list(range(21, 41))
     outbox.close()

@@ -82,3 +82,7 @@ def test_the_examples_for_other_programs_name_keys_that_exist() -> None:
         if "path = " in line:
             key = line.split('"')[1].split(".")[0]
             assert key in known, line
+
+
+def test_half_a_surrogate_pair_from_a_stranger_can_be_answered() -> None:
+    assert encode({"transaction": "\ud800", "ü": 1}) == '{"transaction":"?","ü":1}'.encode()

@@ -105,6 +105,10 @@ class Card:
 
     def _apply_setup(self, path: Path) -> None:
         wanted = read_setup(path)
+        wifi = self._root / "etc/NetworkManager/system-connections/mien-wifi.nmconnection"
+        keeps_wifi = is_wiped(path, "wifi_password")  # an earlier start has it
+        if keeps_wifi and "wifi_name" in wanted:
+            require_network(wifi, wanted["wifi_name"])
         wiped = wipe(path.read_text(ENCODING), [wanted[key] for key in SECRETS if key in wanted])
         if hostname := wanted.get("hostname"):
             _write(self._root / "etc/hostname", f"{hostname}\n", 0o644)
@@ -117,10 +121,8 @@ class Card:
             _write(self._root / "etc/modprobe.d/mien-wifi.conf", line, 0o644)
             self._run(["iw", "reg", "set", country])
             self._run(["rfkill", "unblock", "wifi"])
-        if name := wanted.get("wifi_name"):
-            connections = self._root / "etc/NetworkManager/system-connections"
-            text = wifi_connection(name, wanted.get("wifi_password", ""))
-            _write(connections / "mien-wifi.nmconnection", text, 0o600)
+        if (name := wanted.get("wifi_name")) and not keeps_wifi:
+            _write(wifi, wifi_connection(name, wanted.get("wifi_password", "")), 0o600)
         if password := wanted.get("mqtt_password"):
             _write(self._root / "etc/mien/mqtt-password", f"{password}\n", 0o600)
         if key := wanted.get("ssh_key"):
@@ -207,11 +209,31 @@ def wipe(text: str, secrets: Iterable[str]) -> str:
     return wiped
 
 
+def is_wiped(path: Path, key: str) -> bool:
+    """True where an earlier start has taken a password over."""
+    return bool(tomllib.loads(path.read_text(ENCODING)).get(key) == WIPED)
+
+
+def require_network(place: Path, name: str) -> None:
+    """The password that was taken over must have been this network's.
+
+    Raises:
+        SetupError: it was another's.
+    """
+    lines = place.read_text(ENCODING).splitlines() if place.is_file() else []
+    if ssid_of(name) not in lines:
+        raise SetupError(f"wifi_name = {name!r}: write its wifi_password, too")
+
+
+def ssid_of(name: str) -> str:
+    """The key file's line; bytes, so that no character needs escaping."""
+    return "ssid=" + "".join(f"{byte};" for byte in name.encode())
+
+
 def wifi_connection(name: str, password: str) -> str:
-    """A NetworkManager key file; the name as bytes, so that no character needs escaping."""
-    ssid = "".join(f"{byte};" for byte in name.encode())
+    """A NetworkManager key file."""
     lines = ["[connection]", "id=mien-wifi", f"uuid={uuid.uuid5(uuid.NAMESPACE_DNS, 'mien-wifi')}"]
-    lines += ["type=wifi", "", "[wifi]", "mode=infrastructure", f"ssid={ssid}", ""]
+    lines += ["type=wifi", "", "[wifi]", "mode=infrastructure", ssid_of(name), ""]
     if password:
         escaped = password.replace("\\", "\\\\")
         escaped = re.sub(r"^ +", lambda spaces: r"\s" * len(spaces[0]), escaped)
