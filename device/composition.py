@@ -159,8 +159,8 @@ def make_publisher(
     """
     device_id = make_device_id(settings.device.id)
     if settings.mqtt.host:
-        configured = broker_access(settings.mqtt, device_id)
-        reach = lambda: configured  # noqa: E731 - one of two ways to the same thing
+        broker_access(settings.mqtt, device_id)  # what is wrong with its files is said at once ...
+        reach = lambda: broker_access(settings.mqtt, device_id)  # noqa: E731 - ... and renewed ones read
     else:
         broker = EmbeddedBroker(settings.mqtt.port)
         stack.callback(broker.close)

@@ -105,6 +105,7 @@ build_release() {
     mkdir "$release/systemd"
     cp "$HERE"/{install.sh,uninstall.sh,mien.service,mien.toml,jetson.conf} "$release/systemd/"
     "$release/bin/mien" --version >/dev/null || die "release $1 does not start: see above"
+    sync -f "$release"  # or a power cut could leave the mark on a release that is not on the card
     touch "$release/.complete"
 }
 
@@ -124,6 +125,7 @@ place_settings() {
 
 # One rename decides which release is current: a power cut leaves the old or the new one.
 switch_to() {
+    sync -f "$ROOT"
     ln -sfnT "$1" "$ROOT/current.new"
     mv -T "$ROOT/current.new" "$ROOT/current"
     sync -f "$ROOT"

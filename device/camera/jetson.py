@@ -27,6 +27,7 @@ PROGRAM = ("gst-launch-1.0",)
 SENSOR_RATE_HZ = 30  # every CSI sensor mode has it; videorate drops the rest
 KILL_AFTER_S = 2.0
 CHUNK_BYTES = 1 << 20
+MAX_COMPLAINTS_BYTES = 1 << 16
 ROW_BYTES = 4  # GStreamer pads each row to a multiple
 ABSENT = ("no element", "No cameras available")  # not a Jetson, or none plugged in
 
@@ -86,7 +87,7 @@ class JetsonSource:
         Raises:
             CameraError: GStreamer is not installed.
         """
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - close() closes it
+        self._complaints = tempfile.TemporaryFile("a+b")  # noqa: SIM115 - close() closes it
         try:
             self._process = subprocess.Popen(
                 [*self._program, *pipeline(self._settings, self._color)],
@@ -110,6 +111,8 @@ class JetsonSource:
         """
         rows = np.frombuffer(self._read_exactly(self._rows[0] * self._rows[1]), np.uint8)
         rows = rows.reshape(self._rows)
+        if self._complaints and os.fstat(self._complaints.fileno()).st_size > MAX_COMPLAINTS_BYTES:
+            self._complaints.truncate(0)  # a child may live for years
         if self._color:
             return np.ascontiguousarray(rows.reshape(len(rows), -1, 4)[..., :3])
         return np.ascontiguousarray(rows[:, : self._settings.width])

@@ -21,7 +21,7 @@ from device.camera.v4l2_devices import list_cameras
 from device.composition import load_classifier
 from device.errors import MienError
 from device.mqtt.access import broker_access
-from device.mqtt.clock import kernel_clock_is_synced
+from device.mqtt.clock import clock_is_synced
 from device.mqtt.identity import make_device_id
 from device.mqtt.probe import probe
 from device.settings import Settings, load_settings
@@ -158,7 +158,7 @@ def _broker(settings: Settings) -> Finding:
 
 
 def _clock(_: Settings) -> Finding:
-    if kernel_clock_is_synced():
+    if clock_is_synced():
         return "ok", "synchronised"
     return "--", "not synchronised: events carry clock_synced = false"
 

@@ -37,14 +37,14 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     store = ModelStore(require_access(state, args.action != "list") / "models")
     if args.action == "install":
         card = store.install(args.bundle, self_test)
-        give_to_owner(state)
+        give_to_owner(state, state / "models")
         print(f"{card.name} {card.version} installed; {what_next(card, settings)}")
     elif args.action == "list":
         print("\n".join(listing(store, settings.classifier.model)))
     else:
         name = args.name or settings.classifier.model
         version = store.rollback(name)
-        give_to_owner(state)
+        give_to_owner(state, state / "models")
         print(f"{name} {version or 'as shipped'} in use; send the command reload-model or restart")
     return 0
 

@@ -1,7 +1,7 @@
 """Wall-clock time for payloads: a monotonic reading becomes RFC 3339 UTC.
 
 A Raspberry Pi before the 5 has no battery clock: until NTP has set it, its time is wrong.
-``synced`` asks the kernel, whichever daemon sets the clock.
+``synced`` asks systemd-timesyncd's mark and the kernel, whichever daemon sets the clock.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ import ctypes
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
+from pathlib import Path
 
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronized
 TIMEX_BYTES = 512  # more than struct timex on any Linux
+TIMESYNCD_SAYS_SO = Path("/run/systemd/timesync/synchronized")
 RECHECK_S = 10.0
 
 
-def kernel_clock_is_synced() -> bool:
-    """True when NTP (or another discipline) has set the kernel's clock."""
+def clock_is_synced() -> bool:
+    """True when NTP (or another discipline) has set the clock."""
+    if TIMESYNCD_SAYS_SO.exists():
+        return True
     try:
         state = int(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(TIMEX_BYTES)))
     except (AttributeError, OSError):
@@ -38,7 +42,7 @@ class WallClock:
         self,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
-        is_synced: Callable[[], bool] = kernel_clock_is_synced,
+        is_synced: Callable[[], bool] = clock_is_synced,
     ) -> None:
         self._monotonic, self._wall, self._is_synced = monotonic, wall, is_synced
         self._synced, self._checked_s = False, float("-inf")

@@ -37,7 +37,8 @@ class EmbeddedBroker:
     def __init__(self, port: int = 0) -> None:
         self._port: int | None = None
         self._asking = threading.Lock()  # the port comes once; the daemon and its client both ask
-        self._closed = False
+        self._wanted = port
+        self._closed = self._asked_once = False
         self._process = self._start(port)
 
     def _start(self, port: int) -> subprocess.Popen[bytes]:
@@ -60,10 +61,12 @@ class EmbeddedBroker:
             BrokerError: it did not come up.
         """
         with self._asking:
-            if not self._closed and self._port is not None and self._process.poll() is not None:
+            if not self._closed and self._asked_once and self._process.poll() is not None:
                 log.warning("the embedded broker has ended; starting it anew")
                 self._close_pipes()
-                self._process, self._port = self._start(self._port), None  # clients know the port
+                self._wanted = self._port or self._wanted  # clients know the port
+                self._process, self._port = self._start(self._wanted), None
+            self._asked_once = True
             if self._port is None:
                 assert self._process.stdout is not None
                 line = self._process.stdout.readline().decode().strip()

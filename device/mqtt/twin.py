@@ -28,7 +28,7 @@ class TwinWatch:
 
     def __init__(self, identity: Identity, clock: Callable[[], float] = time.monotonic) -> None:
         self._identity, self._clock = identity, clock
-        self._seen_own = False
+        self._seen_own = self._suspected = False
         self._seen_twin_s: float | None = None
 
     def receive(self, topic: str, payload: bytes, retained: bool) -> None:
@@ -39,6 +39,8 @@ class TwinWatch:
             return
         if boot_id == self._identity.boot_id:
             self._seen_own = True
+        elif self._seen_own and retained and not self._suspected:
+            self._suspected = True  # once it may be an old one of ours that a broker has restored
         elif self._seen_own:
             if self.problem is None:
                 log.warning("%s", self._text)

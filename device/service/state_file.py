@@ -55,15 +55,15 @@ def require_access(folder: Path, need_writing: bool = True) -> Path:
     return folder
 
 
-def give_to_owner(folder: Path) -> None:
-    """After root has written: everything in a state folder belongs to whom the folder belongs.
+def give_to_owner(state: Path, written: Path) -> None:
+    """After root has written: a part of the state folder belongs to whom the folder belongs.
 
     The service is a user of its own and must be able to take back what was installed for it.
     """
-    if os.geteuid() != 0 or not folder.exists():
+    if os.geteuid() != 0 or not written.exists():
         return
-    owner = folder.stat()
-    for path in folder.rglob("*"):
+    owner = state.stat()
+    for path in (written, *written.rglob("*")):
         os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from device.mqtt.clock import WallClock
+from device.mqtt.clock import WallClock, clock_is_synced
 from device.mqtt.identity import Identity, make_device_id
 from device.mqtt.publisher import MqttPublisher
 from device.mqtt.twin import REMEMBER_S, TwinWatch
@@ -26,6 +26,7 @@ def test_a_report_with_another_boot_id_is_a_twins_once_ours_has_come_back() -> N
     watch.receive("t", report("of an earlier start"), True)
     assert watch.problem is None
     watch.receive("t", report("mine"), False)
+    watch.receive("t", report("of an earlier start"), True)  # restored by a broker: once
     assert watch.problem is None
     watch.receive("t", report("other"), False)
     assert "another appliance" in (watch.problem or "")
@@ -85,3 +86,13 @@ def test_wall_clock_time_of_a_monotonic_reading() -> None:
     assert clock.rfc3339(100.0) == "2023-11-14T22:13:20.000Z"
     assert clock.rfc3339(98.5) == "2023-11-14T22:13:18.500Z"
     assert clock.synced
+
+
+def test_timesyncd_s_mark_is_believed_where_the_kernel_may_not_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device.mqtt.clock.TIMESYNCD_SAYS_SO", tmp_path / "synchronized")
+    monkeypatch.setattr("ctypes.CDLL", lambda name: object())  # no adjtimex
+    assert not clock_is_synced()
+    (tmp_path / "synchronized").touch()
+    assert clock_is_synced()

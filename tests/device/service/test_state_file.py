@@ -43,8 +43,10 @@ def test_what_root_installs_belongs_to_the_service(tmp_path: Path) -> None:
     (state / "models" / "x" / "x.tflite").write_bytes(b"1")
     (state / "models" / "x" / "current").symlink_to("1-abc")
     os.chown(state, 4321, 4322)
-    give_to_owner(state)
-    for path in state.rglob("*"):
+    (state / "of-others").mkdir()  # a state folder that is shared, such as /var/lib
+    give_to_owner(state, state / "models")
+    assert (state / "of-others").stat().st_uid == 0
+    for path in (state / "models", *(state / "models").rglob("*")):
         assert (path.lstat().st_uid, path.lstat().st_gid) == (4321, 4322)
 
 
