@@ -53,6 +53,27 @@ def test_the_card_keeps_no_path_of_the_machine_and_no_picture_of_a_person(export
     assert all(len(base64.b64decode(entry["input"])) == 48 * 48 for entry in golden)
 
 
+def test_a_pair_is_calibrated_anew_without_its_run(
+    exported: Path, drawn_run: Path, tmp_path: Path
+) -> None:
+    before = read_model(exported)[1]
+    pair = tmp_path / exported.name
+    shutil.copy(exported, pair)
+    wrong = {"temperature": 9.0, "prior_shift": [1.0] * 7}
+    text = json.loads(exported.with_suffix(".json").read_text()) | wrong
+    pair.with_suffix(".json").write_text(json.dumps(text))
+    folder = drawn_run.parent
+    words = ["--data", str(folder / "fer2013.csv"), "--votes", str(folder / "fer2013new.csv")]
+    assert main(["calibrate", str(pair), *words]) == 0
+    content, card = read_model(pair)
+    assert content == exported.read_bytes()
+    assert card.temperature == before.temperature
+    assert card.prior_shift == before.prior_shift
+    assert card.facts["run"] == before.facts["run"]
+    assert card.facts["metrics"] == before.facts["metrics"]
+    assert "/tmp" not in pair.with_suffix(".json").read_text()
+
+
 def test_nothing_is_left_half_written(exported: Path) -> None:
     assert sorted(path.name for path in exported.parent.iterdir()) == ["drawn.json", "drawn.tflite"]
 
