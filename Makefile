@@ -37,8 +37,8 @@ train: $(DEV_VENV)/.ready ## train the shipped network on data/fer2013.csv
 export: $(DEV_VENV)/.ready ## newest run to device/models
 	$(DEV)/python -m export classifier
 
-report: $(DEV_VENV)/.ready ## docs/results.md with its plots, from the runs and shipped networks
-	$(DEV)/python -m training report
+report: $(DEV_VENV)/.ready ## docs/results.md with its plots; ARGS="--faces DIR --peer FILE" for comparisons
+	$(DEV)/python -m training report $(ARGS)
 
 bench: $(DEVICE_VENV)/.ready ## pace of the whole path on this machine
 	$(DEVICE_VENV)/bin/python -m device bench

@@ -58,7 +58,13 @@ def add_arguments(commands: Any) -> None:
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Measures on PrivateTest and on the folders; prints as it goes."""
     if getattr(arguments, "keep", False):
-        read_earlier(arguments.output.with_suffix(".json"))  # not there: said at once
+        earlier = read_earlier(arguments.output.with_suffix(".json"))  # not there: said at once
+        missing = set(earlier["faces"]) - {folder.name for folder in arguments.faces}
+        if missing:
+            raise UsageError(
+                f"--keep: the earlier report has {', '.join(sorted(missing))}, too; name "
+                "the same folders with --faces"
+            )
     test = read_pictures(arguments.data, default_votes(arguments)).split(Split.TEST)
     wild = [read_wild(folder) for folder in arguments.faces]
     results = []
@@ -85,8 +91,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if arguments.keep:
         facts["results"] = with_earlier(results, read_earlier(output.with_suffix(".json")))
     output.parent.mkdir(parents=True, exist_ok=True)
+    write_report(json.loads(json.dumps(facts)), output)
     write_json(output.with_suffix(".json"), facts)
-    write_report(json.loads(output.with_suffix(".json").read_text(encoding="utf-8")), output)
     print(f"{output} and its plots")
     return 0
 
@@ -99,7 +105,7 @@ def read_earlier(path: Path) -> dict[str, Any]:
     """
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        return {key: facts[key] for key in ("date", "git_revision", "results")}
+        return {key: facts[key] for key in ("date", "git_revision", "faces", "results")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: no earlier report to keep anything of ({error})") from error
 

@@ -83,7 +83,7 @@ def earlier_note(results: Results) -> str:
         return ""
     said = " and ".join(f"{date} (revision {revision})" for date, revision in runs)
     return (
-        f"\n\\* measured on {said} by the same command on the same pictures, not again; times of "
+        f"\n\\* measured on {said} by an earlier such command on the same pictures, not again; times of "
         "such rows and of the others must not be compared: the machine was another.\n"
     )
 
@@ -230,7 +230,7 @@ def paper_section(results: Results) -> str:
     if not clean:
         return ""
     best: Callable[[str], float] = lambda name: max(  # noqa: E731
-        r["protocols"][name]["accuracy"] for r in results
+        r["protocols"][name]["accuracy"] for r in results if name in r["protocols"]
     )
     trained = [
         r["name"] for r in results
