@@ -8,7 +8,7 @@ from pathlib import Path
 
 from device.errors import UsageError
 from device.service.capture import clear_captures, export_captures
-from device.service.state_file import require_access, state_folder
+from device.service.state_file import require_access, service_settings, state_folder
 from device.settings import load_settings
 
 
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Prints how many faces were copied or deleted."""
-    settings = load_settings(args.config, environment)
+    settings = load_settings(service_settings(args.config), environment)
     folder = require_access(state_folder(settings.device.state_dir, environment)) / "capture"
     if args.action == "clear":
         print(f"{clear_captures(folder)} faces deleted from {folder}")

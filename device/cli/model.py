@@ -11,7 +11,12 @@ from pathlib import Path
 
 from device.composition import GENERATOR, MODELS
 from device.service.model_store import ModelStore
-from device.service.state_file import give_to_owner, require_access, state_folder
+from device.service.state_file import (
+    give_to_owner,
+    require_access,
+    service_settings,
+    state_folder,
+)
 from device.settings import Settings, load_settings
 from device.vision.model_card import ModelCard, read_card, read_model
 
@@ -32,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Carries out one action; a bundle that fails its self-test changes nothing."""
-    settings = load_settings(args.config, environment)
+    settings = load_settings(service_settings(args.config), environment)
     state = state_folder(settings.device.state_dir, environment)
     store = ModelStore(require_access(state, args.action != "list") / "models")
     if args.action == "install":

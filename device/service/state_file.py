@@ -20,7 +20,20 @@ log = logging.getLogger("mien")
 
 MAX_BYTES = 64 << 10
 RELEASES = Path("/opt/mien")  # where install.sh puts the program that the service runs ...
-SERVICE_STATE = Path("/var/lib/mien")  # ... and where systemd keeps what the service remembers
+SERVICE_STATE = Path("/var/lib/mien")  # ... where systemd keeps what the service remembers ...
+SERVICE_SETTINGS = Path("/etc/mien/mien.toml")  # ... and what it is told
+
+
+def is_installed() -> bool:
+    """True for the program that the service runs."""
+    return Path(__file__).resolve().is_relative_to(RELEASES)
+
+
+def service_settings(named: Path | None) -> Path | None:
+    """The settings file that was named, else for an installed program the service's."""
+    if named is None and is_installed() and SERVICE_SETTINGS.is_file():
+        return SERVICE_SETTINGS
+    return named
 
 
 def state_folder(configured: str, environment: Mapping[str, str]) -> Path:
@@ -33,7 +46,7 @@ def state_folder(configured: str, environment: Mapping[str, str]) -> Path:
         return Path(configured)
     if given := environment.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])
-    if Path(__file__).resolve().is_relative_to(RELEASES):
+    if is_installed():
         return SERVICE_STATE
     home = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(home) / "mien"

@@ -150,7 +150,8 @@ def test_a_login_works_on_the_service_s_own_folder(container):
     found = container.run("stat", "-c", "%u", "/var/lib/mien/", "/var/lib/mien/models/brightness")
     service, network = found.stdout.split()
     assert network == service != "0"
-    assert "* brightness 1" in container.run("mien", "model", "list").stdout
+    assert "- brightness 1" in container.run("mien", "model", "list").stdout
+    assert "* expression" not in container.run("mien", "model", "list").stdout  # /etc/mien names it
     refused = container.run(
         "setpriv", "--reuid=65534", "--clear-groups", "mien", "model", "list", check=False
     )

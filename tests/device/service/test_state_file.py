@@ -13,7 +13,13 @@ from pathlib import Path
 import pytest
 
 from device.service import state_file
-from device.service.state_file import StateFile, give_to_owner, state_folder, write_atomically
+from device.service.state_file import (
+    StateFile,
+    give_to_owner,
+    service_settings,
+    state_folder,
+    write_atomically,
+)
 from device.settings import Settings
 
 
@@ -31,6 +37,18 @@ def test_an_installed_program_serves_the_service_s_folder_from_a_login_too(
     assert state_folder("", {"XDG_STATE_HOME": "/x"}) == Path("/var/lib/mien")
     assert state_folder("/mine", {}) == Path("/mine")
     assert state_folder("", {"STATE_DIRECTORY": "/run/y"}) == Path("/run/y")
+
+
+def test_an_installed_program_reads_the_service_s_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_file, "SERVICE_SETTINGS", tmp_path / "mien.toml")
+    assert service_settings(None) is None
+    monkeypatch.setattr(state_file, "RELEASES", Path(state_file.__file__).parents[2])
+    assert service_settings(None) is None
+    (tmp_path / "mien.toml").touch()
+    assert service_settings(None) == tmp_path / "mien.toml"
+    assert service_settings(Path("mine.toml")) == Path("mine.toml")
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
