@@ -25,6 +25,7 @@ FULL_PAINT = 50.0  # grey levels of paint from which the old detail is gone
 TILE_PX = 512  # side of what is worked on at once
 MAX_COVER = 0.85  # share of the old detail that full paint takes away
 NUM_CORRECTIONS = 2  # of what enlarging the paint has softened
+BRIGHTEST = 99.9  # per cent of a crop are darker than its brightest paint may be
 SOME_PAINT = 8.0  # grey levels of paint from which the softness is corrected in full
 
 Floats = npt.NDArray[np.float32]
@@ -77,7 +78,8 @@ def carry_back(image: Image, view: Matrix, crop: GreyImage, made: GreyImage, flo
     Where much is painted, the old detail (the line of a mouth that is now open) is taken away in
     proportion; elsewhere it stays. What the result, cut out again, lacks there of what the network
     made is then added: enlarging softens paint (iterative back-projection, Irani and Peleg, 1991).
-    Done tile by tile: a face may be as large as the picture.
+    No paint is brighter than what was bright already: teeth would glow. Done tile by tile: a face
+    may be as large as the picture.
 
     Args:
         image: (height, width) or (height, width, 3) uint8.
@@ -88,7 +90,9 @@ def carry_back(image: Image, view: Matrix, crop: GreyImage, made: GreyImage, flo
     """
     grid = np.stack(np.meshgrid(np.arange(CROP_PX), np.arange(CROP_PX)), -1).astype(np.float32)
     seen = crop.astype(np.float32)
-    paint = made - sample(seen, grid + flow, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+    moved = sample(seen, grid + flow, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+    wanted = np.minimum(made, np.maximum(moved, np.percentile(crop, BRIGHTEST)))
+    paint = wanted - moved
     painted = cv2.GaussianBlur(np.abs(paint), (0, 0), 1.0)
     cover = MAX_COVER * np.clip(painted / FULL_PAINT, 0, 1)
     near_paint = np.clip(painted / SOME_PAINT, 0, 1)
@@ -100,7 +104,7 @@ def carry_back(image: Image, view: Matrix, crop: GreyImage, made: GreyImage, flo
     near = seen_from(view, rows, columns)
     for _ in range(NUM_CORRECTIONS if result[rows, columns].size else 0):
         seen_small = cut_face(to_grey(result[rows, columns]), near)
-        lacking = near_paint * (made.astype(np.float32) - seen_small)
+        lacking = near_paint * (wanted - seen_small)
         for tile in tiles_of(view, image.shape):
             add(result, tile, spread(lacking, view, *tile, cv2.INTER_CUBIC))
     return result

@@ -44,14 +44,23 @@ def face_at(x: float, y: float, unit: float = 40.0, turn: float = 0.0) -> Face:
 def test_only_the_face_changes_and_the_original_stays(synthesizer: Synthesizer) -> None:
     image = detailed()
     before = image.copy()
-    made = synthesizer.synthesize(image, face_at(110, 90), Expression.NEUTRAL)
+    made = synthesizer.synthesize(image, face_at(110, 90), Expression.ANGRY)
     np.testing.assert_array_equal(before, image)
     assert made.shape == image.shape
     outside = np.ones(image.shape[:2], bool)
     outside[30:150, 50:170] = False
     np.testing.assert_array_equal(image[outside], made[outside])
-    lighter = made[80:96, 102:118].mean() - image[80:96, 102:118].mean()
-    assert lighter == pytest.approx(60, abs=4)
+    darker = image[80:96, 102:118].mean() - made[80:96, 102:118].mean()
+    assert darker == pytest.approx(60, abs=4)
+
+
+def test_no_paint_is_brighter_than_what_was_bright_already(synthesizer: Synthesizer) -> None:
+    image = np.full((200, 240), 100, np.uint8)
+    made = synthesizer.synthesize(image, face_at(110, 90), Expression.NEUTRAL)
+    np.testing.assert_array_equal(made, image)  # the network makes all of it 60 brighter
+    image[56:76, 90:130] = 140
+    made = synthesizer.synthesize(image, face_at(110, 90), Expression.NEUTRAL)
+    assert 110 < made[90:110, 100:120].mean() <= 141
 
 
 @pytest.mark.parametrize("turn", [0.0, 0.4])
