@@ -84,7 +84,8 @@ def earlier_note(results: Results) -> str:
     said = " and ".join(f"{date} (revision {revision})" for date, revision in runs)
     return (
         f"\n\\* measured on {said} by an earlier such command on the same pictures, not again; times of "
-        "such rows and of the others must not be compared: the machine was another.\n"
+        "such rows and of the others must not be compared: the machine was another. Their balanced "
+        "prior is the one that their card had then.\n"
     )
 
 
