@@ -17,7 +17,14 @@ from training.fitting import fit
 from training.networks import load_pair, load_view_teachers
 from training.ranges import check_ranges
 from training.recipes import Recipe, recipe_for
-from training.runs import RUNS, read_recipe, read_recipe_file, read_settings, write_settings
+from training.runs import (
+    RUNS,
+    read_recipe,
+    read_recipe_file,
+    read_settings,
+    refuse_given,
+    write_settings,
+)
 
 DATA = Path("data/fer2013.csv")
 VOTES = Path("data/fer2013new.csv")
@@ -73,7 +80,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Trains, or goes on training, and evaluates at the end."""
     if arguments.resume:
         run, recipe = arguments.resume, read_recipe(arguments.resume)
-        refuse_changes(arguments)
+        refuse_given(arguments, (*SETTINGS, "recipe", "run_path", "relabel", "detect", "keep_all"))
         data = read_settings(run)["data"]
         data_path, votes_path = arguments.data or data["path"], arguments.votes or data["votes"]
     else:
@@ -90,20 +97,6 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if chief:
         print("\n".join(evaluate_run(run, pictures, Split.VALIDATION)))
     return 0
-
-
-def refuse_changes(arguments: argparse.Namespace) -> None:
-    """A resumed run goes on as it began.
-
-    Raises:
-        UsageError: an option that belongs to a run's beginning.
-    """
-    for name in (*SETTINGS, "recipe", "run_path", "relabel", "detect", "keep_all"):
-        if getattr(arguments, name):
-            flag = {"run_path": "run", "view_teachers": "view-teacher"}.get(name, name)
-            raise UsageError(
-                f"--{flag.replace('_', '-')} belongs to a run's beginning; --resume goes on as it began"
-            )
 
 
 def say(line: str) -> None:

@@ -7,11 +7,13 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from training.augmentation import Augmentation
 from training.recipes import Recipe
 
 RUNS = Path("runs")
+FLAGS = {"run_path": "run", "view_teachers": "view-teacher"}  # options of other names
 
 
 def newest_run(folder: Path = RUNS) -> Path:
@@ -146,6 +149,19 @@ def write_part(path: Path, model: keras.Model) -> tuple[Path, Path]:
     part = path.with_name("part-" + path.name)
     model.save_weights(part)
     return part, path
+
+
+def refuse_given(arguments: argparse.Namespace, names: Iterable[str]) -> None:
+    """A resumed run goes on as it began.
+
+    Raises:
+        UsageError: an option is given that belongs to a run's beginning.
+    """
+    for name in names:
+        value = getattr(arguments, name, None)
+        if value is not None and value is not False:
+            flag = FLAGS.get(name, name.replace("_", "-"))
+            raise UsageError(f"--{flag} belongs to a run's beginning; --resume goes on as it began")
 
 
 def has_checkpoint(run: Path) -> bool:

@@ -17,7 +17,7 @@ from training.cleaning import clean
 from training.fer2013 import Pictures, Split, read_pictures
 from training.gan.recipe import LOSSES, GanRecipe, read_gan_recipe, write_recipe
 from training.ranges import check_ranges
-from training.runs import RUNS, read_settings
+from training.runs import RUNS, read_settings, refuse_given
 
 GAN_RUNS = RUNS / "gan"
 HELP = {
@@ -95,10 +95,7 @@ def refuse_changes(arguments: argparse.Namespace, recipe: GanRecipe) -> None:
         raise UsageError(f"{arguments.resume}: is a run of {recipe.kind}")
     fields = [*dataclasses.fields(GanRecipe), *dataclasses.fields(type(recipe.losses))]
     names = {f.name for f in fields} - {"kind"} | {"run_path", "data", "votes"}
-    for name in sorted(names):
-        if getattr(arguments, name, None) is not None:
-            flag = "run" if name == "run_path" else name.replace("_", "-")
-            raise UsageError(f"--{flag} belongs to a run's beginning; --resume goes on as it began")
+    refuse_given(arguments, sorted(names))
 
 
 def recipe_of(arguments: argparse.Namespace) -> GanRecipe:
