@@ -154,7 +154,9 @@ class Outbox:
     path: str = key(
         "", "SQLite file, survives power loss; relative: in the state folder; empty: memory"
     )
-    max_events: int = key(10000, "events kept; the oldest go first", low=10, high=10_000_000)
+    max_events: int = key(
+        10000, "events kept; the oldest go first; in memory at most 50000", low=10, high=10_000_000
+    )
 
 
 @dataclass(frozen=True)
