@@ -9,6 +9,7 @@ from typing import Any
 
 from device.vision.model_card import read_model
 from export.evaluate import as_lines, evaluate_card
+from training.cleaning import lend_validation
 from training.fer2013 import Split, read_pictures
 
 SPLITS = {"validation": Split.VALIDATION, "test": Split.TEST}
@@ -28,7 +29,9 @@ def add_arguments(commands: Any) -> None:
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Prints one line a protocol and prior, or the whole result as JSON."""
     content, card = read_model(arguments.model)
+    recipe = card.facts.get("run", {}).get("recipe", {})
     pictures = read_pictures(arguments.data, arguments.votes)
+    pictures = lend_validation(pictures, recipe.get("learn_validation", 0))  # not what it learnt
     result = evaluate_card(content, card, pictures, SPLITS[arguments.split])
     print(json.dumps(result, indent=1) if arguments.json else "\n".join(as_lines(result)))
     return 0

@@ -31,7 +31,8 @@ VOTES = Path("data/fer2013new.csv")
 INFORMED_SHARE = 0.5  # of FER2013's labels, where a teacher helps to foresee them
 PRECISIONS = ("float32", "mixed_bfloat16")
 SETTINGS = ("network", "epochs", "batch_size", "learning_rate", "weight_decay", "seed",
-            "precision", "start_from", "teacher", "view_teachers", "view_share", "crowd_weight")  # fmt: skip
+            "precision", "start_from", "teacher", "view_teachers", "view_share", "crowd_weight",
+            "p_mixup", "learn_validation")  # fmt: skip
 NETWORK_NAMES = ("expression", "expression-light", "expression-tiny", "mini-xception", "paper")
 
 
@@ -65,6 +66,11 @@ def add_arguments(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--view-share", type=float, help="of its answers in the targets, 0 to 1")
     parser.add_argument("--crowd-weight", type=float, help="of the crowd head's loss, default 1")
+    parser.add_argument("--p-mixup", type=float, help="share of pictures laid over another")
+    parser.add_argument(
+        "--learn-validation", type=float, metavar="SHARE",
+        help="of the validation split, learnt as well; only once all else is chosen",
+    )  # fmt: skip
     parser.add_argument("--relabel", action="store_true", help="use the crowd's sure labels")
     parser.add_argument(
         "--detect", action="store_true", help="also drop pictures in which Haar sees no face"

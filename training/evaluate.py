@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from training.classifiers import HEADS, count_macs
+from training.cleaning import lend_validation
 from training.fer2013 import Pictures, Split, read_pictures
 from training.metrics import fit_temperature, protocols_for, scores, truth_of
 from training.runs import newest_run, read_history, read_recipe, read_settings, write_json
@@ -35,6 +36,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     data = read_settings(run)["data"]
     votes = arguments.votes or (data["votes"] if arguments.data is None else None)
     pictures = read_pictures(Path(arguments.data or data["path"]), votes and Path(votes))
+    pictures = lend_validation(pictures, read_recipe(run).learn_validation)
     for line in evaluate_run(run, pictures, Split[arguments.split.upper()]):
         print(line)
     return 0

@@ -10,7 +10,7 @@ from device.errors import UsageError
 COUNTS = ("batch_size", "epochs", "steps", "round_steps", "blocks", "width", "critic_steps",
           "penalty_interval", "average_every", "guide_steps")  # fmt: skip
 SHARES = ("label_smoothing", "teacher_share", "view_share", "informed_share", "average_decay",
-          "momentum")  # fmt: skip
+          "momentum", "learn_validation", "p_mixup")  # fmt: skip
 ABOVE_ZERO = ("learning_rate", "critic_rate")
 AT_LEAST_ZERO = ("seed", "weight_decay", "warmup_epochs", "crowd_weight",
                  "rare_margin")  # fmt: skip

@@ -46,6 +46,10 @@ class Recipe:
             network sees it and answer for the head they have; several for one head together.
         view_share: of their answers in that head's targets.
         crowd_weight: of the crowd head's loss; that of FER2013's head counts 1.
+        p_mixup: share of pictures that are laid over another of their batch (MixUp; Zhang et al.,
+            ICLR 2018). What a teacher says of such a picture it has not learnt by heart.
+        learn_validation: share of the validation split that is learnt as well, once the recipe is
+            chosen; the rest of it still validates. See ``cleaning.lend_validation``.
     """
 
     network: str = "expression"
@@ -70,6 +74,8 @@ class Recipe:
     view_teachers: tuple[str, ...] = ()
     view_share: float = 0.6
     crowd_weight: float = 1.0
+    p_mixup: float = 0.0
+    learn_validation: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
@@ -187,10 +193,37 @@ class Batches:
             chosen = order[index * size : (index + 1) * size]
             varied = augment(self.pictures.pixels[chosen], self.recipe.augmentation, random)
             targets = {head: target[chosen] for head, target in self.targets.items()}
+            if self.recipe.p_mixup:
+                varied, targets = mix_up(varied, targets, self.recipe.p_mixup, random)
             for head, teacher in self.views.items():
                 share = np.float32(self.recipe.view_share)
                 targets[head] = (1 - share) * targets[head] + share * teacher(varied)
             yield varied[..., None].astype(np.float32), targets
+
+
+def mix_up(
+    pixels: npt.NDArray[np.uint8], targets: Targets, share: float, random: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], Targets]:
+    """Lays some pictures over others, and their targets likewise.
+
+    Args:
+        pixels: (b, 48, 48) uint8.
+        targets: (b, 7) for each head.
+        share: of pictures that this happens to.
+        random: where the numbers come from; the weight of the first is uniform from 0 to 1.
+
+    Returns:
+        New pixels and targets.
+    """
+    count = len(pixels)
+    mixed = random.random(count) < share
+    weight = np.where(mixed, random.random(count), 1.0).astype(np.float32)
+    other = random.permutation(count)
+    over = weight[:, None, None]
+    laid = pixels * over + pixels[other] * (1 - over)
+    over = weight[:, None]
+    both = {head: one * over + one[other] * (1 - over) for head, one in targets.items()}
+    return np.rint(laid).astype(np.uint8), both
 
 
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):

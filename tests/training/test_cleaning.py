@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.training.drawn import draw
-from training.cleaning import clean, relabel, summary, write_list
-from training.fer2013 import CROWD_ORDER, NOT_A_FACE, Pictures, Split
+from training.cleaning import (
+    clean,
+    clean_as,
+    lend_validation,
+    relabel,
+    summary,
+    write_list,
+)
+from training.fer2013 import CROWD_ORDER, NOT_A_FACE, Pictures, Split, read_pictures
+from training.recipes import Recipe
 
 
 def pictures_with_every_flaw() -> Pictures:
@@ -44,6 +53,27 @@ def test_held_out_pictures_are_never_dropped() -> None:
     kept, _ = clean(pictures)
     for split in (Split.VALIDATION, Split.TEST):
         assert len(kept.split(split)) == len(pictures.split(split))
+
+
+def test_a_share_of_validation_can_be_learnt_and_is_cleaned_likewise(
+    drawn: tuple[Path, Path],
+) -> None:
+    pictures = read_pictures(*drawn)
+    count = len(pictures.split(Split.VALIDATION))
+    assert clean_as(pictures, Recipe())[0].split(Split.VALIDATION).names.size == count
+    recipe = replace(Recipe(), learn_validation=0.75)
+    learnt, dropped = clean_as(pictures, recipe)
+    held_out = learnt.split(Split.VALIDATION).names
+    assert len(held_out) == count - round(0.75 * count)
+    np.testing.assert_array_equal(held_out, lend_validation(pictures, 0.75).split(
+        Split.VALIDATION).names)  # fmt: skip
+    assert set(held_out) <= set(pictures.split(Split.VALIDATION).names)
+    lent = set(pictures.split(Split.VALIDATION).names) - set(held_out)
+    assert lent <= set(learnt.split(Split.TRAIN).names) | {entry.name for entry in dropped}
+    np.testing.assert_array_equal(learnt.split(Split.TEST).names, pictures.split(Split.TEST).names)
+    flawed = pictures_with_every_flaw()  # one picture of validation, repeated in training
+    _, dropped = clean_as(flawed, replace(Recipe(), learn_validation=1.0))
+    assert "row 7" in {entry.name for entry in dropped if entry.reason == "repeats row 1"}
 
 
 def test_the_detector_drops_what_it_does_not_see_when_asked() -> None:

@@ -22,6 +22,7 @@ from training.recipes import (
     crowd_targets,
     fer2013_targets,
     informed_labels,
+    mix_up,
     targets_of,
 )
 from training.runs import read_recipe_file
@@ -115,6 +116,41 @@ def test_a_teacher_is_asked_about_every_varied_picture(drawn: tuple[Path, Path])
         assert (targets["fer2013"][:, 6] >= 0.75).all()
         np.testing.assert_allclose(targets["fer2013"].sum(axis=1), 1, atol=1e-6)
         assert (targets["crowd"][:, 6] < 0.75).any()
+
+
+def test_a_picture_laid_over_another_has_both_their_targets() -> None:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (200, 48, 48), np.uint8)
+    targets = {"crowd": np.eye(200, dtype=np.float32)}
+    laid, both = mix_up(pixels, targets, 0.5, np.random.default_rng(1))
+    weights = both["crowd"]
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
+    expected = np.einsum("ij,jhw->ihw", weights, pixels.astype(np.float32))
+    np.testing.assert_allclose(laid, expected, atol=0.51)
+    mixed = weights.max(axis=1) < 1
+    assert 70 < mixed.sum() < 130
+    np.testing.assert_array_equal(laid[~mixed], pixels[~mixed])
+    own = weights[np.arange(200), np.arange(200)][mixed]
+    assert own.min() < 0.1 < 0.4 < own.mean() < 0.6 < 0.9 < own.max()
+
+
+def test_a_teacher_sees_laid_pictures_as_the_network_does(drawn: tuple[Path, Path]) -> None:
+    pictures = read_pictures(*drawn)
+    recipe = replace(Recipe(), batch_size=12, p_mixup=0.5, view_share=0.5, label_smoothing=0)
+    shown = []
+
+    def teacher(varied: np.ndarray) -> np.ndarray:
+        shown.append(varied)
+        return np.eye(7, dtype=np.float32)[[6] * len(varied)]
+
+    batches = Batches(pictures, targets_of(pictures, recipe), recipe, {"crowd": teacher})
+    again = list(batches.of_epoch(0))
+    for number, (pixels, targets) in enumerate(batches.of_epoch(0)):
+        np.testing.assert_array_equal(pixels, again[number][0])
+        np.testing.assert_array_equal(pixels[..., 0], shown[number])
+        assert (targets["crowd"][:, 6] >= 0.5).all()
+    plain = Batches(pictures, batches.targets, replace(recipe, p_mixup=0.0), {})
+    assert (next(iter(plain.of_epoch(0)))[0] != again[0][0]).any()
 
 
 def test_shipped_pairs_teach_the_head_that_they_have(tmp_path: Path) -> None:
