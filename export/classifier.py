@@ -26,8 +26,9 @@ from training.tflite import TfliteClassifier
 
 MODELS = Path("device/models")
 DATA, VOTES = "FER2013 (Goodfellow et al., 2013)", "FER+ votes (Barsoum et al., 2016)"
-NUM_CALIBRATION = 64  # crops; more bring rare extremes, which make int8's steps wider
-NUM_DRAWS = 5  # of as many crops: the one counts whose file is nearest to the network ...
+# Crops, few or many: many bring rare extremes, which make int8's steps wider; few clip them.
+NUM_CALIBRATION = (64, 256)
+NUM_DRAWS = 6  # in turns: the one counts whose file is nearest to the network ...
 NUM_COMPARED = 2000  # ... on so many training pictures
 
 
@@ -123,10 +124,11 @@ def nearest_int8(model: keras.Model, head: str, pixels: npt.NDArray[np.uint8]) -
     compared = pixels[random.permutation(len(pixels))[:NUM_COMPARED]]
     expected = predict(model, compared)[head]
     best, least = b"", np.inf
-    for _ in range(NUM_DRAWS if len(pixels) > NUM_CALIBRATION else 1):
-        crops = pixels[random.permutation(len(pixels))[:NUM_CALIBRATION]]
+    for draw in range(NUM_DRAWS if len(pixels) > NUM_CALIBRATION[0] else 1):
+        number = NUM_CALIBRATION[draw % len(NUM_CALIBRATION)]
+        crops = pixels[random.permutation(len(pixels))[:number]]
         content = to_int8(model, head, crops)
-        off = float(np.abs(TfliteClassifier(content).logits(compared) - expected).mean())
+        off = float(((TfliteClassifier(content).logits(compared) - expected) ** 2).mean())
         if not best or off < least:
             best, least = content, off
     return best

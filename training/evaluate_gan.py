@@ -13,11 +13,11 @@ import numpy as np
 from device.errors import UsageError
 from device.vocabulary import EXPRESSIONS
 from training.classifier import DATA, VOTES
-from training.cleaning import clean
+from training.cleaning import clean, lend_validation
 from training.fer2013 import Pictures, Split, read_pictures
 from training.gan.recipe import read_gan_recipe
 from training.metrics import truth_of
-from training.runs import write_json
+from training.runs import learnt_validation, write_json
 
 JUDGE_HELP = "classifier: a pair NAME.tflite, or a run"
 MIN_FACES = 14  # two of each expression, if they are evenly many
@@ -53,7 +53,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         marked_part(arguments.report)
     recipes = {run: read_gan_recipe(run) for run in arguments.runs}
     everything = read_pictures(arguments.data, arguments.votes)
-    pictures = everything.split(SPLITS[arguments.split])
+    unlearnt = lend_validation(everything, learnt_validation(arguments.judge))
+    pictures = unlearnt.split(SPLITS[arguments.split])
     pictures = sample(pictures, arguments.head, arguments.faces, arguments.seed, arguments.rest)
     from training.gan import judging, sheets  # TensorFlow takes seconds to load
     from training.gan.faces import cut_by_landmarks
@@ -95,6 +96,7 @@ def make_judge(arguments: argparse.Namespace, pictures: Pictures) -> Any:
     from training.gan import judging
     from training.gan.faces import cut_by_landmarks
 
+    pictures = lend_validation(pictures, learnt_validation(arguments.judge))
     real = sample(pictures.split(Split.VALIDATION), arguments.head, 0, arguments.seed)
     real = replace(real, pixels=cut_by_landmarks(real.pixels))
     train = pictures.split(Split.TRAIN)

@@ -20,8 +20,10 @@ Generated on {date} at revision {git_revision} by
 All figures are of single forward passes without test-time augmentation, on pictures that no
 training has seen. Test is FER2013's `PrivateTest`; exact copies of its pictures were taken out of
 the training split. Networks, temperature and prior were chosen on `PublicTest`; which head ships as
-`expression`, and that the balanced prior is the default, also on the folders below. The `.tflite` files are measured
-as they ship, int8, with LiteRT on one thread of the machine that ran the command.
+`expression`, and that the balanced prior is the default, also on the folders below. Where the table
+of trainings says so, a part of `PublicTest` was learnt too, once all else was chosen; the rest of it
+fitted temperature and prior. The `.tflite` files are measured as they ship, int8, with LiteRT on one
+thread of the machine that ran the command.
 
 * **FER2013**: FER2013's own labels, all {n_fer2013} pictures.
 * **FER+ majority**: the crowd's choice where one of the seven expressions has more than half of
@@ -170,18 +172,29 @@ def training_section(results: Results) -> str:
         if "card" not in result:
             continue
         run, parity = result["card"]["run"], result["card"]["parity"]["int8"]
-        teachers = [run["recipe"]["teacher"], *run["recipe"].get("view_teachers", [])]
-        taught = " and ".join(Path(teacher).stem for teacher in teachers if teacher)
         rows.append([
             result["name"],
-            f"{run['recipe']['network']}, seed {run['recipe']['seed']}"
-            + (f", taught by {taught}" if taught else ""),
+            recipe_in_words(run["recipe"]),
             f"{run['epochs_done']} epochs, {run['hours']} h, {run['data']['train']:,} pictures",
             f"{parity['accuracy_tflite']:.2%} against {parity['accuracy_keras']:.2%}",
             f"{parity['agreement']:.1%}",
             f"{result['temperature']:g}",
         ])  # fmt: skip
     return "## How our files were made\n\n" + table(head, rows) if rows else ""
+
+
+def recipe_in_words(recipe: dict[str, Any]) -> str:
+    """What tells one training from another, for a table's cell."""
+    parts = [recipe["network"], f"seed {recipe['seed']}"]
+    if recipe.get("start_from"):
+        parts.append(f"begun from {Path(recipe['start_from']).stem}")
+    teachers = [recipe["teacher"], *recipe.get("view_teachers", [])]
+    taught = " and ".join(Path(teacher).stem for teacher in teachers if teacher)
+    if taught:
+        parts.append(f"taught by {taught}")
+    if recipe.get("learn_validation"):
+        parts.append(f"{recipe['learn_validation']:.0%} of validation learnt too")
+    return ", ".join(parts)
 
 
 def runtime_section(results: Results) -> str:

@@ -107,6 +107,12 @@ def read_recipe_file(path: Path) -> Recipe:
         raise UsageError(f"{path}: no classifier's recipe in it ({error})") from error
 
 
+def learnt_validation(network: Path) -> float:
+    """Share of the validation split that a run, or a pair ``NAME.tflite``, has learnt."""
+    file = network / "settings.json" if network.is_dir() else network.with_suffix(".json")
+    return read_recipe_file(file).learn_validation if file.exists() else 0.0
+
+
 def recipe_from(fields: dict[str, Any]) -> Recipe:
     """A recipe from its JSON form; what it does not know yet was not done then."""
     augmentation = {"p_blur": 0.0, "p_dark": 0.0, **fields["augmentation"]}

@@ -9,6 +9,7 @@ import pytest
 
 from export.__main__ import main as export_main
 from training.__main__ import main
+from training.report_text import recipe_in_words
 
 
 def test_the_report_is_generated_from_what_was_measured(
@@ -76,3 +77,12 @@ def test_what_is_not_measured_again_can_be_kept_and_is_marked(
         assert "| another (crowd head) \\* |" in text
         assert "measured on 2020-02-20 (revision abc)" in text
         assert "| expression-tiny (crowd head) |" in text
+
+
+def test_a_training_is_told_from_another_in_words() -> None:
+    recipe = {"network": "paper", "seed": 1, "teacher": "", "view_teachers": []}
+    assert recipe_in_words(recipe) == "paper, seed 1"
+    taught = {"start_from": "a.tflite", "view_teachers": ["b.tflite"], "learn_validation": 0.8}
+    assert recipe_in_words({**recipe, **taught}) == (
+        "paper, seed 1, begun from a, taught by b, 80% of validation learnt too"
+    )
