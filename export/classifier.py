@@ -128,7 +128,8 @@ def nearest_int8(model: keras.Model, head: str, pixels: npt.NDArray[np.uint8]) -
         number = NUM_CALIBRATION[draw % len(NUM_CALIBRATION)]
         crops = pixels[random.permutation(len(pixels))[:number]]
         content = to_int8(model, head, crops)
-        off = float(((TfliteClassifier(content).logits(compared) - expected) ** 2).mean())
+        difference = np.asarray(TfliteClassifier(content).logits(compared) - expected, np.float64)
+        off = float((difference**2).mean())
         if not best or off < least:
             best, least = content, off
     return best
