@@ -10,6 +10,7 @@ from training.classifiers import HEADS, count_macs
 from training.cleaning import lend_validation
 from training.fer2013 import Pictures, Split, read_pictures
 from training.metrics import fit_temperature, protocols_for, scores, truth_of
+from training.robustness import CONDITIONS
 from training.runs import newest_run, read_history, read_recipe, read_settings, write_json
 
 TITLES = {
@@ -42,6 +43,30 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     return 0
 
 
+def robustness(model: Any, pictures: Pictures) -> dict[str, dict[str, float]]:
+    """Each head's accuracy, on its own labels, when the pictures get worse; to choose augmentation.
+
+    Returns:
+        By head and condition.
+    """
+    from training.networks import predict
+
+    own = {head: protocol_of(head, pictures) for head in HEADS}
+    truths = {head: truth_of(pictures, protocol) for head, protocol in own.items()}
+    result: dict[str, dict[str, float]] = {head: {} for head in HEADS}
+    for condition, worsen in CONDITIONS.items():
+        logits = predict(model, worsen(pictures.pixels))
+        for head, truth in truths.items():
+            right = logits[head][truth.chosen].argmax(axis=1) == truth.labels
+            result[head][condition] = round(float(right.mean()), 4)
+    return result
+
+
+def protocol_of(head: str, pictures: Pictures) -> str:
+    """By which a head is chosen."""
+    return "majority" if head == "crowd" and pictures.has_votes else "fer2013"
+
+
 def evaluate_run(run: Path, pictures: Pictures, split: Split) -> list[str]:
     """Writes ``metrics-SPLIT.json`` and the plots of a run; returns one line a measurement."""
     from training import plots
@@ -54,8 +79,7 @@ def evaluate_run(run: Path, pictures: Pictures, split: Split) -> list[str]:
     name, lines = split.name.lower(), []
     results: dict[str, Any] = {"parameters": model.count_params(), "macs": count_macs(model)}
     for head in HEADS:
-        protocol = "majority" if head == "crowd" and pictures.has_votes else "fer2013"
-        truth = truth_of(validation, protocol)
+        truth = truth_of(validation, protocol_of(head, pictures))
         temperature = fit_temperature(on_validation[head][truth.chosen], truth.labels)
         results[head] = {"temperature": temperature}
         for protocol in protocols_for(chosen):
@@ -72,6 +96,10 @@ def evaluate_run(run: Path, pictures: Pictures, split: Split) -> list[str]:
                 f"{result['balanced_accuracy']:.2%}, macro F1 {result['macro_f1']:.3f}, "
                 f"ECE {result['ece']:.2%}"
             )
+    for head, worse in robustness(model, chosen).items():
+        results[head]["robustness"] = worse
+        rates = ", ".join(f"{condition} {rate:.1%}" for condition, rate in worse.items())
+        lines.append(f"{name}: head {head} on worse pictures: {rates}")
     write_json(run / f"metrics-{name}.json", results)
     plots.plot_curves(read_history(run), run / "curves.png")
     train = pictures.split(Split.TRAIN)

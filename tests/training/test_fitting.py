@@ -16,6 +16,7 @@ from training.fer2013 import read_pictures
 from training.fitting import WeightAverage, fit, one_ahead, reseed_dropout
 from training.networks import load_network, predict
 from training.recipes import Recipe, compile_model
+from training.robustness import CONDITIONS
 from training.runs import read_history, read_recipe, write_settings
 
 RECIPE = replace(
@@ -140,7 +141,10 @@ def test_the_command_trains_measures_and_draws(
         "confusion-validation-crowd-majority.png", "reliability-validation-fer2013-fer2013.png",
     }  # fmt: skip
     measured = json.loads((run / "metrics-validation.json").read_text())
-    assert set(measured["crowd"]) == {"temperature", "fer2013", "majority", "clean"}
+    assert set(measured["crowd"]) == {"temperature", "fer2013", "majority", "clean", "robustness"}
+    worse = measured["crowd"]["robustness"]
+    assert set(worse) == set(CONDITIONS)
+    assert worse["as published"] == measured["crowd"]["majority"]["accuracy"]
     settings = json.loads((run / "settings.json").read_text())
     assert settings["versions"]["keras"]
 
