@@ -21,7 +21,7 @@ from device.mqtt.identity import Identity, make_device_id
 from device.mqtt.message import Topics
 from device.mqtt.outbox import MemoryOutbox, Outbox
 from device.mqtt.publisher import MqttPublisher
-from device.pipeline import FaceDetector, Parts, Status
+from device.pipeline import FaceDetector, Parts
 from device.service.metrics import Metrics
 from device.service.model_store import ModelStore
 from device.service.watchdog import NoWatchdog
@@ -32,7 +32,7 @@ from device.vision.landmarks import SHIPPED, LandmarkNetwork
 from device.vision.quality import QualityGate
 from device.vision.smoother import ExpressionSmoother
 from device.vision.tracker import DetectAndTrack
-from device.vocabulary import CameraState, Face, Frame, GreyImage, Scene
+from device.vocabulary import CameraState, Face, Frame, GreyImage, Scene, Status
 
 log = logging.getLogger("mien")
 

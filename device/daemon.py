@@ -26,7 +26,7 @@ from device.errors import ConfigurationError, DetectorError, ModelError, is_stor
 from device.live import LiveActions, Makers
 from device.mqtt.access import BrokerAccess
 from device.mqtt.message import Topics
-from device.pipeline import Classifier, Parts, Status
+from device.pipeline import Classifier, Parts
 from device.remote import Remote, make_outbox
 from device.service.capture import CaptureStore, CapturingClassifier, list_captures
 from device.service.metrics import Metrics
@@ -40,7 +40,7 @@ from device.settings.tree import Smoothing
 from device.synthesis import LazySynthesizer, LiveFace
 from device.vision.detector import build_detector, choose_kind
 from device.vision.model_card import ModelCard
-from device.vocabulary import CameraState, Expression
+from device.vocabulary import CameraState, Expression, Status
 
 log = logging.getLogger("mien")
 

@@ -24,6 +24,7 @@ from device.vocabulary import (
     Frame,
     GreyImage,
     Scene,
+    Status,
 )
 
 log = logging.getLogger("mien")
@@ -68,7 +69,7 @@ class Tracker(Protocol):
     """Decides when to detect and follows faces in between."""
 
     def update(self, image: GreyImage, now_s: float) -> list[Face]:
-        """Faces of this frame with track ids (and landmarks and doubt where known)."""
+        """Faces of this frame with track ids (and landmarks and rejection reason where known)."""
 
 
 class Classifier(Protocol):
@@ -88,23 +89,6 @@ class Smoother(Protocol):
 
     def scene(self, frame: Frame) -> Scene:
         """What is settled now."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """How the appliance itself is, for topics and screen.
-
-    Attributes:
-        camera: online, offline or paused.
-        problem: the most important thing that is wrong, in one line; None when all is well.
-        model: name and version of the network in use.
-        detector: kind of the detector in use.
-    """
-
-    camera: CameraState
-    problem: str | None = None
-    model: str = ""
-    detector: str = ""
 
 
 class Publisher(Protocol):

@@ -112,7 +112,7 @@ class Face:
         track_id: the tracker's number, None before tracking.
         landmarks: (5, 2) float32 px: the subject's right eye, left eye, nose tip, right
             and left mouth corner; None where no landmark network ran.
-        doubt: why the crop is not good enough to name an expression (``too small``,
+        rejection_reason: why the crop is not good enough to name an expression (``too small``,
             ``blurred``, ``too dark``, ``too bright``, ``turned away``); None when it is good.
     """
 
@@ -120,7 +120,7 @@ class Face:
     score: float
     track_id: int | None = None
     landmarks: npt.NDArray[np.float32] | None = field(default=None, compare=False)
-    doubt: str | None = None
+    rejection_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ class Classification:
 
     @property
     def expression(self) -> Expression:
-        """The most probable class; ``uncertain`` for a face in doubt."""
-        if self.face.doubt is not None:
+        """The most probable class; ``uncertain`` for a rejected face."""
+        if self.face.rejection_reason is not None:
             return Expression.UNCERTAIN
         return EXPRESSIONS[int(np.argmax(self.probabilities))]
 
@@ -154,7 +154,7 @@ class FaceState:
         probabilities: (7,) smoothed.
         box: in pixels of the frame.
         since_s: monotonic time since when this expression has been settled.
-        doubt: why it is uncertain, None when it is not or simply no class leads.
+        rejection_reason: why it is uncertain, None when it is not or simply no class leads.
         missing_s: how long ago the face was last seen; 0 when the frame shows it.
     """
 
@@ -164,7 +164,7 @@ class FaceState:
     probabilities: Probabilities = field(compare=False)
     box: BoundingBox
     since_s: float
-    doubt: str | None = None
+    rejection_reason: str | None = None
     missing_s: float = 0.0
 
 
@@ -235,3 +235,20 @@ class CameraState(str, Enum):
     ONLINE = "online"
     OFFLINE = "offline"
     PAUSED = "paused"
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the appliance itself is, for topics and screen.
+
+    Attributes:
+        camera: online, offline or paused.
+        problem: the most important thing that is wrong, in one line; None when all is well.
+        model: name and version of the network in use.
+        detector: kind of the detector in use.
+    """
+
+    camera: CameraState
+    problem: str | None = None
+    model: str = ""
+    detector: str = ""

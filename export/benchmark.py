@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import UsageError
-from training.tflite import RUNTIMES, TfliteClassifier
+from training.reports.tflite import RUNTIMES, TfliteClassifier
 
 
 def add_arguments(commands: Any) -> None:

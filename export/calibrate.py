@@ -14,12 +14,12 @@ from typing import Any
 from export.card import write_pair
 from export.classifier import calibrate
 from export.evaluate import as_lines, evaluate_card
-from training.classifier import DATA, VOTES
-from training.cleaning import clean_as
-from training.fer2013 import Split, read_pictures
-from training.metrics import truth_of
-from training.networks import load_pair
-from training.recipes import prior_of
+from training.classifier.metrics import truth_of
+from training.classifier.recipe import prior_of
+from training.classifier.train import DATA, VOTES
+from training.classifier.trained import load_pair
+from training.data.cleaning import clean_as
+from training.data.fer2013 import Split, read_pictures
 from training.runs import read_recipe_file, shorten
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from device.vision.model_card import LABELS, ModelCard
 from device.vision.preprocess import CROP_PX
-from training.tflite import TfliteClassifier
+from training.reports.tflite import TfliteClassifier
 
 LICENCE = (
     "Apache-2.0 for the file; the pictures it was trained on are FER2013's and the votes FER+'s, "

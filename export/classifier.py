@@ -15,14 +15,14 @@ from export.card import make_card, write_pair
 from export.convert import to_float, to_int8
 from export.evaluate import as_lines, evaluate_card
 from export.parity import Logits, compare, require
-from training.classifiers import HEADS, count_macs
-from training.cleaning import clean_as
-from training.fer2013 import Pictures, Split, read_pictures
-from training.metrics import fit_prior_shift, fit_temperature, truth_of
-from training.networks import load_network, predict
-from training.recipes import prior_of
+from training.classifier.metrics import fit_prior_shift, fit_temperature, truth_of
+from training.classifier.networks import HEADS, count_macs
+from training.classifier.recipe import prior_of
+from training.classifier.trained import load_network, predict
+from training.data.cleaning import clean_as
+from training.data.fer2013 import Pictures, Split, read_pictures
+from training.reports.tflite import TfliteClassifier
 from training.runs import newest_run, read_history, read_recipe, read_settings, shorten
-from training.tflite import TfliteClassifier
 
 MODELS = Path("device/models")
 DATA, VOTES = "FER2013 (Goodfellow et al., 2013)", "FER+ votes (Barsoum et al., 2016)"

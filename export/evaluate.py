@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from device.vision.model_card import ModelCard
-from training.fer2013 import Pictures, Split
-from training.metrics import protocols_for, scores, truth_of
-from training.tflite import TfliteClassifier
+from training.classifier.metrics import protocols_for, scores, truth_of
+from training.data.fer2013 import Pictures, Split
+from training.reports.tflite import TfliteClassifier
 
 
 def evaluate(

@@ -25,7 +25,7 @@ from device.vision.preprocess import CROP_PX
 from device.vision.synthesizer import Synthesizer
 from device.vocabulary import EXPRESSIONS, Expression
 from export.card import LICENCE, drawn_face, write_pair
-from training.fer2013 import Split, read_pictures
+from training.data.fer2013 import Split, read_pictures
 from training.gan.recipe import read_gan_recipe
 from training.runs import read_settings, shorten
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from device.vision.model_card import read_model
 from export.evaluate import as_lines, evaluate_card
-from training.cleaning import lend_validation
-from training.fer2013 import Split, read_pictures
+from training.data.cleaning import lend_validation
+from training.data.fer2013 import Split, read_pictures
 
 SPLITS = {"validation": Split.VALIDATION, "test": Split.TEST}
 

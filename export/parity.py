@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import MienError
-from training.metrics import softmax
+from training.classifier.metrics import softmax
 
 MIN_AGREEMENT = 0.98
 MAX_ACCURACY_LOSS = 0.005

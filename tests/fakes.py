@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from device.pipeline import Parts, Status
+from device.pipeline import Parts
 from device.service.metrics import Metrics
 from device.vocabulary import (
     BoundingBox,
@@ -19,6 +19,7 @@ from device.vocabulary import (
     Frame,
     GreyImage,
     Scene,
+    Status,
 )
 
 HAPPY = np.array([0.01, 0.01, 0.01, 0.9, 0.02, 0.02, 0.03], np.float32)

@@ -6,7 +6,6 @@ import time
 
 import numpy as np
 
-from device.pipeline import Status
 from device.vocabulary import (
     EXPRESSIONS,
     BoundingBox,
@@ -17,6 +16,7 @@ from device.vocabulary import (
     FaceState,
     Probabilities,
     Scene,
+    Status,
 )
 
 ONLINE = Status(CameraState.ONLINE, model="expression 1", detector="haar")

@@ -19,22 +19,16 @@ def main(words: list[str] | None = None) -> int:
         return error.exit_status
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    from training import (
-        augment_with_gan,
-        captured,
-        classifier,
-        evaluate,
-        evaluate_crop,
-        evaluate_detector,
-        evaluate_gan,
-        evaluate_smoothing,
-        face_hog,
-        hog_svm,
-        landmarks,
-        report,
-        report_faces,
-    )
+    from training.classifier import evaluate, hog_svm
+    from training.classifier import train as classifier
+    from training.data import captured
+    from training.face_hog import train as face_hog
+    from training.gan import augment as augment_with_gan
     from training.gan import command as generators
+    from training.gan import evaluate as evaluate_gan
+    from training.landmarks import train as landmarks
+    from training.reports import evaluate_crop, evaluate_detector, evaluate_smoothing, report
+    from training.reports import faces as report_faces
 
     for module in (classifier, evaluate, hog_svm, report, generators, evaluate_gan,
                    augment_with_gan, captured, face_hog, landmarks, evaluate_detector,

@@ -22,8 +22,8 @@ import keras
 import numpy as np
 
 from device.errors import UsageError
-from training.augmentation import Augmentation
-from training.recipes import Recipe
+from training.classifier.recipe import Recipe
+from training.data.augmentation import Augmentation
 
 RUNS = Path("runs")
 FLAGS = {"run_path": "run", "view_teachers": "view-teacher"}  # options of other names

@@ -115,8 +115,8 @@ def _describe_face(classification: Classification) -> dict[str, Any]:
             for e, p in zip(EXPRESSIONS, classification.probabilities, strict=True)
         },
     }
-    if face.doubt:
-        described["doubt"] = face.doubt
+    if face.rejection_reason:
+        described["doubt"] = face.rejection_reason
     if face.track_id is not None:
         described["track_id"] = face.track_id
     return described

@@ -169,7 +169,7 @@ def visible_state(shown: Shown, show_camera: bool) -> Hashable:
         (
             face.expression,
             round(face.probability * 100),
-            face.doubt,
+            face.rejection_reason,
             tuple(np.rint(face.probabilities * 50).astype(int).tolist()),
         )
         for face in shown.scene.faces

@@ -176,22 +176,26 @@ def _draw_rows(image: Image, area: Area, faces: tuple[FaceState, ...]) -> None:
 
 
 def _draw_face(image: Image, area: Area, face: FaceState) -> None:
-    """Name, doubt and percentage on one base line, over a bar."""
+    """Name, rejection reason and percentage on one base line, over a bar."""
     bold, regular = lettering("bold"), lettering("regular")
     sure = face.expression is not Expression.UNCERTAIN
     bar_height = max(4, round(0.18 * area.height))
-    name, number, doubt = face.expression.value, percent(face), face.doubt or ""
+    name, number, rejection_reason = (
+        face.expression.value,
+        percent(face),
+        face.rejection_reason or "",
+    )
     line_height = round(0.79 * area.height)
     small, tiny = round(0.6 * line_height), round(0.38 * line_height)
     needed = bold.width(name, line_height) + line_height // 2 + bold.width("100 %", small)
-    needed += regular.width(doubt, tiny)
+    needed += regular.width(rejection_reason, tiny)
     squeeze = min(1.0, area.width / needed)
     size, small, tiny = (max(1, int(h * squeeze)) for h in (line_height, small, tiny))
     y = area.y + line_height - size
     bold.draw(image, name, area.x, y, size, BRIGHT if sure else QUIET, GROUND)
-    doubt_x = area.x + bold.width(name, size) + size // 4
-    doubt_y = y + round(BASE_LINE * (size - tiny))
-    regular.draw(image, doubt, doubt_x, doubt_y, tiny, AMBER, GROUND)
+    reason_x = area.x + bold.width(name, size) + size // 4
+    reason_y = y + round(BASE_LINE * (size - tiny))
+    regular.draw(image, rejection_reason, reason_x, reason_y, tiny, AMBER, GROUND)
     number_x = area.x + area.width - bold.width(number, small)
     number_y = y + round(BASE_LINE * (size - small))
     bold.draw(image, number, number_x, number_y, small, QUIET, GROUND)

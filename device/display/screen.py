@@ -9,8 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from device.display.wording import Shown
-from device.pipeline import Status
-from device.vocabulary import Frame, Scene
+from device.vocabulary import Frame, Scene, Status
 
 log = logging.getLogger("mien.display")
 

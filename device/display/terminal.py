@@ -90,8 +90,8 @@ class TerminalPainter:
         bar = "█" * cells + "░" * (BAR_CELLS - cells)
         number = f"face {face.track_id}"
         text = f"{number:<9}{face.expression.value:<10}{bar} {percent(face):>5}"
-        if face.doubt:
-            text += f"  {face.doubt}"
+        if face.rejection_reason:
+            text += f"  {face.rejection_reason}"
         style = DIM if face.expression is Expression.UNCERTAIN else BOLD
         return self._style(text, style, columns)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from device.pipeline import Status
-from device.vocabulary import CameraState, FaceState, Frame, Scene, SyntheticFace
+from device.vocabulary import CameraState, FaceState, Frame, Scene, Status, SyntheticFace
 
 NOTICE = "Expressions are being read here. No picture is kept."
 CAPTURE_NOTICE = "Expressions are being read here. Pictures of faces are kept on this device."

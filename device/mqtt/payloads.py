@@ -10,7 +10,6 @@ from typing import Any
 
 from device.mqtt.clock import WallClock
 from device.mqtt.identity import Identity
-from device.pipeline import Status
 from device.vocabulary import (
     EXPRESSIONS,
     BoundingBox,
@@ -19,6 +18,7 @@ from device.vocabulary import (
     FaceState,
     Probabilities,
     Scene,
+    Status,
 )
 
 SCHEMA = 1
@@ -91,7 +91,7 @@ class Payloads:
             "box": normalised(face.box, scene.frame_width, scene.frame_height),
             "since": self._clock.rfc3339(face.since_s),
             "duration_ms": max(0, round((scene.at_s - face.since_s) * 1e3)),
-            "doubt": face.doubt,
+            "doubt": face.rejection_reason,
         }
 
     def health(self, report: Mapping[str, Any], at_s: float) -> Payload:

@@ -19,8 +19,7 @@ from device.mqtt.message import Message, Topics
 from device.mqtt.outbox import MemoryOutbox, Outbox
 from device.mqtt.payloads import Payloads, encode
 from device.mqtt.state_pace import StatePace
-from device.pipeline import Status
-from device.vocabulary import CameraState, ExpressionEvent, Scene
+from device.vocabulary import CameraState, ExpressionEvent, Scene, Status
 
 log = logging.getLogger("mien.mqtt")
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from device.pipeline import Status
-from device.vocabulary import Scene
+from device.vocabulary import Scene, Status
 
 CHANGE_EVERY_S = 0.2  # another expression, another face, another problem
 DRIFT_EVERY_S = 1.0  # a box or a probability that moved
@@ -21,7 +20,10 @@ class StatePace:
 
     def is_due(self, scene: Scene, status: Status) -> bool:
         """True when the state should be said now; the caller then says it."""
-        what = (status, tuple((face.track_id, face.expression, face.doubt) for face in scene.faces))
+        what = (
+            status,
+            tuple((face.track_id, face.expression, face.rejection_reason) for face in scene.faces),
+        )
         where = _measures(scene)
         if self._said is not None:
             said_what, said_where = self._said

@@ -148,13 +148,13 @@ class CapturingClassifier:
         self._taken_s: dict[int | None, float] = {}
 
     def classify(self, image: GreyImage, faces: Sequence[Face]) -> list[Classification]:
-        """The classifier's answers; faces in doubt are not collected."""
+        """The classifier's answers; rejected faces are not collected."""
         classifications = self._classifier.classify(image, faces)
         now_s = self._clock()
         for classification in classifications:
             face = classification.face
             waited_s = now_s - self._taken_s.get(face.track_id, float("-inf"))
-            if face.doubt is None and waited_s >= self._min_interval_s:
+            if face.rejection_reason is None and waited_s >= self._min_interval_s:
                 if len(self._taken_s) >= MAX_TRACKS:
                     self._taken_s.clear()
                 self._taken_s[face.track_id] = now_s

@@ -46,8 +46,8 @@ def draw(image: Image, classifications: Sequence[Classification]) -> Image:
 def _caption(classification: Classification) -> str:
     face = classification.face
     number = "" if face.track_id is None else f"{face.track_id} "
-    if face.doubt is not None:
-        return f"{number}{face.doubt}"
+    if face.rejection_reason is not None:
+        return f"{number}{face.rejection_reason}"
     return f"{number}{classification.expression.value} {classification.probability:.0%}"
 
 

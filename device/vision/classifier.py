@@ -52,13 +52,13 @@ class TFLiteClassifier:
     def classify(self, image: GreyImage, faces: Sequence[Face]) -> list[Classification]:
         """One classification a face, in order.
 
-        Faces in doubt are not shown to the network: their probabilities are all equal.
+        Rejected faces are not shown to the network: their probabilities are all equal.
 
         Args:
             image: (height, width) uint8 grey frame.
             faces: where they are.
         """
-        good = [i for i, face in enumerate(faces) if face.doubt is None]
+        good = [i for i, face in enumerate(faces) if face.rejection_reason is None]
         answers = [UNKNOWN] * len(faces)
         if good:
             crops = np.stack([crop_face(image, faces[i]) for i in good])

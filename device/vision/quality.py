@@ -23,10 +23,10 @@ class QualityGate:
         self._limits = settings
 
     def judge(self, image: GreyImage, faces: Sequence[Face]) -> list[Face]:
-        """The same faces with ``doubt`` set; ``image`` is (height, width) uint8."""
-        return [replace(face, doubt=self._doubt(image, face)) for face in faces]
+        """The same faces with ``rejection_reason`` set; ``image`` is (height, width) uint8."""
+        return [replace(face, rejection_reason=self._reason(image, face)) for face in faces]
 
-    def _doubt(self, image: GreyImage, face: Face) -> str | None:
+    def _reason(self, image: GreyImage, face: Face) -> str | None:
         limits = self._limits
         if max(face.box.width, face.box.height) < limits.min_face_px:
             return "too small"

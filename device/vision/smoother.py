@@ -39,9 +39,9 @@ class _Memory:
     box: BoundingBox
     total: Probabilities = field(default_factory=lambda: np.zeros(len(EXPRESSIONS), np.float32))
     weight: float = 0.0
-    doubt: str | None = None
+    rejection_reason: str | None = None
     settled: Expression | None = None
-    settled_doubt: str | None = None
+    settled_reason: str | None = None
     settled_s: float = 0.0
     candidate: Expression | None = None
     candidate_s: float = 0.0
@@ -100,7 +100,7 @@ class ExpressionSmoother:
                 probabilities=memory.mean,
                 box=memory.box,
                 since_s=memory.settled_s,
-                doubt=memory.settled_doubt,
+                rejection_reason=memory.settled_reason,
                 missing_s=max(0.0, frame.captured_at_s - memory.seen_s),
             )
             for track_id, memory in self._tracks.items()
@@ -113,8 +113,8 @@ class ExpressionSmoother:
         elapsed = max(0.0, now_s - memory.seen_s)
         memory.seen_s = now_s
         memory.box = classification.face.box
-        memory.doubt = classification.face.doubt
-        if memory.doubt is None:
+        memory.rejection_reason = classification.face.rejection_reason
+        if memory.rejection_reason is None:
             window = self._settings.window_s
             keep = math.exp(-elapsed / window) if window > 0 else 0.0
             # Weighted like this, the first answers count fully instead of rising from zero.
@@ -126,7 +126,7 @@ class ExpressionSmoother:
 
     def _candidate(self, memory: _Memory) -> Expression:
         """What the face seems to show now, before dwell."""
-        if memory.doubt is not None:
+        if memory.rejection_reason is not None:
             return Expression.UNCERTAIN
         leader = EXPRESSIONS[int(np.argmax(memory.mean))]
         threshold = self._settings.threshold
@@ -146,7 +146,7 @@ class ExpressionSmoother:
                 return None
             return self._settle(EventType.APPEARED, track_id, memory, now_s)
         if candidate is memory.settled:
-            memory.settled_doubt = memory.doubt
+            memory.settled_reason = memory.rejection_reason
             return None
         steady = now_s - memory.candidate_s >= settings.dwell_s
         if steady and now_s - memory.settled_s >= settings.refractory_s:
@@ -158,7 +158,7 @@ class ExpressionSmoother:
     ) -> ExpressionEvent:
         previous, since_s = memory.settled, memory.settled_s
         memory.settled, memory.settled_s = memory.candidate, now_s
-        memory.settled_doubt = memory.doubt
+        memory.settled_reason = memory.rejection_reason
         duration_s = 0.0 if previous is None else now_s - since_s
         return _event(event_type, track_id, memory, previous, duration_s, now_s)
 

@@ -51,7 +51,7 @@ class DetectAndTrack:
         self._detector = detector
 
     def update(self, image: GreyImage, now_s: float) -> list[Face]:
-        """Faces of a (height, width) uint8 frame, largest first, with ids and doubts."""
+        """Faces of a (height, width) uint8 frame, largest first, with track ids and rejection reasons."""
         tracks = self._tracks
         if self._cadence.due(now_s, any(not track.confirmed for track in tracks.active)):
             self._detect(image, now_s)

@@ -12,10 +12,10 @@ from tests.training.conftest import (  # noqa: F401 - the fixtures serve both
     fer2013_pictures,
 )
 from tests.training.drawn import drawn_rows, write_csv, write_votes
-from training.augmentation import Augmentation
-from training.fer2013 import read_pictures
-from training.fitting import fit
-from training.recipes import Recipe
+from training.classifier.fitting import fit
+from training.classifier.recipe import Recipe
+from training.data.augmentation import Augmentation
+from training.data.fer2013 import read_pictures
 from training.runs import write_settings
 
 

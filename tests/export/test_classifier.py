@@ -15,9 +15,9 @@ from export import classifier
 from export.__main__ import main
 from export.classifier import run_facts
 from export.parity import Parity, ParityError, require
-from training.networks import load_network
+from training.classifier.trained import load_network
+from training.reports.tflite import TfliteClassifier
 from training.runs import read_settings
-from training.tflite import TfliteClassifier
 
 
 @pytest.fixture(scope="module")

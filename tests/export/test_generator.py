@@ -22,7 +22,7 @@ TINY = GanRecipe(kind="cgan", width=12, blocks=1, losses=CganLosses())
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained generator with a change that can be seen."""
-    from training.cgan import Cgan
+    from training.gan.cgan import Cgan
     from training.gan.generator import GeneratorSettings
 
     folder = tmp_path_factory.mktemp("gan")

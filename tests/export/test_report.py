@@ -9,7 +9,7 @@ import pytest
 
 from export.__main__ import main as export_main
 from training.__main__ import main
-from training.report_text import recipe_in_words
+from training.reports.text import recipe_in_words
 
 
 def test_the_report_is_generated_from_what_was_measured(

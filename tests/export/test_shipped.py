@@ -11,12 +11,12 @@ import pytest
 from device.vision.model_card import read_model
 from export.classifier import calibrate
 from export.evaluate import evaluate_card
-from training.cleaning import clean_as
-from training.fer2013 import Pictures, Split
-from training.metrics import truth_of
-from training.recipes import prior_of
+from training.classifier.metrics import truth_of
+from training.classifier.recipe import prior_of
+from training.data.cleaning import clean_as
+from training.data.fer2013 import Pictures, Split
+from training.reports.tflite import TfliteClassifier
 from training.runs import read_recipe_file
-from training.tflite import TfliteClassifier
 
 MODELS = sorted((Path(__file__).parents[2] / "device" / "models").glob("expression*.tflite"))
 MOST_BYTES = {"expression": 1_600_000, "expression-tiny": 100_000}

@@ -17,7 +17,6 @@ import pytest
 
 from device.display.render import BRIGHT, Frills, render
 from device.display.wording import Shown
-from device.pipeline import Status
 from device.vocabulary import (
     EXPRESSIONS,
     BoundingBox,
@@ -25,6 +24,7 @@ from device.vocabulary import (
     Expression,
     FaceState,
     Scene,
+    Status,
 )
 from tests.image.machine import (
     BOOT_S,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.drawn import drawn_rows, write_csv, write_votes
-from training.fer2013 import Pictures, read_pictures
+from training.data.fer2013 import Pictures, read_pictures
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.fer2013 import CROWD_ORDER, FOLDER_NAMES, VOTE_COLUMNS
+from training.data.fer2013 import CROWD_ORDER, FOLDER_NAMES, VOTE_COLUMNS
 
 KINDS = 7
 

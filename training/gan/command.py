@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from device.errors import UsageError
-from training.classifier import DATA, VOTES
-from training.cleaning import clean
-from training.fer2013 import Pictures, Split, read_pictures
+from training.classifier.ranges import check_ranges
+from training.classifier.train import DATA, VOTES
+from training.data.cleaning import clean
+from training.data.fer2013 import Pictures, Split, read_pictures
 from training.gan.recipe import LOSSES, GanRecipe, read_gan_recipe, write_recipe
-from training.ranges import check_ranges
 from training.runs import RUNS, read_settings, refuse_given
 
 GAN_RUNS = RUNS / "gan"

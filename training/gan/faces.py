@@ -20,7 +20,7 @@ from device.vision.carry_back import cut_face, face_view
 from device.vision.landmarks import SHIPPED, LandmarkNetwork, Matrix
 from device.vision.preprocess import CROP_PX
 from device.vocabulary import EXPRESSIONS, BoundingBox, Face
-from training.fer2013 import Pictures
+from training.data.fer2013 import Pictures
 
 MIN_SHARE = 0.6  # of the crowd's votes
 MIN_FACES = 300  # a class with fewer clear faces is topped up

@@ -14,13 +14,13 @@ import numpy.typing as npt
 from device.errors import UsageError
 from device.vision.synthesizer import OPEN_MOUTHS
 from device.vocabulary import EXPRESSIONS
-from training.classifiers import HEADS
-from training.fer2013 import Pictures
+from training.classifier.metrics import fit_temperature
+from training.classifier.networks import HEADS
+from training.classifier.recipe import prior_of
+from training.classifier.trained import load_network, load_pair, predict
+from training.data.fer2013 import Pictures
 from training.gan import measures
 from training.gan.sheets import translate
-from training.metrics import fit_temperature
-from training.networks import load_network, load_pair, predict
-from training.recipes import prior_of
 
 Ask = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 

@@ -112,9 +112,9 @@ def _note(path: Path, step: int, took_s: float, history: dict[str, list[float]])
 
 def build(recipe: GanRecipe, voted: VotedFaces, run: Path) -> Translation:
     """The compiled network of a recipe; StarGAN's with its guide, trained first if need be."""
-    from training.cgan import Cgan
-    from training.stargan import StarGan
-    from training.wgan import Wgan
+    from training.gan.cgan import Cgan
+    from training.gan.stargan import StarGan
+    from training.gan.wgan import Wgan
 
     options = {
         "num_steps": recipe.steps,

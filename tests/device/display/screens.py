@@ -16,7 +16,6 @@ from device.camera import demo
 from device.composition import MODELS
 from device.display.render import Frills, render
 from device.display.wording import NOTICE, Shown
-from device.pipeline import Status
 from device.synthesis import LazySynthesizer, LiveFace
 from device.vision.synthetic_mark import draw_mark
 from device.vocabulary import (
@@ -28,6 +27,7 @@ from device.vocabulary import (
     Frame,
     Image,
     Scene,
+    Status,
     SyntheticFace,
 )
 
@@ -41,14 +41,17 @@ FRILLS = Frills("Hall", "14:03", NOTICE)
 
 
 def face(
-    expression: Expression, probability: float, doubt: str | None = None, track_id: int = 1
+    expression: Expression,
+    probability: float,
+    rejection_reason: str | None = None,
+    track_id: int = 1,
 ) -> FaceState:
     """A face whose other classes share what is left."""
     probabilities = np.full(7, (1 - probability) / 6, np.float32)
     if expression is not Expression.UNCERTAIN:
         probabilities[EXPRESSIONS.index(expression)] = probability
     box = BoundingBox(210, 100, 420, 310)
-    return FaceState(track_id, expression, probability, probabilities, box, 0.0, doubt)
+    return FaceState(track_id, expression, probability, probabilities, box, 0.0, rejection_reason)
 
 
 def shown(

@@ -9,9 +9,8 @@ import pytest
 from device.display.choose import open_display
 from device.display.screen import FLASH_HZ, FLASH_S, Screen
 from device.display.wording import Shown
-from device.pipeline import Status
 from device.settings.tree import Display as DisplaySettings
-from device.vocabulary import CameraState, Scene
+from device.vocabulary import CameraState, Scene, Status
 
 TIMEOUT_S = 5.0  # only ever reached by a failing test
 

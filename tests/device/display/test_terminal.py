@@ -7,8 +7,7 @@ import numpy as np
 
 from device.display.terminal import LinePainter, TerminalPainter
 from device.display.wording import NOTICE, Shown
-from device.pipeline import Status
-from device.vocabulary import BoundingBox, CameraState, Expression, FaceState, Scene
+from device.vocabulary import BoundingBox, CameraState, Expression, FaceState, Scene, Status
 
 ONLINE = Status(CameraState.ONLINE, model="expression 1.0")
 
@@ -126,7 +125,7 @@ def test_states_without_faces_have_their_words() -> None:
 
 def test_more_faces_than_rows_are_counted_and_long_lines_cut() -> None:
     stream = Virtual()
-    faces = [replace(face(n, Expression.UNCERTAIN), doubt="too dark") for n in range(30)]
+    faces = [replace(face(n, Expression.UNCERTAIN), rejection_reason="too dark") for n in range(30)]
     painter(stream, columns=40, rows=12).paint(shown(*faces))
     assert "and 23 more" in stream.lines
     assert len(stream.lines) <= 12

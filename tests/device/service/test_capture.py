@@ -13,7 +13,6 @@ import pytest
 from device.display.choose import open_display
 from device.display.wording import CAPTURE_NOTICE
 from device.errors import UsageError
-from device.pipeline import Status
 from device.service.capture import (
     CaptureStore,
     CapturingClassifier,
@@ -23,7 +22,7 @@ from device.service.capture import (
 )
 from device.settings import Settings
 from device.settings.tree import Capture
-from device.vocabulary import BoundingBox, CameraState, Classification, Face, Scene
+from device.vocabulary import BoundingBox, CameraState, Classification, Face, Scene, Status
 from tests.device.mqtt.appliance import wait_until
 from tests.fakes import HAPPY, FakeClassifier
 
@@ -114,7 +113,9 @@ def test_one_face_is_collected_now_and_then_and_never_in_doubt(
     image = np.zeros((48, 64), np.uint8)
     for tenth in range(50):
         now[0] = tenth / 10
-        answers = classifier.classify(image, [FACE, Face(FACE.box, 0.9, 2, doubt="blurred")])
+        answers = classifier.classify(
+            image, [FACE, Face(FACE.box, 0.9, 2, rejection_reason="blurred")]
+        )
         assert len(answers) == 2
     wait_until(lambda: len(list_captures(tmp_path / "capture")) == 3)
 

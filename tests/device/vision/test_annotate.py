@@ -24,7 +24,7 @@ def test_draws_on_a_copy_and_makes_grey_colour() -> None:
 
 def test_points_and_doubt_have_their_colours() -> None:
     points = np.array([[50, 60], [80, 60], [65, 70], [55, 80], [75, 80]], np.float32)
-    face = Face(BoundingBox(40, 40, 90, 90), 1, landmarks=points, doubt="blurred")
+    face = Face(BoundingBox(40, 40, 90, 90), 1, landmarks=points, rejection_reason="blurred")
     drawn = draw(np.zeros((120, 160, 3), np.uint8), [Classification(face, HAPPY)])
     assert has(drawn, POINT)
     assert has(drawn, UNCERTAIN)

@@ -73,7 +73,7 @@ def test_a_batch_gives_what_single_crops_give(number: int) -> None:
 
 
 def test_a_face_in_doubt_is_not_guessed() -> None:
-    blurred = dataclasses.replace(Face(RIGHT, 1), doubt="blurred")
+    blurred = dataclasses.replace(Face(RIGHT, 1), rejection_reason="blurred")
     answers = TFLiteClassifier.load(MODEL).classify(half_bright(), [blurred, Face(RIGHT, 1)])
     assert answers[0].expression is Expression.UNCERTAIN
     assert answers[0].probabilities == pytest.approx([1 / 7] * 7)

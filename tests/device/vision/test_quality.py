@@ -18,7 +18,7 @@ def textured(low: int = 60, high: int = 200) -> GreyImage:
 
 
 def doubt(image: GreyImage, face: Face = FACE) -> str | None:
-    return QualityGate(Quality()).judge(image, [face])[0].doubt
+    return QualityGate(Quality()).judge(image, [face])[0].rejection_reason
 
 
 def test_a_good_face_has_no_doubt() -> None:

@@ -25,11 +25,16 @@ SETTINGS = Smoothing(
 
 
 def answer(
-    expression: Expression, probability: float = 0.9, track_id: int = 1, doubt: str | None = None
+    expression: Expression,
+    probability: float = 0.9,
+    track_id: int = 1,
+    rejection_reason: str | None = None,
 ) -> Classification:
     probabilities = np.full(7, (1 - probability) / 6, np.float32)
     probabilities[EXPRESSIONS.index(expression)] = probability
-    face = Face(BoundingBox(0, 0, 50, 50), 0.9, track_id=track_id, doubt=doubt)
+    face = Face(
+        BoundingBox(0, 0, 50, 50), 0.9, track_id=track_id, rejection_reason=rejection_reason
+    )
     return Classification(face, probabilities)
 
 
@@ -126,14 +131,17 @@ def test_a_face_never_announced_vanishes_in_silence() -> None:
 
 def test_one_blurred_frame_changes_nothing_and_a_blurred_face_becomes_uncertain() -> None:
     smoother = ExpressionSmoother(SETTINGS)
-    good, blurred = [answer(Expression.HAPPY)], [answer(Expression.HAPPY, doubt="blurred")]
+    good, blurred = (
+        [answer(Expression.HAPPY)],
+        [answer(Expression.HAPPY, rejection_reason="blurred")],
+    )
     assert len(play(smoother, [good] * 15 + [blurred] + [good] * 15)) == 1
     events = play(smoother, [blurred] * 15, start_s=3.0)
     assert [(e.expression, e.previous) for e in events] == [
         (Expression.UNCERTAIN, Expression.HAPPY)
     ]
     state = scene_of(smoother).faces[0]
-    assert (state.expression, state.doubt) == (Expression.UNCERTAIN, "blurred")
+    assert (state.expression, state.rejection_reason) == (Expression.UNCERTAIN, "blurred")
 
 
 def test_tracks_do_not_mix() -> None:

@@ -106,4 +106,4 @@ def test_faces_come_largest_first_with_their_doubt() -> None:
     tracker = tracker_of(TwoSizes())
     tracker.update(scene(100), 0.0)
     faces = tracker.update(scene(100), FRAME_S)
-    assert [face.doubt for face in faces] == [None, "too small"]
+    assert [face.rejection_reason for face in faces] == [None, "too small"]

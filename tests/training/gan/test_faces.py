@@ -8,7 +8,7 @@ from device.camera import demo
 from device.errors import UsageError
 from device.vision.preprocess import crop_face
 from device.vocabulary import BoundingBox, Face
-from training.fer2013 import Pictures, Split, no_votes
+from training.data.fer2013 import Pictures, Split, no_votes
 from training.gan.faces import (
     EVENNESS,
     BalancedFaces,

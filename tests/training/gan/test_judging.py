@@ -1,4 +1,4 @@
-"""Who may judge: a run's network (tests/training/test_evaluate_gan.py), or a pair as it ships."""
+"""Who may judge: a run's network (tests/training/gan/test_evaluate.py), or a pair as it ships."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ import pytest
 
 import device
 from device.errors import UsageError
-from training.fer2013 import Pictures, Split, read_pictures
+from training.data.fer2013 import Pictures, Split, read_pictures
 from training.gan.judging import Judge, load_judge, opinions
-from training.tflite import TfliteClassifier
+from training.reports.tflite import TfliteClassifier
 
 MODELS = Path(device.__file__).parent / "models"
 

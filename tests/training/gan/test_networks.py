@@ -18,7 +18,7 @@ from training.gan.generator import (
     with_flow,
 )
 from training.gan.guide import build_guide, obscure, rarity_of
-from training.stargan import roughness_of
+from training.gan.stargan import roughness_of
 
 TINY = GeneratorSettings(width=12, num_blocks=1, embedding=8)
 

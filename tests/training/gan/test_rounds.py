@@ -14,8 +14,8 @@ from training.gan import rounds
 from training.gan.faces import Faces, VotedFaces
 from training.gan.generator import GeneratorSettings
 from training.gan.recipe import LOSSES, GanRecipe
+from training.gan.stargan import less_margin
 from training.gan.translation import Translation, cross_entropy, load_generator, steps_done
-from training.stargan import less_margin
 
 TINY = GanRecipe(
     steps=4, round_steps=2, batch_size=7, guide_steps=1, precision="float32", width=12, blocks=1

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from device.errors import UsageError
+from tests.training.drawn import drawn_rows, write_csv, write_folder, write_votes
+from training.data.fer2013 import Pictures, Split, read_pictures
+
+
+def test_csv_gives_pixels_labels_and_official_splits(tmp_path: Path) -> None:
+    rows = drawn_rows(5)
+    pictures = read_pictures(write_csv(tmp_path / "fer2013.csv", rows))
+    np.testing.assert_array_equal(pictures.pixels, [picture for _, picture, _ in rows])
+    assert pictures.labels.tolist() == [label for label, _, _ in rows]
+    assert [len(pictures.split(split)) for split in Split] == [28, 7, 0]
+    assert pictures.names[3] == "row 3"
+    assert not pictures.has_votes
+
+
+def test_the_icml_form_has_its_columns_in_another_order(tmp_path: Path) -> None:
+    path = tmp_path / "icml_face_data.csv"
+    pixels = " ".join(str(value % 256) for value in range(48 * 48))
+    path.write_text(f"emotion, Usage, pixels\n4,PrivateTest,{pixels}\n")
+    pictures = read_pictures(path)
+    assert pictures.labels.tolist() == [4]
+    assert pictures.splits.tolist() == [Split.TEST]
+    assert pictures.pixels[0, 0, :3].tolist() == [0, 1, 2]
+
+
+def test_votes_are_put_into_fer2013_order(tmp_path: Path) -> None:
+    rows = drawn_rows(5)
+    labels = [label for label, _, _ in rows]
+    data = write_csv(tmp_path / "fer2013.csv", rows)
+    pictures = read_pictures(data, write_votes(tmp_path / "votes.csv", labels))
+    assert pictures.crowd().argmax(axis=1).tolist() == labels
+    assert pictures.crowd().sum(axis=1).tolist() == [9] * len(labels)
+
+
+def test_folder_keeps_the_splits_that_file_names_say(tmp_path: Path) -> None:
+    rows = drawn_rows(6)
+    pictures = read_pictures(write_folder(tmp_path / "fer", rows, named=True))
+    expected = [sum(usage == name for _, _, usage in rows)
+                for name in ("Training", "PublicTest", "PrivateTest")]  # fmt: skip
+    assert [len(pictures.split(split)) for split in Split] == expected
+    first = pictures.subset(pictures.names == "train/angry/Training_00000.png")
+    np.testing.assert_array_equal(first.pixels[0], rows[0][1])
+
+
+def test_folder_without_those_names_gets_every_tenth_for_validation(tmp_path: Path) -> None:
+    rows = drawn_rows(10)
+    pictures = read_pictures(write_folder(tmp_path / "fer", rows, named=False))
+    assert [len(pictures.split(split)) for split in Split] == [50, 6, 14]
+
+
+def test_missing_file_says_where_to_put_it(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"data/fer2013\.csv: no such file\. Put Kaggle's"):
+        read_pictures(tmp_path / "data/fer2013.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("emotion,Usage\n", "columns pixels are missing"),
+        ("emotion,pixels,Usage\n", "no pictures"),
+        ("emotion,pixels,Usage\n0,1 2 3,Training\n", "line 2: not a FER2013 row"),
+        ("emotion,pixels,Usage\n0,a b,Training\n", "line 2: not a FER2013 row"),
+        ("emotion,pixels,Usage\n9," + "0 " * 2303 + "0,Training\n", "line 2: not a FER2013 row"),
+        ("emotion,pixels,Usage\n1," + "0 " * 2303 + "0,Public\n", "line 2: not a FER2013 row"),
+        ("emotion,pixels,Usage\n1," + "0 " * 2303 + "300,Training\n", "line 2: not a FER"),
+    ],
+)
+def test_damaged_csv_names_the_line(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "fer2013.csv"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=words):
+        read_pictures(path)
+
+
+def test_votes_of_another_length_are_refused(tmp_path: Path) -> None:
+    data = write_csv(tmp_path / "fer2013.csv", drawn_rows(5))
+    with pytest.raises(UsageError, match="2 rows of votes for 35 pictures"):
+        read_pictures(data, write_votes(tmp_path / "votes.csv", [0, 1]))
+
+
+def test_votes_beside_a_folder_are_refused(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "fer", drawn_rows(5), named=True)
+    with pytest.raises(UsageError, match="a folder has none"):
+        read_pictures(folder, tmp_path / "votes.csv")
+
+
+@pytest.mark.fer2013
+def test_the_published_file_has_the_published_counts(fer2013_pictures: Pictures) -> None:
+    pictures = fer2013_pictures
+    assert [len(pictures.split(split)) for split in Split] == [28709, 3589, 3589]
+    assert np.bincount(pictures.labels).tolist() == [4953, 547, 5121, 8989, 6077, 4002, 6198]
+    assert pictures.has_votes

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from device.vision.hog import WINDOW_PX
+from training.face_hog.train import (
+    choose_threshold,
+    describe,
+    distances,
+    face_parts,
+    fit,
+    hardest_windows,
+    jittered,
+    random_windows,
+    search,
+)
+
+
+def ring_faces(number: int) -> np.ndarray:
+    """(number, 48, 48) bright rings: something a HOG can learn in a second."""
+    random = np.random.default_rng(0)
+    faces = random.integers(60, 90, (number, 48, 48), dtype=np.uint8)
+    for face in faces:
+        cv2.circle(face, (24, 24), 16, 220, 4)
+    return faces
+
+
+@pytest.fixture(scope="module")
+def weights() -> np.ndarray:
+    random = np.random.default_rng(1)
+    wall = random.integers(0, 255, (200, 300), dtype=np.uint8)
+    negatives = describe(random_windows(cv2.GaussianBlur(wall, (0, 0), 3), random))
+    return fit(describe(jittered(ring_faces(20), random, 200)), negatives)
+
+
+def test_windows_have_the_detector_s_size_and_content() -> None:
+    random = np.random.default_rng(0)
+    for windows in (jittered(ring_faces(3), random, 5), face_parts(ring_faces(3), random, 5)):
+        assert windows.shape == (5, WINDOW_PX, WINDOW_PX)
+        assert windows.dtype == np.uint8
+        assert windows.std() > 5
+
+
+def test_learns_to_tell_faces_from_the_rest(weights: np.ndarray) -> None:
+    random = np.random.default_rng(2)
+    faces = distances(describe(jittered(ring_faces(10), random, 50)), weights)
+    flat = distances(describe(np.full((5, WINDOW_PX, WINDOW_PX), 90, np.uint8)), weights)
+    assert (faces > 0).mean() > 0.95
+    assert (flat < 0).all()
+
+
+def test_finds_the_ring_in_a_picture_and_mines_it_as_hard(weights: np.ndarray) -> None:
+    picture = np.full((160, 200), 75, np.uint8)
+    cv2.circle(picture, (120, 80), 16, 220, 4)
+    boxes, scores = search(picture, weights, 0.0)
+    x, y, side, _ = boxes[scores.argmax()]
+    assert (x + side / 2, y + side / 2) == pytest.approx((120, 80), abs=8)
+    mined = hardest_windows(picture, weights, 3)
+    assert 1 <= len(mined) <= 3
+    assert mined.shape[1:] == (WINDOW_PX, WINDOW_PX)
+
+
+def test_threshold_lies_beyond_what_it_takes_for_faces(weights: np.ndarray) -> None:
+    picture = np.full((160, 200), 75, np.uint8)
+    cv2.circle(picture, (120, 80), 16, 220, 4)
+    best = search(picture, weights, -1)[1].max()
+    assert choose_threshold([picture], weights) == pytest.approx(best)

@@ -1,0 +1,1 @@
+"""Expression networks: architectures, recipe, training, evaluation."""

@@ -1,0 +1,1 @@
+"""What is learnt from: FER2013, its votes, its cleaning, faces that a device collected."""

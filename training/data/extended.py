@@ -1,0 +1,101 @@
+"""FER2013 with more training pictures: written in the published form, so that nothing else changes.
+
+The result is read like the original (``--data`` and ``--votes``). Additions are always of the
+training split: what the network is judged by stays as published.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from device.errors import UsageError
+from training.data.fer2013 import CROWD_ORDER, VOTE_COLUMNS, Pictures, Split
+
+USAGE = {Split.TRAIN: "Training", Split.VALIDATION: "PublicTest", Split.TEST: "PrivateTest"}
+SURE_VOTES = 10  # what FER+ gives a picture on which everybody agrees
+
+
+def extend(
+    pictures: Pictures,
+    pixels: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.integer],
+    origin: str,
+) -> Pictures:
+    """The pictures and, after them, more of the training split.
+
+    Args:
+        pictures: FER2013, with or without votes.
+        pixels: (n, 48, 48) uint8 to add.
+        labels: (n,) what they show; where FER2013 has votes, all ten of them go there.
+        origin: where they come from, for their names.
+    """
+    votes = np.zeros((len(labels), len(VOTE_COLUMNS)), np.int64)
+    if pictures.has_votes:
+        columns = np.asarray(CROWD_ORDER)[labels]
+        votes[np.arange(len(labels)), columns] = SURE_VOTES
+    names = np.array([f"{origin} {number}" for number in range(len(labels))])
+    return Pictures(
+        np.concatenate([pictures.pixels, pixels]),
+        np.concatenate([pictures.labels, labels.astype(np.int64)]),
+        np.concatenate([pictures.splits, np.full(len(labels), Split.TRAIN, np.int64)]),
+        np.concatenate([pictures.votes, votes]),
+        np.concatenate([pictures.names, names]),
+    )
+
+
+def write_csv_pair(pictures: Pictures, folder: Path) -> tuple[Path, Path]:
+    """Writes ``fer2013.csv`` and ``fer2013new.csv``, each whole or not at all.
+
+    Returns:
+        The two paths.
+
+    Raises:
+        UsageError: the folder already holds them, or cannot be written.
+    """
+    data, votes = require_new(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(data, ("emotion", "pixels", "Usage"), _picture_rows(pictures))
+        _write(votes, ("Usage", "Image name", *VOTE_COLUMNS), _vote_rows(pictures))
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot write: {error.strerror}") from error
+    return data, votes
+
+
+def require_new(folder: Path) -> tuple[Path, Path]:
+    """The two paths, neither of which is there yet.
+
+    Raises:
+        UsageError: one is.
+    """
+    data, votes = folder / "fer2013.csv", folder / "fer2013new.csv"
+    for path in (data, votes):
+        if path.exists():
+            raise UsageError(f"{path}: already there; name another folder with --output")
+    return data, votes
+
+
+def _picture_rows(pictures: Pictures) -> Iterator[tuple[Any, ...]]:
+    for crop, label, split in zip(pictures.pixels, pictures.labels, pictures.splits, strict=True):
+        yield int(label), " ".join(map(str, crop.ravel().tolist())), USAGE[Split(int(split))]
+
+
+def _vote_rows(pictures: Pictures) -> Iterator[tuple[Any, ...]]:
+    for number, (split, votes) in enumerate(zip(pictures.splits, pictures.votes, strict=True)):
+        yield USAGE[Split(int(split))], f"fer{number:07d}.png", *votes.tolist()
+
+
+def _write(path: Path, header: tuple[str, ...], rows: Iterator[tuple[Any, ...]]) -> None:
+    part = path.with_name(path.name + ".part")
+    with open(part, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+    os.replace(part, path)

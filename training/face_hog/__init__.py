@@ -1,0 +1,1 @@
+"""The HOG and linear SVM face detector of the device."""

@@ -1,0 +1,209 @@
+"""``training evaluate-gan``: StarGAN and its rivals in one table, before the same judge."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from device.errors import UsageError
+from device.vocabulary import EXPRESSIONS
+from training.classifier.metrics import truth_of
+from training.classifier.train import DATA, VOTES
+from training.data.cleaning import clean, lend_validation
+from training.data.fer2013 import Pictures, Split, read_pictures
+from training.gan.recipe import read_gan_recipe
+from training.runs import learnt_validation, write_json
+
+JUDGE_HELP = "classifier: a pair NAME.tflite, or a run"
+MIN_FACES = 14  # two of each expression, if they are evenly many
+SPLITS = {"validation": Split.VALIDATION, "test": Split.TEST}
+BEGIN, END = "<!-- begin evaluate-gan -->", "<!-- end evaluate-gan -->"
+
+
+def add_arguments(commands: Any) -> None:
+    """Adds the command to ``python -m training``."""
+    parser = commands.add_parser("evaluate-gan", help="compare generators before a judge")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="generators' runs")
+    parser.add_argument("--judge", required=True, type=Path, metavar="JUDGE", help=JUDGE_HELP)
+    parser.add_argument("--head", default="crowd", choices=("fer2013", "crowd"))
+    parser.add_argument("--split", default="validation", choices=SPLITS)
+    parser.add_argument("--faces", type=int, default=1000, help="faces of the split, 0: all")
+    parser.add_argument(
+        "--rest", action="store_true", help="those faces that --faces with this seed leaves out"
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--votes", type=Path, default=VOTES)
+    parser.add_argument("--report", type=Path, help="Markdown file whose marked part is rewritten")
+    parser.set_defaults(run=run_command)
+
+
+def run_command(arguments: argparse.Namespace, command: str) -> int:
+    """Judges each run, writes its JSON and sheet, prints and reports the table."""
+    if arguments.faces and arguments.faces < MIN_FACES:
+        raise UsageError(f"--faces {arguments.faces}: 0 for all, or at least {MIN_FACES}")
+    if arguments.seed < 0:
+        raise UsageError(f"--seed {arguments.seed}: must be at least 0")
+    if arguments.report:
+        marked_part(arguments.report)
+    recipes = {run: read_gan_recipe(run) for run in arguments.runs}
+    everything = read_pictures(arguments.data, arguments.votes)
+    unlearnt = lend_validation(everything, learnt_validation(arguments.judge))
+    pictures = unlearnt.split(SPLITS[arguments.split])
+    pictures = sample(pictures, arguments.head, arguments.faces, arguments.seed, arguments.rest)
+    from training.gan import judging, sheets  # TensorFlow takes seconds to load
+    from training.gan.faces import cut_by_landmarks
+    from training.gan.generator import GeneratorSettings
+    from training.gan.translation import load_generator, steps_done
+
+    pictures = replace(pictures, pixels=cut_by_landmarks(pictures.pixels))
+    judge = make_judge(arguments, clean(everything)[0])
+    results = []
+    for run, recipe in recipes.items():
+        print(f"judging {run}", flush=True)
+        generator = load_generator(run, GeneratorSettings(recipe.width, recipe.blocks))
+        result = judging.judge_generator(generator, pictures, judge, arguments.seed)
+        result |= {
+            "kind": recipe.kind,
+            "steps": recipe.steps_before + steps_done(run),
+            "split": arguments.split,
+            "rest": arguments.rest,
+            "seed": arguments.seed,
+        }
+        result["parameters"] = generator.count_params()
+        part = f"{arguments.split}-rest" if arguments.rest else arguments.split
+        write_json(run / f"evaluation-{part}-{arguments.head}.json", result)
+        shown = pictures.pixels[sheets.one_of_each(pictures.labels.astype(np.int32), 14)]
+        sheet = sheets.sample_sheet(generator, shown[..., None])
+        sheets.write_picture(run / f"evaluation-{arguments.split}.png", sheet)
+        results.append(result)
+    real = judging.accuracy_on_real(pictures, judge)
+    counts = np.bincount(pictures.labels, minlength=len(EXPRESSIONS)).tolist()
+    table = tables(results, real | {"counts": counts}, judge.name, command)
+    print(table)
+    if arguments.report:
+        rewrite(arguments.report, table)
+    return 0
+
+
+def make_judge(arguments: argparse.Namespace, pictures: Pictures) -> Any:
+    """The judge, who knows the real faces of cleaned pictures as the device cuts them."""
+    from training.gan import judging
+    from training.gan.faces import cut_by_landmarks
+
+    pictures = lend_validation(pictures, learnt_validation(arguments.judge))
+    real = sample(pictures.split(Split.VALIDATION), arguments.head, 0, arguments.seed)
+    real = replace(real, pixels=cut_by_landmarks(real.pixels))
+    train = pictures.split(Split.TRAIN)
+    return judging.load_judge(arguments.judge, arguments.head, train, real)
+
+
+def sample(pictures: Pictures, head: str, count: int, seed: int, rest: bool = False) -> Pictures:
+    """At most ``count`` faces of a split, labelled as the judge's head has learned to.
+
+    For ``crowd`` those of which more than half of the voters say the same, with that as their
+    label; for ``fer2013`` all that anybody took for a face with an expression. With ``rest``, all
+    faces but those: that nobody has looked at yet.
+    """
+    if not pictures.has_votes:
+        raise UsageError("nobody voted on these pictures: name --votes")
+    faces = np.flatnonzero(pictures.crowd().sum(axis=1) > 0)
+    if head == "crowd":
+        truth = truth_of(pictures, "majority")
+        faces, labels = np.flatnonzero(truth.chosen), pictures.labels.copy()
+        labels[faces] = truth.labels
+        pictures = replace(pictures, labels=labels)
+    chosen = faces
+    if 0 < count < len(faces):
+        chosen = np.sort(np.random.default_rng(seed).choice(faces, count, replace=False))
+    if rest:
+        chosen = np.setdiff1d(faces, chosen)
+        if not len(chosen):
+            raise UsageError("--rest: --faces takes all faces of the split, none are left")
+    return pictures.subset(chosen)
+
+
+def tables(results: list[dict[str, Any]], real: dict[str, Any], judge: str, command: str) -> str:
+    """The two Markdown tables: all measures, and the judge's accuracy a target."""
+    first = results[0]
+    lines = [
+        f"`python -m training {command}`",
+        "",
+        f"{first['split']} split, n = {first['n_faces']} faces × 7 targets; judge and features: "
+        f"`{judge}`, head `{first['head']}` ({first['feature_length']} features); FID and KID from "
+        f"{first['distribution_n']} translated against as many other real faces.",
+        "",
+        "| generator | parameters | steps | judge accuracy | all equally likely | FID | KID × 1000 | reconstruction L1 | "
+        "reconstruction SSIM | identity SSIM (own / stranger) | nearer to own | diversity |",
+        "| --- " * 12 + "|",
+    ]
+    lines += [
+        f"| {r['kind']} | {r['parameters']:,} | {r['steps']:,} | {r['judge_accuracy']:.1%} | "
+        f"{r['judge_accuracy_unprejudiced']:.1%} | {r['fid']:.2f} | {r['kid'] * 1000:.2f} ± {r['kid_spread'] * 1000:.2f} | "
+        f"{r['reconstruction_l1']:.4f} | {r['reconstruction_ssim']:.3f} | "
+        f"{r['identity_ssim']:.3f} / {r['stranger_ssim']:.3f} | {r['nearer_than_stranger']:.1%} | "
+        f"{r['diversity']:.3f} |"
+        for r in results
+    ]
+    lines.append(
+        f"| real faces | | | {real['judge_accuracy']:.1%} | {real['judge_accuracy_unprejudiced']:.1%} | "
+        f"{first['fid_of_real']:.2f} | "
+        f"{first['kid_of_real'] * 1000:.2f} | | | | | {first['diversity_of_real']:.3f} |"
+    )
+    names = [e.value for e in EXPRESSIONS]
+    lines += ["", f"| judge accuracy | {' | '.join(names)} |", "| --- " * (len(names) + 1) + "|"]
+    lines.append(f"| real faces, n | {' | '.join(map(str, real['counts']))} |")
+    for name, found in [*((r["kind"], r) for r in results), ("real faces", real)]:
+        for words, key in (("", ""), (", all equally likely", "_unprejudiced")):
+            row = found[f"judge_accuracy{key}_of"]
+            cells = [f"{row[n]:.1%}" if n in row else "–" for n in names]
+            lines.append(f"| {name}{words} | {' | '.join(cells)} |")
+    for r in results:
+        if r["smiles"]["n"]:
+            lines += ["", smiles_of(r)]
+    return "\n".join(lines) + "\n"
+
+
+def smiles_of(result: dict[str, Any]) -> str:
+    """One sentence on what the device does to smiles."""
+    smiles = result["smiles"]
+    shares = [
+        f"{e.value} {smiles[f'{e.value}_at_once']:.1%} at once, {smiles[f'{e.value}_by_neutral']:.1%} "
+        "by way of neutral"
+        for e in EXPRESSIONS
+        if f"{e.value}_at_once" in smiles
+    ]
+    return f"Smiles (n = {smiles['n']}), {result['kind']}: {'; '.join(shares)}."
+
+
+def rewrite(report: Path, table: str) -> None:
+    """Puts the table between the two marks of a Markdown file.
+
+    Raises:
+        UsageError: unreadable, or without the marks.
+    """
+    text, place = marked_part(report)
+    marked = f"{BEGIN}\n\n{table}\n{END}"
+    whole = text[: place.start()] + marked + text[place.end() :]
+    report.write_text(whole, encoding="utf-8")
+
+
+def marked_part(report: Path) -> tuple[str, re.Match[str]]:
+    """The text of a Markdown file, and where its marked part is.
+
+    Raises:
+        UsageError: unreadable, or without the marks.
+    """
+    try:
+        text = report.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{report}: cannot read: {error.strerror}") from error
+    place = re.search(re.escape(BEGIN) + ".*?" + re.escape(END), text, re.DOTALL)
+    if not place:
+        raise UsageError(f"{report}: lacks the lines {BEGIN} and {END}")
+    return text, place

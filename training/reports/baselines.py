@@ -1,0 +1,178 @@
+"""Everything that is compared, behind one face: crops in, seven numbers out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from device.errors import UsageError
+from device.vision.model_card import ModelCard, read_model
+from training.classifier.hog_svm import HogSvm
+from training.classifier.metrics import Logits, protocols_for, scores, truth_of
+from training.classifier.robustness import CONDITIONS
+from training.data.fer2013 import Pictures
+from training.reports.out_of_domain import WildFaces
+from training.reports.tflite import TfliteClassifier
+
+Pixels = npt.NDArray[np.uint8]  # (n, 48, 48)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A network or baseline.
+
+    Attributes:
+        name: as the tables call it.
+        logits: (n, 48, 48) uint8 to (n, 7) float32.
+        latency_ms: measures one face on one thread.
+        bytes: of the file.
+        card: ours have one.
+        path: of our file.
+        parameters: where known.
+        mmacs: million multiply-accumulates a face, where known.
+    """
+
+    name: str
+    logits: Callable[[Pixels], Logits]
+    latency_ms: Callable[[], float]
+    bytes: int
+    card: ModelCard | None = None
+    parameters: int | None = None
+    mmacs: float | None = None
+    path: Path | None = None
+
+
+def of_pair(path: Path) -> Contestant:
+    """One of our pairs; its logits are divided by its card's temperature."""
+    content, card = read_model(path)
+    network = TfliteClassifier(content)
+    temperature = np.float32(card.temperature)
+    return Contestant(
+        f"{card.name} ({card.facts['head']} head)",
+        lambda pixels: network.logits(pixels) / temperature,
+        network.latency_ms,
+        len(content),
+        card,
+        card.facts.get("parameters"),
+        card.facts.get("mmacs"),
+        path,
+    )
+
+
+def published(path: Path) -> Contestant:
+    """A published network of face_classification's family: ``.tflite``, or ``.hdf5`` of Keras.
+
+    They answer with probabilities, whose logarithms serve as logits.
+    """
+    if path.suffix != ".tflite":
+        return published_keras(path)
+    content = read_bytes(path)
+    network = TfliteClassifier(content, rescaled=True)
+    name = f"{path.parent.parent.name}: {path.stem}"
+    return Contestant(
+        name, lambda pixels: as_logits(network.logits(pixels)), network.latency_ms, len(content)
+    )
+
+
+def published_keras(path: Path) -> Contestant:
+    """A Keras file, converted to float TFLite so that it is timed like the others."""
+    import keras
+
+    from training.classifier.networks import count_macs
+
+    size = len(read_bytes(path))
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{path}: Keras {keras.__version__} cannot read it ({error})") from error
+    content = float_tflite(model)
+    network = TfliteClassifier(content, rescaled=True)
+    return Contestant(
+        f"{path.parent.parent.name}: {path.stem} (float)",
+        lambda pixels: as_logits(network.logits(pixels)),
+        network.latency_ms,
+        size,
+        None,
+        int(model.count_params()),
+        round(count_macs(model) / 1e6, 1),
+    )
+
+
+def float_tflite(model: Any) -> bytes:
+    """A Keras network as float32 TFLite."""
+    from tempfile import TemporaryDirectory
+
+    import tensorflow as tf
+
+    with TemporaryDirectory() as folder:
+        model.export(folder, format="tf_saved_model", verbose=False)
+        return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
+
+
+def baseline(path: Path) -> Contestant:
+    """The HOG + SVM run."""
+    machine = HogSvm.load(path)
+    return Contestant(
+        "HOG + linear SVM",
+        machine.logits,
+        machine.latency_ms,
+        path.stat().st_size,
+        None,
+        machine.weights.size,
+    )
+
+
+def as_logits(probabilities: Logits) -> Logits:
+    """Logarithms, with a floor for the zeros of int8."""
+    return np.log(np.maximum(probabilities, np.float32(1e-4)))
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's content, or a sentence why not."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the model: {error.strerror}") from error
+
+
+def measure(contestant: Contestant, test: Pictures, wild: list[WildFaces]) -> dict[str, Any]:
+    """Everything that the report says about one contestant, on the test split and elsewhere."""
+    result: dict[str, Any] = {
+        "name": contestant.name,
+        "bytes": contestant.bytes,
+        "parameters": contestant.parameters,
+        "mmacs": contestant.mmacs,
+        "latency_ms": round(contestant.latency_ms(), 3),
+        "protocols": {},
+        "wild": {},
+        "robustness": {},
+    }
+    logits = contestant.logits(test.pixels)
+    for protocol in protocols_for(test):
+        truth = truth_of(test, protocol)
+        result["protocols"][protocol] = scores(logits[truth.chosen], truth.labels)
+    if contestant.card is not None and test.has_votes:
+        truth = truth_of(test, "majority")
+        shifted = logits[truth.chosen] + np.asarray(contestant.card.prior_shift, np.float32)
+        result["protocols"]["majority, balanced prior"] = scores(shifted, truth.labels)
+    for faces in wild:
+        answers = contestant.logits(faces.crops)
+        result["wild"][faces.name] = scores(answers, faces.labels)
+        if contestant.card is not None:
+            answers = answers + np.asarray(contestant.card.prior_shift, np.float32)
+            result["wild"][f"{faces.name}, balanced prior"] = scores(answers, faces.labels)
+    if test.has_votes:
+        truth = truth_of(test, "clean")
+        agree = test.labels[truth.chosen] == truth.labels
+        result["label_agreement"] = round(float(agree.mean()), 4)
+    truth = truth_of(test, "majority" if test.has_votes else "fer2013")
+    pixels = test.pixels[truth.chosen]
+    for condition, change in CONDITIONS.items():
+        right = contestant.logits(change(pixels)).argmax(axis=1) == truth.labels
+        result["robustness"][condition] = round(float(right.mean()), 4)
+    return result

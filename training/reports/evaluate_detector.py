@@ -1,0 +1,207 @@
+"""``training evaluate-detector``: recall, false alarms and cost of every face detector.
+
+Any folder of pictures with a box list (columns file, x, y, w, h) gives recall; any folder of
+pictures without faces gives false alarms, of which only the half that ``face-hog`` never
+trains on is used. A video gives the cost of a frame when detection is amortised by tracking.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from device.errors import MienError, UsageError
+from device.vision.blazeface import BlazeFaceDetector
+from device.vision.both import HaarAndHogDetector
+from device.vision.cadence import Cadence
+from device.vision.detector import MODELS
+from device.vision.haar import HaarDetector, load_cascade
+from device.vision.hog import HogDetector
+from device.vocabulary import BoundingBox, Face
+from training.data.pictures import is_held_out, read_folder, read_grey
+
+MIN_FACE_PX = 48  # the device's default
+MAX_FACES = 100
+MIN_OVERLAP = 0.5
+SIZES = ((40, 60), (60, 100), (100, 10_000))  # px, of the longer side of an annotated box
+VIDEO_SIZE = (640, 480)
+
+Grey = npt.NDArray[np.uint8]
+
+
+class Detector(Protocol):
+    """What is measured."""
+
+    def detect(self, image: Grey) -> list[Face]:
+        """Faces of a grey picture."""
+
+
+class UsualCall:
+    """What most programs do: OpenCV's default cascade, default numbers, the whole frame."""
+
+    def __init__(self) -> None:
+        self._cascade = load_cascade("haarcascade_frontalface_default.xml")
+
+    def detect(self, image: Grey) -> list[Face]:
+        """Faces of a grey picture."""
+        found = self._cascade.detectMultiScale(image, scaleFactor=1.1, minNeighbors=5)
+        return [Face(BoundingBox(x, y, x + w, y + h), 1.0) for x, y, w, h in np.asarray(found)]
+
+
+DETECTORS: dict[str, Callable[[], Detector]] = {
+    "usual call": UsualCall,
+    "haar": lambda: HaarDetector(MIN_FACE_PX, MAX_FACES),
+    "hog": lambda: HogDetector(MIN_FACE_PX, MAX_FACES),
+    "both": lambda: HaarAndHogDetector(MIN_FACE_PX, MAX_FACES),
+    "blazeface": lambda: BlazeFaceDetector(MODELS, MIN_FACE_PX, MAX_FACES),
+}
+
+
+def add_arguments(commands: Any) -> None:
+    """Adds the command to ``python -m training``."""
+    parser = commands.add_parser("evaluate-detector", help="measure the face detectors")
+    parser.add_argument("--pictures", type=Path, required=True, help="folder the list refers to")
+    parser.add_argument("--boxes", type=Path, help="CSV file,x,y,w,h; default PICTURES/boxes.csv")
+    parser.add_argument("--faceless", type=Path, required=True, help="pictures without faces")
+    parser.add_argument("--video", type=Path, help="for the amortised cost at 640×480")
+    parser.add_argument("--detector", action="append", choices=list(DETECTORS), dest="names")
+    parser.add_argument("--output", type=Path, help="write the numbers as JSON, too")
+    parser.set_defaults(run=run_command)
+
+
+def run_command(arguments: argparse.Namespace, command: str) -> int:
+    """Measures and prints a Markdown table."""
+    cv2.setNumThreads(1)
+    boxes = read_boxes(arguments.boxes or arguments.pictures / "boxes.csv")
+    pictures = {name: read_grey(arguments.pictures / name, 10_000) for name in boxes}
+    faceless = [p for name, p in read_folder(arguments.faceless) if is_held_out(name)]
+    frames = read_video(arguments.video) if arguments.video else []
+    megapixels = sum(picture.size for picture in faceless) / 1e6
+    print(f"{len(pictures)} pictures with {sum(map(len, boxes.values()))} faces; "
+          f"{len(faceless)} without, {megapixels:.1f} megapixels\n")  # fmt: skip
+    headings = ["detector", *(f"{low}-{high} px" for low, high in SIZES[:-1]), "100 px and more",
+                "60 px and more", "false alarms", "a megapixel", "ms a picture",
+                "ms at 640×480", "amortised"]  # fmt: skip
+    print(f"| {' | '.join(headings)} |\n|{'---|' * len(headings)}")
+    results = {}
+    for name in arguments.names or DETECTORS:
+        try:
+            detector = DETECTORS[name]()
+        except MienError as error:
+            print(f"| {name} | not measured: {error} |")
+            continue
+        results[name] = measure(detector, pictures, boxes, faceless, frames, name == "usual call")
+        print(f"| {name} | {' | '.join(map(show, results[name].values()))} |", flush=True)
+    if arguments.output:
+        arguments.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def show(value: float | str) -> str:
+    """A number as the table has it."""
+    return value if isinstance(value, str) else f"{value:.2f}" if value < 1 else f"{value:.1f}"
+
+
+def measure(
+    detector: Detector,
+    pictures: dict[str, Grey],
+    boxes: dict[str, list[BoundingBox]],
+    faceless: list[Grey],
+    frames: list[Grey],
+    every_frame: bool,
+) -> dict[str, Any]:
+    """One row of the table."""
+    start = time.thread_time()
+    found = {name: detector.detect(picture) for name, picture in pictures.items()}
+    cost_ms = (time.thread_time() - start) / len(pictures) * 1e3
+    row: dict[str, Any] = {
+        f"recall_{low}_{high}": recall(found, boxes, low, high) for low, high in SIZES
+    }
+    row["recall_60"] = recall(found, boxes, 60, 10_000)
+    alarms = sum(len(detector.detect(picture)) for picture in faceless)
+    row["false_alarms"] = str(alarms)
+    row["false_alarms_a_megapixel"] = alarms / (sum(p.size for p in faceless) / 1e6)
+    row["ms_a_picture"] = cost_ms
+    row["ms_vga"], row["ms_amortised"] = video_cost_ms(detector, frames, every_frame)
+    return row
+
+
+def recall(
+    found: dict[str, list[Face]], boxes: dict[str, list[BoundingBox]], low: int, high: int
+) -> float:
+    """Share of the annotated faces of ``low`` px and more, below ``high``, that were found."""
+    hits = [
+        any(face.box.intersection_over_union(box) >= MIN_OVERLAP for face in found[name])
+        for name, listed in boxes.items()
+        for box in listed
+        if low <= max(box.width, box.height) < high
+    ]
+    return float(np.mean(hits)) if hits else float("nan")
+
+
+def video_cost_ms(
+    detector: Detector, frames: Iterable[Grey], every_frame: bool
+) -> tuple[float, float]:
+    """Cost of one detection, and of a frame at 15 a second with the device's cadence."""
+    cadence, costs = Cadence(0.2), []
+    number = 0
+    for number, frame in enumerate(frames, start=1):
+        if every_frame or cadence.due(number / 15, unconfirmed=False):
+            start = time.thread_time()
+            detector.detect(frame)
+            costs.append((time.thread_time() - start) * 1e3)
+            cadence.detected(number / 15, costs[-1] / 1e3)
+    if not costs:
+        return float("nan"), float("nan")
+    return float(np.median(costs)), float(np.sum(costs)) / number
+
+
+def read_boxes(path: Path) -> dict[str, list[BoundingBox]]:
+    """The annotated boxes of each file.
+
+    Raises:
+        UsageError: unreadable or without the five columns.
+    """
+    boxes: dict[str, list[BoundingBox]] = {}
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                x, y, width, height = (float(row[key]) for key in ("x", "y", "w", "h"))
+                box = BoundingBox(x, y, x + width, y + height)
+                boxes.setdefault(row["file"], []).append(box)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the boxes: {error.strerror}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: expected the columns file, x, y, w, h: {error}") from error
+    if not boxes:
+        raise UsageError(f"{path}: no boxes in it")
+    return boxes
+
+
+def read_video(path: Path, max_frames: int = 90) -> list[Grey]:
+    """The first frames, grey, at 640×480.
+
+    Raises:
+        UsageError: not a video.
+    """
+    capture = cv2.VideoCapture(str(path))
+    frames: list[Grey] = []
+    while len(frames) < max_frames:
+        read, frame = capture.read()
+        if not read:
+            break
+        small = cv2.resize(frame, VIDEO_SIZE, interpolation=cv2.INTER_AREA)
+        frames.append(np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8))
+    capture.release()
+    if not frames:
+        raise UsageError(f"{path}: not a readable video")
+    return frames
