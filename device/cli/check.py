@@ -17,7 +17,7 @@ from device.service.state_file import state_folder
 from device.settings import load_settings
 from device.synthesis import LazySynthesizer
 from device.vision.detector import choose_kind
-from device.vision.runtime import runtime_name
+from device.vision.tflite import runtime_name
 
 CREDENTIALS = "/run/credentials/"  # there only for a service, and only while it runs
 

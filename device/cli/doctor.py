@@ -26,7 +26,7 @@ from device.mqtt.identity import make_device_id
 from device.mqtt.probe import probe
 from device.settings import Settings, load_settings
 from device.vision.detector import build_detector, choose_kind
-from device.vision.runtime import runtime_name
+from device.vision.tflite import runtime_name
 
 Finding = tuple[str, str]  # ("ok" | "--" | "!!", text)
 

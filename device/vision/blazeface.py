@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +16,7 @@ import numpy.typing as npt
 from device.errors import DetectorError, ModelError
 from device.vision.blazeface_layouts import BACK_CAMERA, SHORT_RANGE, Layout
 from device.vision.overlap import Boxes, merge_overlapping, without_inner
-from device.vision.runtime import load_interpreter
+from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import BoundingBox, Face, GreyImage
 
 MIN_OVERLAP = 0.3  # answers of one face
@@ -66,13 +65,17 @@ class BlazeFaceNetwork:
             DetectorError: missing or damaged.
         """
         path = folder / layout.file
+        anchors = anchors_of(layout)
         try:
-            self._interpreter: Any = load_interpreter(path.read_bytes(), threads=1)
-            self._interpreter.allocate_tensors()
-        except (OSError, ModelError, RuntimeError, ValueError) as error:
+            self._model = TFLiteModel(
+                path.read_bytes(),
+                [Tensor((1, layout.input_px, layout.input_px, 3), np.float32)],
+                [Tensor((1, len(anchors), 16)), Tensor((1, len(anchors), 1))],
+            )
+        except (OSError, ModelError) as error:
             raise DetectorError(f"{path}: cannot use BlazeFace: {error}") from error
         self._layout = layout
-        self._anchors = anchors_of(layout)
+        self._anchors = anchors
 
     def faces(self, image: GreyImage) -> list[Face]:
         """Faces of a (height, width) uint8 image, largest first."""
@@ -88,13 +91,7 @@ class BlazeFaceNetwork:
         pixels = np.zeros((1, side, side, 3), np.float32)
         small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         pixels[0, :height, :width] = small[:, :, None]
-        index = self._interpreter.get_input_details()[0]["index"]
-        self._interpreter.set_tensor(index, pixels / 127.5 - 1)
-        self._interpreter.invoke()
-        regressions, logits = (
-            self._interpreter.get_tensor(detail["index"])[0]
-            for detail in self._interpreter.get_output_details()
-        )
+        regressions, logits = (output[0] for output in self._model.run(pixels / 127.5 - 1))
         scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -50, 50)))
         faces = scores >= self._layout.threshold
         boxes = decode(self._anchors[faces], regressions[faces]) / scale

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from device.errors import ModelError
 from device.vision.model_card import ModelCard, read_model
-from device.vision.network import CropNetwork
 from device.vision.preprocess import CROP_PX, crop_face
+from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import EXPRESSIONS, Classification, Face, GreyImage, Probabilities
 
 GOLDEN_TOLERANCE = 1.0  # logits: runtimes round int8 differently; tflite-runtime is off by 0.33
@@ -28,7 +28,8 @@ class TFLiteClassifier:
         self._shift = np.zeros(len(EXPRESSIONS), np.float32)
         if prior == "balanced":
             self._shift = np.asarray(card.prior_shift, np.float32)
-        self._network = CropNetwork(content, len(EXPRESSIONS), threads)
+        crop, logits = Tensor((1, CROP_PX, CROP_PX, 1), np.uint8), Tensor((1, len(EXPRESSIONS)))
+        self._model = TFLiteModel(content, [crop], [logits], threads)
         self._check_golden()
 
     @classmethod
@@ -75,7 +76,7 @@ class TFLiteClassifier:
 
     def logits(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(N, 7) float32 raw outputs of (N, 48, 48) uint8 crops."""
-        return self._network.run(crops)
+        return self._model.run_batch(crops[..., None])
 
     def _check_golden(self) -> None:
         """The self-test: this runtime on this board must give what the exporter saw."""

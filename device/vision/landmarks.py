@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from device.errors import ModelError
 from device.vision.model_card import read_model
-from device.vision.network import CropNetwork
 from device.vision.preprocess import CROP_PX, crop_square, cut_square
+from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import Face, GreyImage
 
 NUM_OUTPUTS = 10  # x, y of five points as shares of the crop
@@ -40,7 +40,8 @@ class LandmarkNetwork:
 
     def __init__(self, content: bytes) -> None:
         """Prepares the network; see ``load``."""
-        self._network = CropNetwork(content, NUM_OUTPUTS)
+        crop = Tensor((1, CROP_PX, CROP_PX, 1), np.uint8)
+        self._model = TFLiteModel(content, [crop], [Tensor((1, NUM_OUTPUTS))])
 
     @classmethod
     def load(cls, path: Path) -> LandmarkNetwork:
@@ -69,7 +70,7 @@ class LandmarkNetwork:
     def _look(self, pictures: list[GreyImage], views: list[Matrix]) -> list[Points]:
         """Points in pixels of the pictures, each seen through its view."""
         crops = [cut_view(p, view) for p, view in zip(pictures, views, strict=True)]
-        shares = self._network.run(np.stack(crops)).reshape(-1, 5, 2)
+        shares = self._model.run_batch(np.stack(crops)[..., None]).reshape(-1, 5, 2)
         return [from_view(five, view) for five, view in zip(shares, views, strict=True)]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ from device.vision.carry_back import carry_back, cut_face, face_view
 from device.vision.landmarks import SHIPPED, LandmarkNetwork
 from device.vision.model_card import ModelCard, read_model
 from device.vision.preprocess import CROP_PX, to_grey
-from device.vision.runtime import load_interpreter
+from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import EXPRESSIONS, BoundingBox, Expression, Face, GreyImage, Image
 
 GOLDEN_TOLERANCE = 3.0  # grey levels on average: processors round differently
@@ -46,20 +45,10 @@ class Synthesizer:
         """
         self.card = card
         self._landmarks = landmarks
-        self._interpreter = load_interpreter(content, threads)
-        self._interpreter.allocate_tensors()
-        self._face, self._target = _find(
-            self._interpreter.get_input_details(),
-            ((1, CROP_PX, CROP_PX, 1), np.uint8),
-            ((1, len(EXPRESSIONS)), np.float32),
-            "the network does not take a uint8 face and a float32 target",
-        )
-        self._made, self._flow = _find(
-            self._interpreter.get_output_details(),
-            ((1, CROP_PX, CROP_PX, 1), np.uint8),
-            ((1, CROP_PX, CROP_PX, 2), np.float32),
-            "the network does not give a uint8 face and a float32 flow",
-        )
+        face = Tensor((1, CROP_PX, CROP_PX, 1), np.uint8)
+        target = Tensor((1, len(EXPRESSIONS)), np.float32)
+        flow = Tensor((1, CROP_PX, CROP_PX, 2), np.float32)
+        self._model = TFLiteModel(content, [face, target], [face, flow], threads)
         self._check_golden()
 
     @classmethod
@@ -80,7 +69,7 @@ class Synthesizer:
         landmarks = LandmarkNetwork.load(SHIPPED)
         try:
             return cls(content, card, threads, landmarks)
-        except (ModelError, RuntimeError, ValueError) as error:
+        except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
 
     def synthesize(
@@ -124,11 +113,8 @@ class Synthesizer:
         """
         target = np.zeros((1, len(EXPRESSIONS)), np.float32)
         target[0, EXPRESSIONS.index(expression)] = 1.0
-        self._interpreter.set_tensor(self._face, crop.reshape(1, CROP_PX, CROP_PX, 1))
-        self._interpreter.set_tensor(self._target, target)
-        self._interpreter.invoke()
-        made = self._interpreter.get_tensor(self._made)[0, :, :, 0]
-        return made.copy(), self._interpreter.get_tensor(self._flow)[0].copy()
+        made, flow = self._model.run(crop.reshape(1, CROP_PX, CROP_PX, 1), target)
+        return made[0, :, :, 0], flow[0]
 
     def _check_golden(self) -> None:
         """The self-test: this runtime on this board must give what the exporter saw."""
@@ -168,16 +154,3 @@ def surroundings(image: Image, box: BoundingBox) -> tuple[slice, slice]:
     left = min(max(0, round(x - side / 2)), width - side)
     top = min(max(0, round(y - side / 2)), height - side)
     return slice(top, top + side), slice(left, left + side)
-
-
-def _find(
-    details: list[Any], first: tuple[Any, type], second: tuple[Any, type], complaint: str
-) -> tuple[int, int]:
-    """The numbers of two tensors, told apart by shape and type."""
-    found: dict[tuple[tuple[int, ...], type], int] = {
-        (tuple(int(n) for n in d["shape"]), d["dtype"]): int(d["index"]) for d in details
-    }
-    try:
-        return found[first], found[second]
-    except KeyError as error:
-        raise ModelError(complaint) from error
