@@ -114,6 +114,8 @@ class Face:
             and left mouth corner; None where no landmark network ran.
         rejection_reason: why the crop is not good enough to name an expression (``too small``,
             ``blurred``, ``too dark``, ``too bright``, ``turned away``); None when it is good.
+        crop: (48, 48) uint8, what quality is judged by and the classifier sees; None until the
+            stage has cut it.
     """
 
     box: BoundingBox
@@ -121,6 +123,7 @@ class Face:
     track_id: int | None = None
     landmarks: npt.NDArray[np.float32] | None = field(default=None, compare=False)
     rejection_reason: str | None = None
+    crop: GreyImage | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -149,11 +152,11 @@ class FaceState:
 
     Attributes:
         track_id: the track's number.
-        expression: the settled expression, or ``uncertain``.
+        expression: the stable expression, or ``uncertain``.
         probability: smoothed probability of the leading class.
         probabilities: (7,) smoothed.
         box: in pixels of the frame.
-        since_s: monotonic time since when this expression has been settled.
+        since_s: monotonic time since when this expression has been stable.
         rejection_reason: why it is uncertain, None when it is not or simply no class leads.
         missing_s: how long ago the face was last seen; 0 when the frame shows it.
     """

@@ -9,9 +9,8 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from device.vision import MODELS
 from device.vision.fetch import fetch_blazeface
-
-MODELS = Path(__file__).parents[1] / "models"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

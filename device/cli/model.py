@@ -9,16 +9,15 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from device.composition import GENERATOR, MODELS
-from device.service.model_store import ModelStore
-from device.service.state_file import (
-    give_to_owner,
-    require_access,
-    service_settings,
-    state_folder,
-)
+from device.daemon.ownership import give_to_owner, require_access
+from device.daemon.paths import service_settings, state_folder
 from device.settings import Settings, load_settings
+from device.vision import MODELS
+from device.vision.classifier import TFLiteClassifier
+from device.vision.generator import GENERATOR
 from device.vision.model_card import ModelCard, read_card, read_model
+from device.vision.model_store import ModelStore
+from device.vision.synthesizer import Synthesizer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,9 +89,6 @@ def self_test(path: Path) -> None:
     Raises:
         ModelError: it fails.
     """
-    from device.vision.classifier import TFLiteClassifier  # the runtime takes its time to load
-    from device.vision.synthesizer import Synthesizer
-
     if read_model(path)[1].task == "synthesize":
         Synthesizer.load(path)
     else:

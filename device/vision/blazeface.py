@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from device.errors import DetectorError, ModelError
 from device.vision.blazeface_layouts import BACK_CAMERA, SHORT_RANGE, Layout
-from device.vision.overlap import Boxes, merge_overlapping, without_inner
+from device.vision.nms import Boxes, merge_overlapping, without_inner
 from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import BoundingBox, Face, GreyImage
 

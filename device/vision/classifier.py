@@ -1,4 +1,4 @@
-"""The expression network through LiteRT or tflite-runtime: crops in, probabilities out."""
+"""The expression model: crops in, probabilities out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from device.errors import ModelError
 from device.vision.model_card import ModelCard, read_model
-from device.vision.preprocess import CROP_PX, crop_face
+from device.vision.preprocess import CROP_PX
 from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import EXPRESSIONS, Classification, Face, GreyImage, Probabilities
 
@@ -23,7 +23,7 @@ class TFLiteClassifier:
     """Names expressions."""
 
     def __init__(self, content: bytes, card: ModelCard, prior: str, threads: int) -> None:
-        """Prepares the network and tests it; see ``load``."""
+        """Prepares the model and tests it; see ``load``."""
         self.card = card
         self._shift = np.zeros(len(EXPRESSIONS), np.float32)
         if prior == "balanced":
@@ -50,19 +50,18 @@ class TFLiteClassifier:
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
 
-    def classify(self, image: GreyImage, faces: Sequence[Face]) -> list[Classification]:
-        """One classification a face, in order.
+    def classify(self, faces: Sequence[Face]) -> list[Classification]:
+        """One classification a face, in order; the good crops go through the model in one call.
 
-        Rejected faces are not shown to the network: their probabilities are all equal.
+        Rejected faces are not shown to the model: their probabilities are all equal.
 
-        Args:
-            image: (height, width) uint8 grey frame.
-            faces: where they are.
+        Raises:
+            ValueError: a face that is not rejected has no crop.
         """
         good = [i for i, face in enumerate(faces) if face.rejection_reason is None]
         answers = [UNKNOWN] * len(faces)
         if good:
-            crops = np.stack([crop_face(image, faces[i]) for i in good])
+            crops = np.stack([_crop_of(faces[i]) for i in good])
             for i, probabilities in zip(good, self.probabilities(crops), strict=True):
                 answers[i] = probabilities
         return [Classification(face, p) for face, p in zip(faces, answers, strict=True)]
@@ -93,3 +92,9 @@ class TFLiteClassifier:
                     f"self-test failed: golden vector {number} is off by {worst:.3f} "
                     f"(at most {GOLDEN_TOLERANCE}): the file or the runtime is damaged"
                 )
+
+
+def _crop_of(face: Face) -> GreyImage:
+    if face.crop is None:
+        raise ValueError("a face without a crop: it has to go through the stage first")
+    return face.crop

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Protocol
 
 from device.errors import DetectorError
-from device.pipeline import FaceDetector
 from device.settings.tree import Detector as DetectorSettings
+from device.vision import MODELS
 from device.vision.blazeface import BlazeFaceDetector
 from device.vision.blazeface_layouts import LAYOUTS, is_sound
 from device.vision.both import HaarAndHogDetector
 from device.vision.haar import HaarDetector
 from device.vision.hog import HogDetector
+from device.vocabulary import Face, GreyImage
 
 log = logging.getLogger("mien")
 
-MODELS = Path(__file__).parents[1] / "models"
+
+class FaceDetector(Protocol):
+    """Finds faces in a whole frame."""
+
+    def detect(self, image: GreyImage) -> list[Face]:
+        """Faces of a (height, width) uint8 image, largest first, without track ids."""
 
 
 def build_detector(settings: DetectorSettings, models: Path = MODELS) -> FaceDetector:

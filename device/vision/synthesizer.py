@@ -1,7 +1,7 @@
 """The generator through TFLite: another expression on a face of a picture.
 
 The network works at 48×48 on an upright face whose eyes and mouth lie where they always lie;
-``carry_back`` puts what it makes into the picture. Whatever is shown or stored of it has to be
+``paste_back`` puts what it makes into the picture. Whatever is shown or stored of it has to be
 marked first (``device.vision.synthetic_mark``).
 """
 
@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import ModelError
-from device.vision.carry_back import carry_back, cut_face, face_view
 from device.vision.landmarks import SHIPPED, LandmarkNetwork
 from device.vision.model_card import ModelCard, read_model
+from device.vision.paste_back import cut_face, face_view, paste_back
 from device.vision.preprocess import CROP_PX, to_grey
 from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import EXPRESSIONS, BoundingBox, Expression, Face, GreyImage, Image
+
+__all__ = ["OPEN_MOUTHS", "Synthesizer", "cut_face", "face_view", "paste_back", "surroundings"]
 
 GOLDEN_TOLERANCE = 3.0  # grey levels on average: processors round differently
 FLOW_TOLERANCE_PX = 0.25  # likewise
@@ -98,7 +100,7 @@ class Synthesizer:
         view = face_view(face.landmarks)
         crop = cut_face(grey, view)
         made, flow = self.run(crop, expression)
-        return carry_back(image, view, crop, made, flow)
+        return paste_back(image, view, crop, made, flow)
 
     def run(self, crop: GreyImage, expression: Expression) -> tuple[GreyImage, Floats]:
         """What the network makes of a crop.

@@ -16,7 +16,7 @@ from device.display.screen import Screen
 from device.pipeline import run
 from device.vocabulary import Expression, Frame, Scene, SyntheticFace
 from tests.device.display.screens import STATES, THREE, camera_view, face, shown
-from tests.fakes import fake_parts, grey_frame
+from tests.fakes import fake_parts, grey_frame, nobody_asks
 
 XRGB = (Channel(16, 8), Channel(8, 8), Channel(0, 8))
 RGB565 = (Channel(11, 5), Channel(5, 6), Channel(0, 5))
@@ -233,7 +233,7 @@ def test_the_loop_does_not_wait_for_a_face_that_is_being_made(tmp_path: Path) ->
     screen = Screen(Rig(tmp_path, make_face=make_face).painter)
     parts = fake_parts(frames())
     parts.display = screen
-    run(parts, lambda: False)
+    run(parts, nobody_asks, lambda: False)
     assert not go_on.is_set()
     assert parts.metrics.counts()["frames"] == 100
     go_on.set()

@@ -9,20 +9,22 @@ import pytest
 
 from device.errors import ModelError
 from device.vision.landmarks import (
-    MIN_UNIT_PX,
-    UPRIGHT_SIDE,
     WIDE_MARGIN,
     WIDE_PX,
     LandmarkNetwork,
     box_view,
+    in_frame,
+)
+from device.vision.model_card import ModelCard
+from device.vision.preprocess import (
+    MIN_UNIT_PX,
+    UPRIGHT_SIDE,
+    cut_square,
     cut_view,
     from_view,
-    in_frame,
     to_view,
     upright,
 )
-from device.vision.model_card import ModelCard
-from device.vision.preprocess import cut_square
 from device.vocabulary import BoundingBox, Face
 
 CLASSIFIER = Path(__file__).parents[2] / "golden/brightness.tflite"
