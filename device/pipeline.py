@@ -91,7 +91,7 @@ class Smoother(Protocol):
 
 
 class Publisher(Protocol):
-    """Tells the network; queues and returns, never blocks and never raises."""
+    """Tells the broker; queues and returns, never blocks and never raises."""
 
     def publish(self, event: ExpressionEvent) -> None:
         """An event for every subscriber, kept while the broker is away."""

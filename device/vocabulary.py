@@ -111,7 +111,7 @@ class Face:
         score: the detector's confidence, 0 to 1.
         track_id: the tracker's number, None before tracking.
         landmarks: (5, 2) float32 px: the subject's right eye, left eye, nose tip, right
-            and left mouth corner; None where no landmark network ran.
+            and left mouth corner; None where no landmark model ran.
         rejection_reason: why the crop is not good enough to name an expression (``too small``,
             ``blurred``, ``too dark``, ``too bright``, ``turned away``); None when it is good.
         crop: (48, 48) uint8, what quality is judged by and the classifier sees; None until the
@@ -247,7 +247,7 @@ class Status:
     Attributes:
         camera: online, offline or paused.
         problem: the most important thing that is wrong, in one line; None when all is well.
-        model: name and version of the network in use.
+        model: name and version of the model in use.
         detector: kind of the detector in use.
     """
 

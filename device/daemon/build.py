@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from device.camera.choose import make_source
 from device.camera.newest_frame import NewestFrameCamera
@@ -19,7 +19,7 @@ from device.daemon.board import Board
 from device.daemon.build_mqtt import Reach, announce, make_outbox, make_publisher
 from device.daemon.collected_faces import open_captures
 from device.daemon.control import Appliance, Control
-from device.daemon.health import HealthReporter, Report, Sources
+from device.daemon.health import HealthReporter, Report
 from device.daemon.metrics import Metrics
 from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
@@ -242,26 +242,26 @@ def _report_health(
     """
     parts, settings = device.parts, device.settings.health
 
-    def problem() -> str | None:
+    def facts() -> dict[str, Any]:
         camera = None if parts.paused else parts.camera.problem
-        return parts.status.problem or camera or duplicates.problem or publisher.problem
+        problem = parts.status.problem or camera or duplicates.problem or publisher.problem
+        return {
+            "problem": problem,
+            "model": device.model(),
+            "detector": parts.status.detector,
+            "settings": device.settable(),
+            "outbox_depth": publisher.outbox.depth,
+            "dropped_events": publisher.outbox.dropped,
+            "dropped_frames": parts.camera.dropped,
+            "refused_commands": desk.refused,
+        }
 
-    sources = Sources(
-        metrics=metrics,
-        problem=problem,
-        model=device.model,
-        detector=lambda: parts.status.detector,
-        settings=device.settable,
-        outbox=lambda: (publisher.outbox.depth, publisher.outbox.dropped),
-        dropped_frames=lambda: parts.camera.dropped,
-        refused_commands=lambda: desk.refused,
-    )
     tell: list[Callable[[Report], None]] = [publisher.show_health]
     if settings.prometheus_file or settings.prometheus_port:
         from device.daemon.prometheus import open_prometheus  # its server is slow to import
 
         tell += open_prometheus(settings, stack)
-    reporter = HealthReporter(sources, Board(), tell, settings.interval_s)
+    reporter = HealthReporter(metrics, facts, Board(), tell, settings.interval_s)
     publisher.when_back(reporter.report_now)  # the last report may say that it is away
     reporter.start()
     stack.callback(reporter.close)

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from device import __version__
@@ -19,58 +18,36 @@ Report = Mapping[str, Any]
 FIRST_AFTER_S = 2.0  # soon after the start, so that people see that it is there
 
 
-@dataclass(frozen=True)
-class Sources:
-    """Where the figures come from; each is asked at every report.
+def collect(
+    metrics: Metrics, facts: Mapping[str, Any], board: Board, uptime_s: float, now_s: float
+) -> Report:
+    """One report, as ``schemas/health.json`` describes it (without the envelope).
 
-    Attributes:
+    Args:
         metrics: of the loop.
-        problem: the most important thing that is wrong.
-        model: name, version and sha256 of the network in use.
-        detector: kind of the detector in use.
-        settings: what can be set over MQTT.
-        outbox: depth and drops.
-        dropped_frames: replaced by newer ones before the loop took them.
-        refused_commands: not carried out.
+        facts: problem, model, detector and settings; the depth of the outbox; what was dropped
+            and refused.
+        board: temperature and the like.
+        uptime_s: since the start of the daemon.
+        now_s: monotonic.
     """
-
-    metrics: Metrics
-    problem: Callable[[], str | None]
-    model: Callable[[], Mapping[str, str]]
-    detector: Callable[[], str]
-    settings: Callable[[], Mapping[str, Any]]
-    outbox: Callable[[], tuple[int, int]]
-    dropped_frames: Callable[[], int] = lambda: 0
-    refused_commands: Callable[[], int] = lambda: 0
-
-
-def collect(sources: Sources, board: Board, uptime_s: float, now_s: float) -> Report:
-    """One report, as ``schemas/health.json`` describes it (without the envelope)."""
-    state = board.read()
-    depth, dropped_events = sources.outbox()
-    counts = sources.metrics.counts()
+    state, counts = board.read(), metrics.counts()
     return {
-        "problem": sources.problem(),
+        **{key: facts[key] for key in ("problem", "model", "detector", "settings", "outbox_depth")},
         "uptime_s": int(uptime_s),
-        "fps": round(sources.metrics.frames_per_second(now_s), 2),
+        "fps": round(metrics.frames_per_second(now_s), 2),
         "counts": {
             "frames": counts.get("frames", 0),
             "failed_frames": counts.get("failed_frames", 0),
-            "dropped_frames": sources.dropped_frames(),
-            "dropped_events": dropped_events,
-            "refused_commands": sources.refused_commands(),
+            **{key: facts[key] for key in ("dropped_frames", "dropped_events", "refused_commands")},
         },
-        "stages": sources.metrics.stage_times_ms(),
-        "outbox_depth": depth,
+        "stages": metrics.stage_times_ms(),
         "temperature_c": state.temperature_c,
         "throttled": state.throttled,
         "throttling": list(state.throttling),
         "memory_mb": state.memory_mb,
         "load": state.load,
-        "model": dict(sources.model()),
-        "detector": sources.detector(),
         "version": __version__,
-        "settings": dict(sources.settings()),
     }
 
 
@@ -78,7 +55,8 @@ class HealthReporter:
     """A thread that reports; its own, because the board's files can be slow.
 
     Args:
-        sources: where the figures come from.
+        metrics: of the loop.
+        facts: asked at every report, see ``collect``.
         board: temperature and the like.
         tell: who gets each report.
         interval_s: between reports.
@@ -87,13 +65,14 @@ class HealthReporter:
 
     def __init__(
         self,
-        sources: Sources,
+        metrics: Metrics,
+        facts: Callable[[], Mapping[str, Any]],
         board: Board,
         tell: Sequence[Callable[[Report], None]],
         interval_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._sources, self._board, self._tell = sources, board, tell
+        self._metrics, self._facts, self._board, self._tell = metrics, facts, board, tell
         self._interval_s, self._clock = interval_s, clock
         self._started_s = clock()
         self._told: set[str] = set()
@@ -125,7 +104,8 @@ class HealthReporter:
     def _report(self) -> None:
         now_s = self._clock()
         try:
-            report = collect(self._sources, self._board, now_s - self._started_s, now_s)
+            uptime_s = now_s - self._started_s
+            report = collect(self._metrics, self._facts(), self._board, uptime_s, now_s)
             for tell in self._tell:
                 tell(report)
         except (OSError, ValueError) as error:  # a file of the board, or of the report

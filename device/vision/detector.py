@@ -31,7 +31,7 @@ def build_detector(settings: DetectorSettings, models: Path = MODELS) -> FaceDet
 
     Args:
         settings: kind and limits.
-        models: folder of the BlazeFace network.
+        models: folder of the BlazeFace model.
 
     Raises:
         DetectorError: it cannot be built with what is installed.
@@ -62,7 +62,7 @@ def choose_kind(kind: str, models: Path = MODELS) -> str:
 
 
 def is_fetched(models: Path) -> bool:
-    """True when BlazeFace's networks are there and whole."""
+    """True when BlazeFace's models are there and whole."""
     return all(is_sound(models / layout.file, layout.sha256) for layout in LAYOUTS)
 
 

@@ -1,6 +1,6 @@
-"""Five points of a face by a small network of ours: eyes, nose tip, mouth corners.
+"""Five points of a face by a small model of ours: eyes, nose tip, mouth corners.
 
-The network runs twice. Its first look is at the detector's box, which may be shifted, too
+The model runs twice. Its first look is at the detector's box, which may be shifted, too
 wide or tilted; its second at the face turned upright and centred by the first answer, so that
 what it sees is much the same of every face.
 """
@@ -42,16 +42,16 @@ class LandmarkNetwork:
     """Adds landmarks to faces."""
 
     def __init__(self, content: bytes) -> None:
-        """Prepares the network; see ``load``."""
+        """Prepares the model; see ``load``."""
         crop = Tensor((1, CROP_PX, CROP_PX, 1), np.uint8)
         self._model = TFLiteModel(content, [crop], [Tensor((1, NUM_OUTPUTS))])
 
     @classmethod
     def load(cls, path: Path) -> LandmarkNetwork:
-        """Reads the network and its card.
+        """Reads the model and its card.
 
         Raises:
-            ModelError: unreadable, mismatched or not a landmark network.
+            ModelError: unreadable, mismatched or not a landmark model.
         """
         content, card = read_model(path)
         if card.task != "landmarks":

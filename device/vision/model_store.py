@@ -1,7 +1,7 @@
 """Installed models: tested before they are used, swapped atomically, rolled back.
 
 ``models/NAME/VERSION-SHA/NAME.tflite`` and its card in the state folder; ``models/NAME/current``
-and ``previous`` are links. A link is replaced in one step, so a power cut leaves the old network
+and ``previous`` are links. A link is replaced in one step, so a power cut leaves the old model
 or the new one.
 """
 
@@ -32,7 +32,7 @@ SelfTest = Callable[[Path], object]  # raises ModelError
 
 @dataclass(frozen=True)
 class Installed:
-    """One installed network."""
+    """One installed model."""
 
     name: str
     version: str
@@ -41,7 +41,7 @@ class Installed:
 
 
 class ModelStore:
-    """The installed networks.
+    """The installed models.
 
     Args:
         folder: usually ``models`` in the state folder.
@@ -64,7 +64,7 @@ class ModelStore:
 
         Args:
             bundle: a ``.zip`` or a folder with one ``.tflite`` and its card.
-            self_test: loads the network on this board and compares its golden vectors.
+            self_test: loads the model on this board and compares its golden vectors.
 
         Raises:
             ModelError: damaged, mismatched, or failed the self-test; nothing has changed.
@@ -105,7 +105,7 @@ class ModelStore:
         return card
 
     def list(self) -> list[Installed]:
-        """All installed networks, sorted by name and version."""
+        """All installed models, sorted by name and version."""
         found = []
         for path in sorted(self._folder.glob("*/*/*.json")):
             version = path.parent
@@ -118,7 +118,7 @@ class ModelStore:
         return found
 
     def rollback(self, name: str) -> str | None:
-        """Back to the network before; the shipped one when there was none.
+        """Back to the model before; the shipped one when there was none.
 
         Returns:
             The version now in use, None for the shipped one.
@@ -128,7 +128,7 @@ class ModelStore:
         """
         current, previous = self._folder / name / "current", self._folder / name / "previous"
         if not current.is_symlink():
-            raise UsageError(f"no network {name!r} is installed; the shipped one is in use")
+            raise UsageError(f"no model {name!r} is installed; the shipped one is in use")
         if not previous.is_symlink():
             current.unlink()
             return None
@@ -164,17 +164,17 @@ def load_classifier(settings: Settings, store: ModelStore | None = None) -> TFLi
         try:
             return TFLiteClassifier.load(installed, prior, threads)
         except ModelError as error:
-            log.error("%s; back to the network before", error)
+            log.error("%s; back to the model before", error)
         try:
             store.rollback(name)
         except OSError as error:  # installed by somebody else: not ours to change
-            log.error("cannot go back (%s): the shipped network serves", error)
+            log.error("cannot go back (%s): the shipped model serves", error)
             break
     shipped = MODELS / f"{name}.tflite"
     if not shipped.exists():
         known = ", ".join(sorted(path.stem for path in MODELS.glob("expression*.tflite")))
         raise ModelError(
-            f"classifier.model = {name!r}: no such network is installed or shipped; shipped: {known}"
+            f"classifier.model = {name!r}: no such model is installed or shipped; shipped: {known}"
         )
     return TFLiteClassifier.load(shipped, prior, threads)
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from device.vision.preprocess import CROP_PX, Matrix, Points, cut_view, soft, to_grey, upright
 from device.vocabulary import GreyImage, Image
 
-FACE_SIDE = 2.6  # of the network's crop, in units of `upright`; as FER2013 frames faces
+FACE_SIDE = 2.6  # of the model's crop, in units of `upright`; as FER2013 frames faces
 FACE_DROP_PX = 2.0  # of the face below the crop's middle: a jaw that falls needs room
 FULL_PAINT = 50.0  # grey levels of paint from which the old detail is gone
 TILE_PX = 512  # side of what is worked on at once
@@ -31,7 +31,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def face_view(points: Points) -> Matrix:
-    """From a picture to the crop that the network works on, by five points (5, 2) px."""
+    """From a picture to the crop that the model works on, by five points (5, 2) px."""
     view = upright(points, FACE_SIDE)
     view[1, 2] += FACE_DROP_PX
     return view
@@ -72,10 +72,10 @@ def region_of(view: Matrix, shape: tuple[int, ...], margin: float = 0.0) -> tupl
 
 
 def paste_back(image: Image, view: Matrix, crop: GreyImage, made: GreyImage, flow: Floats) -> Image:
-    """Moves the picture as the network moved its crop and adds what it painted.
+    """Moves the picture as the model moved its crop and adds what it painted.
 
     Where much is painted, the old detail (the line of a mouth that is now open) is taken away in
-    proportion; elsewhere it stays. What the result, cut out again, lacks there of what the network
+    proportion; elsewhere it stays. What the result, cut out again, lacks there of what the model
     made is then added: enlarging softens paint (iterative back-projection, Irani and Peleg, 1991).
     No paint is brighter than what was bright already: teeth would glow. Done tile by tile: a face
     may be as large as the picture.
@@ -83,7 +83,7 @@ def paste_back(image: Image, view: Matrix, crop: GreyImage, made: GreyImage, flo
     Args:
         image: (height, width) or (height, width, 3) uint8.
         view: from the picture to the crop; the crop may reach beyond the picture.
-        crop: (48, 48) uint8, as the network saw it.
+        crop: (48, 48) uint8, as the model saw it.
         made: (48, 48) uint8, as it made it.
         flow: (48, 48, 2) px of the crop; see ``Synthesizer.run``. Like the paint, 0 at the border.
     """

@@ -29,25 +29,10 @@ from device.vision.tracker import DetectAndTrack
 from device.vocabulary import Face, GreyImage, Image
 
 __all__ = [
-    "CELL_PX",
-    "MODELS",
-    "SHIPPED",
-    "WEIGHTS_PATH",
-    "WINDOW_PX",
-    "BlazeFaceDetector",
-    "DetectionInterval",
-    "ExpressionSmoother",
-    "FaceStage",
-    "HaarAndHogDetector",
-    "HaarDetector",
-    "HogDetector",
-    "LandmarkNetwork",
-    "TFLiteClassifier",
-    "Vision",
-    "build_detector",
-    "build_stage",
-    "load_cascade",
-    "make_descriptor",
+    "CELL_PX", "MODELS", "SHIPPED", "WEIGHTS_PATH", "WINDOW_PX", "BlazeFaceDetector",
+    "DetectionInterval", "ExpressionSmoother", "FaceStage", "HaarAndHogDetector", "HaarDetector",
+    "HogDetector", "LandmarkNetwork", "TFLiteClassifier", "Vision", "build_detector",
+    "build_stage", "load_cascade", "make_descriptor",
 ]  # fmt: skip
 
 log = logging.getLogger("mien")

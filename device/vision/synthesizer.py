@@ -1,6 +1,6 @@
 """The generator through TFLite: another expression on a face of a picture.
 
-The network works at 48×48 on an upright face whose eyes and mouth lie where they always lie;
+The model works at 48×48 on an upright face whose eyes and mouth lie where they always lie;
 ``paste_back`` puts what it makes into the picture. Whatever is shown or stored of it has to be
 marked first (``device.vision.synthetic_mark``).
 """
@@ -41,7 +41,7 @@ class Synthesizer:
         threads: int = 1,
         landmarks: LandmarkNetwork | None = None,
     ) -> None:
-        """Prepares the network and tests it; see ``load``.
+        """Prepares the model and tests it; see ``load``.
 
         Without ``landmarks`` it can ``run``, and ``synthesize`` faces that have their own.
         """
@@ -63,7 +63,7 @@ class Synthesizer:
 
         Raises:
             ModelError: unreadable, mismatched, no generator, self-test failed, or the landmark
-                network that places its crops is not there.
+                model that places its crops is not there.
         """
         content, card = read_model(path)
         if card.task != "synthesize":
@@ -93,7 +93,7 @@ class Synthesizer:
         if face.landmarks is None and self._landmarks:
             [face] = self._landmarks.place(grey, [face])
         if face.landmarks is None:
-            raise ModelError("faces without landmarks need the landmark network")
+            raise ModelError("faces without landmarks need the landmark model")
         if shown is Expression.HAPPY and expression in OPEN_MOUTHS:
             image = self.synthesize(image, face, Expression.NEUTRAL)
             grey = to_grey(image)
@@ -103,7 +103,7 @@ class Synthesizer:
         return paste_back(image, view, crop, made, flow)
 
     def run(self, crop: GreyImage, expression: Expression) -> tuple[GreyImage, Floats]:
-        """What the network makes of a crop.
+        """What the model makes of a crop.
 
         Args:
             crop: (48, 48) uint8, as ``cut_face`` cuts it.

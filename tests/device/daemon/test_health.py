@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from device.daemon.board import Board
-from device.daemon.health import HealthReporter, Report, Sources, collect
+from device.daemon.health import HealthReporter, Report, collect
 from device.daemon.metrics import Metrics
 from device.daemon.prometheus import PrometheusEndpoint, PrometheusFile, render
 from device.errors import ConfigurationError
@@ -23,26 +23,32 @@ from tests.device.mqtt.appliance import wait_until
 from tests.device.mqtt.validation import assert_documented
 
 
-def sources(**changes: Any) -> Sources:
+def loop_metrics() -> Metrics:
     metrics = Metrics()
     for number in range(20):
         metrics.frame(100.0 + number / 10)
         with metrics.stage("classify"):
             pass
-    known: dict[str, Any] = {
-        "metrics": metrics,
-        "problem": lambda: None,
-        "model": lambda: {"name": "expression", "version": "1", "sha256": "ab"},
-        "detector": lambda: "haar",
-        "settings": lambda: {"smoothing.threshold": 0.5},
-        "outbox": lambda: (3, 4),
+    return metrics
+
+
+def facts(**changes: Any) -> dict[str, Any]:
+    return {
+        "problem": None,
+        "model": {"name": "expression", "version": "1", "sha256": "ab"},
+        "detector": "haar",
+        "settings": {"smoothing.threshold": 0.5},
+        "outbox_depth": 3,
+        "dropped_events": 4,
+        "dropped_frames": 0,
+        "refused_commands": 0,
+        **changes,
     }
-    return Sources(**{**known, **changes})
 
 
 def make_report(tmp_path: Path, **changes: Any) -> Report:
     board = Board(tmp_path, vcgencmd=lambda: "")
-    return collect(sources(**changes), board, uptime_s=12.7, now_s=102.0)
+    return collect(loop_metrics(), facts(**changes), board, uptime_s=12.7, now_s=102.0)
 
 
 def test_a_report_is_what_its_schema_says(tmp_path: Path) -> None:
@@ -57,7 +63,7 @@ def test_a_report_is_what_its_schema_says(tmp_path: Path) -> None:
 
 
 def test_prometheus_text_has_the_form_that_prometheus_reads(tmp_path: Path) -> None:
-    text = render(make_report(tmp_path, problem=lambda: 'odd "one"\n'))
+    text = render(make_report(tmp_path, problem='odd "one"\n'))
     assert text.endswith("\n")
     sample = re.compile(r'[a-z_][a-z0-9_]*(\{[a-z_0-9]+="[^"\n]*"(,[a-z_0-9]+="[^"\n]*")*\})? \S+')
     for line in text.splitlines():
@@ -102,7 +108,7 @@ def test_the_endpoint_listens_on_loopback_and_serves_the_newest(tmp_path: Path) 
 
 def test_reports_come_soon_after_the_start_and_when_asked_for() -> None:
     told: list[Report] = []
-    reporter = HealthReporter(sources(), Board(), [told.append], interval_s=1000.0)
+    reporter = HealthReporter(loop_metrics(), facts, Board(), [told.append], interval_s=1000.0)
     reporter.start()
     wait_until(lambda: len(told) == 1, 5.0)
     reporter.report_now()
@@ -115,11 +121,11 @@ def test_a_report_that_fails_is_logged_once_and_reporting_goes_on(
 ) -> None:
     called = threading.Semaphore(0)
 
-    def broken() -> str:
+    def broken() -> dict[str, Any]:
         called.release()
         raise ValueError("no detector")
 
-    reporter = HealthReporter(sources(detector=broken), Board(), [], interval_s=0.01)
+    reporter = HealthReporter(loop_metrics(), broken, Board(), [], interval_s=0.01)
     reporter.start()
     for _ in range(3):
         assert called.acquire(timeout=5.0)

@@ -136,4 +136,4 @@ def test_an_installed_network_that_got_damaged_gives_way_to_the_shipped_one(
     store.install(make_bundle(tmp_path / "a", "1"), accept)  # no network at all
     assert load_classifier(Settings(), store).card.version != "1"
     assert store.find("expression") is None
-    assert "back to the network before" in caplog.text
+    assert "back to the model before" in caplog.text

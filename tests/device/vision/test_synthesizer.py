@@ -159,7 +159,7 @@ def test_without_a_landmark_network_it_says_so(
     with pytest.raises(ModelError, match=r"landmarks\.tflite"):
         Synthesizer.load(STEPS)
     bare = Synthesizer(*read_model(STEPS))
-    with pytest.raises(ModelError, match="need the landmark network"):
+    with pytest.raises(ModelError, match="need the landmark model"):
         bare.synthesize(detailed(), Face(BoundingBox(60, 40, 160, 140), 1.0), Expression.HAPPY)
 
 

@@ -1,6 +1,6 @@
 """Writes the shipped settings file: every key commented, with default, unit and range.
 
-``python -m device.settings.example > systemd/mien.toml``
+``python -m tests.settings_file > systemd/mien.toml``
 """
 
 from __future__ import annotations
