@@ -33,7 +33,7 @@ from device.mqtt.message import Topics
 from device.mqtt.outbox import MemoryOutbox
 from device.mqtt.publisher import MqttPublisher
 from device.mqtt.twin import TwinWatch
-from device.pipeline import Parts, collect_nothing
+from device.pipeline import Camera, Parts, collect_nothing
 from device.settings import Settings
 from device.vision.detector import choose_kind
 from device.vision.generator import LazySynthesizer, find_generators
@@ -97,18 +97,15 @@ def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
         screen = _open_screen(settings, around, make_face, stack)
         captures = open_captures(settings.capture, around.state_dir / "capture", stack)
         watchdog = SystemdWatchdog() if around.under_systemd else NoWatchdog()
-        nothing, metrics = NoVision(), Metrics()
-        parts = Parts(
-            camera=camera if vision else NoCamera(problem),
-            stage=vision.stage if vision else nothing,
-            tracker=vision.tracker if vision else nothing,
-            classifier=vision.classifier if vision else nothing,
-            smoother=vision.smoother if vision else nothing,
+        metrics = Metrics()
+        parts = _join(
+            settings,
+            vision or problem,
+            camera=camera,
             publisher=publisher,
             display=screen,
             watchdog=watchdog,
             metrics=metrics,
-            status=describe(settings, vision) if vision else Status(CameraState.OFFLINE, problem),
             paused=state.paused,
             collect=captures.collect if captures else collect_nothing,
         )
@@ -158,26 +155,32 @@ def build_offline_parts(settings: Settings, metrics: Metrics) -> Iterator[Parts]
         outbox = MemoryOutbox(settings.outbox.max_events)
         publisher, _ = make_publisher(settings, outbox, stack)
         publisher.start()
-        vision = build_vision(settings)
-        yield Parts(
+        yield _join(
+            settings,
+            build_vision(settings),
             camera=NewestFrameCamera(make_source(settings.camera), settings.camera),
-            stage=vision.stage,
-            tracker=vision.tracker,
-            classifier=vision.classifier,
-            smoother=vision.smoother,
             publisher=publisher,
             display=NoScreen(),
             watchdog=NoWatchdog(),
             metrics=metrics,
-            status=describe(settings, vision),
         )
 
 
-def describe(settings: Settings, vision: Vision) -> Status:
-    """What runs, for topics and screen."""
-    card = vision.classifier.card
-    kind = choose_kind(settings.detector.kind)
-    return Status(CameraState.ONLINE, model=f"{card.name} {card.version}", detector=kind)
+def _join(settings: Settings, vision: Vision | str, camera: Camera, **others: Any) -> Parts:
+    """The loop's parts; those of safe mode where ``vision`` is the problem that it has."""
+    if isinstance(vision, str):
+        nothing, status = NoVision(), Status(CameraState.OFFLINE, vision)
+        return Parts(NoCamera(vision), nothing, nothing, nothing, nothing, status=status, **others)
+    card, kind = vision.classifier.card, choose_kind(settings.detector.kind)
+    return Parts(
+        camera,
+        vision.stage,
+        vision.tracker,
+        vision.classifier,
+        vision.smoother,
+        status=Status(CameraState.ONLINE, model=f"{card.name} {card.version}", detector=kind),
+        **others,
+    )
 
 
 def make_live_face(settings: Settings, store: ModelStore) -> LiveFace | None:

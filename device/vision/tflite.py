@@ -153,11 +153,7 @@ def dequantized(values: Array, scale: float, zero: int) -> Array:
 
 
 def runtime_name() -> str:
-    """The package that runs models here.
-
-    Raises:
-        ModelError: none is installed.
-    """
+    """The package that runs models here; ModelError where none is installed."""
     return str(load_runtime().__name__).split(".")[0]
 
 

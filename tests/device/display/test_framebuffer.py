@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from device.display.fbdev import FramebufferDevice
-from device.display.framebuffer import REFRESH_S, FramebufferPainter, Look, MakeFace, visible_state
+from device.display.framebuffer import REFRESH_S, FramebufferPainter, MakeFace, visible_state
 from device.display.pixels import Channel, Geometry, pack
 from device.display.render import Frills, render
 from device.display.screen import Screen
@@ -21,7 +21,7 @@ from tests.fakes import fake_parts, grey_frame, nobody_asks
 XRGB = (Channel(16, 8), Channel(8, 8), Channel(0, 8))
 RGB565 = (Channel(11, 5), Channel(5, 6), Channel(0, 5))
 SCREEN = Geometry(320, 240, 1300, 32, *XRGB)
-LOOK = Look("Hall", "notice")
+FRILLS = Frills("Hall", notice="notice")
 
 
 class FakeScreen:
@@ -82,7 +82,7 @@ class Rig:
         self,
         folder: Path,
         geometry: Geometry = SCREEN,
-        look: Look = LOOK,
+        look: Frills = FRILLS,
         make_face: MakeFace | None = None,
     ) -> None:
         self.screen = FakeScreen(folder, geometry)
@@ -187,7 +187,7 @@ def test_a_screen_without_a_console_is_painted_nevertheless(tmp_path: Path) -> N
 
     rig = Rig(tmp_path)
     rig.painter = FramebufferPainter(
-        rig.screen.open, NoConsole(), LOOK, lambda: rig.now_s, lambda: "14:03"
+        rig.screen.open, NoConsole(), FRILLS, lambda: rig.now_s, lambda: "14:03"
     )
     rig.painter.paint(STATES["one"])
     assert np.array_equal(rig.screen.picture(), rig.expected("one"))
