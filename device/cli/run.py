@@ -66,9 +66,9 @@ def _tell(settings: Settings, daemon: Daemon) -> None:
         "camera": settings.camera.source, "detector": status.detector, "model": status.model,
     }  # fmt: skip
     named = ", ".join(f"{part} {name}" for part, name in parts.items() if name)  # none in safe mode
-    log.info("%s runs: %s", daemon.topics.device_id, named)
+    log.info("%s runs: %s", daemon.broker.publisher.identity.device_id, named)
     if not settings.mqtt.host:
-        access = daemon.reach()
+        access = daemon.broker.reach()
         topics = f"{settings.mqtt.prefix}/#"
         follow = f"mosquitto_sub -h {access.host} -p {access.port} -t '{topics}' -v"
         log.info("follow it with: %s", follow)

@@ -16,7 +16,7 @@ from typing import Any, TextIO
 from device.camera.choose import make_source
 from device.camera.newest_frame import NewestFrameCamera
 from device.daemon.board import Board
-from device.daemon.build_mqtt import Reach, announce, make_outbox, make_publisher
+from device.daemon.build_mqtt import BrokerSide, connect, make_publisher
 from device.daemon.collected_faces import open_captures
 from device.daemon.control import Appliance, Control
 from device.daemon.health import HealthReporter, Report
@@ -28,11 +28,7 @@ from device.display.choose import open_display
 from device.display.live_face import LiveFace
 from device.display.screen import NoScreen, Screen
 from device.errors import DetectorError, ModelError
-from device.mqtt.commands import CommandDesk
-from device.mqtt.message import Topics
 from device.mqtt.outbox import MemoryOutbox
-from device.mqtt.publisher import MqttPublisher
-from device.mqtt.twin import TwinWatch
 from device.pipeline import Camera, Parts, collect_nothing
 from device.settings import Settings
 from device.vision.detector import choose_kind
@@ -71,8 +67,7 @@ class Daemon:
 
     parts: Parts
     control: Control
-    topics: Topics
-    reach: Reach
+    broker: BrokerSide
 
 
 @contextmanager
@@ -85,24 +80,19 @@ def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
         state = StateFile(around.state_dir / "settings.json")
         settings = state.apply(settings)
         store = ModelStore(around.state_dir / "models")
-        publisher, reach = make_publisher(settings, make_outbox(settings, around.state_dir), stack)
-        desk, duplicates = CommandDesk(publisher.respond), TwinWatch(publisher.identity)
-        publisher.listen(publisher.topics("command/+"), desk.receive)
-        publisher.listen(publisher.topics("health"), duplicates.receive)
-        announcer = announce(settings, state, publisher)
-        publisher.start()
+        broker = connect(settings, state, around.state_dir, stack)
         make_face = make_live_face(settings, store)
         camera = _open_camera(settings, make_face is not None, stack)
         vision, problem = _build_or_explain(settings, store, around.under_systemd)
         screen = _open_screen(settings, around, make_face, stack)
         captures = open_captures(settings.capture, around.state_dir / "capture", stack)
         watchdog = SystemdWatchdog() if around.under_systemd else NoWatchdog()
-        metrics = Metrics()
+        metrics, may_publish = Metrics(), settings.privacy.publish_synthesis
         parts = _join(
             settings,
             vision or problem,
             camera=camera,
-            publisher=publisher,
+            publisher=broker.publisher,
             display=screen,
             watchdog=watchdog,
             metrics=metrics,
@@ -119,12 +109,11 @@ def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
             generator=LazySynthesizer(lambda: find_generators(store)),
             screen=screen,
             stop=around.stop,
-            say_picture=publisher.say_picture if settings.privacy.publish_synthesis else None,
+            say_picture=broker.publisher.say_picture if may_publish else None,
         )
-        health = _report_health(device, metrics, publisher, desk, duplicates, stack)
-        stack.callback(announcer.close)
-        control = Control(device, desk, publisher.respond, health.report_now)
-        yield Daemon(parts, control, publisher.topics, reach)
+        report = _report_health(device, metrics, broker, stack)
+        control = Control(device, broker.desk, broker.publisher.respond, report)
+        yield Daemon(parts, control, broker)
         watchdog.stopping()
 
 
@@ -231,23 +220,19 @@ def _open_screen(
 
 
 def _report_health(
-    device: Appliance,
-    metrics: Metrics,
-    publisher: MqttPublisher,
-    desk: CommandDesk,
-    duplicates: TwinWatch,
-    stack: ExitStack,
-) -> HealthReporter:
-    """The reporter, running.
+    device: Appliance, metrics: Metrics, broker: BrokerSide, stack: ExitStack
+) -> Callable[[], None]:
+    """Begins to report; returns what has a report made at once.
 
     Raises:
         ConfigurationError: the Prometheus port is taken.
     """
+    publisher = broker.publisher
     parts, settings = device.parts, device.settings.health
 
     def facts() -> dict[str, Any]:
         camera = None if parts.paused else parts.camera.problem
-        problem = parts.status.problem or camera or duplicates.problem or publisher.problem
+        problem = parts.status.problem or camera or broker.duplicates.problem or publisher.problem
         return {
             "problem": problem,
             "model": device.model(),
@@ -256,7 +241,7 @@ def _report_health(
             "outbox_depth": publisher.outbox.depth,
             "dropped_events": publisher.outbox.dropped,
             "dropped_frames": parts.camera.dropped,
-            "refused_commands": desk.refused,
+            "refused_commands": broker.desk.refused,
         }
 
     tell: list[Callable[[Report], None]] = [publisher.show_health]
@@ -268,4 +253,4 @@ def _report_health(
     publisher.when_back(reporter.report_now)  # the last report may say that it is away
     reporter.start()
     stack.callback(reporter.close)
-    return reporter
+    return reporter.report_now

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from device.daemon.state_file import StateFile
 from device.errors import StorageError
 from device.mqtt.access import BrokerAccess, broker_access, embedded_access
+from device.mqtt.commands import CommandDesk
 from device.mqtt.discovery import BIRTH_DELAY_S, Announcer, discovery_topic, encode_discovery
 from device.mqtt.disk_outbox import DiskOutbox
 from device.mqtt.embedded_broker import EmbeddedBroker
@@ -17,12 +19,41 @@ from device.mqtt.identity import Identity, make_device_id
 from device.mqtt.message import Topics
 from device.mqtt.outbox import MemoryOutbox, Outbox
 from device.mqtt.publisher import MqttPublisher
+from device.mqtt.twin import TwinWatch
 from device.settings import Settings
 from device.settings.tree import MOST_IN_MEMORY
 
 log = logging.getLogger("mien.outbox")
 
-Reach = Callable[[], BrokerAccess]  # waits for the embedded broker
+Reach = Callable[[], BrokerAccess]
+
+
+@dataclass(frozen=True)
+class BrokerSide:
+    """What speaks with the broker.
+
+    Attributes:
+        publisher: connects in a thread of its own.
+        reach: how the broker is reached; waits for the embedded one.
+        desk: where commands arrive.
+        duplicates: notices another device with the same id.
+    """
+
+    publisher: MqttPublisher
+    reach: Reach
+    desk: CommandDesk
+    duplicates: TwinWatch
+
+
+def connect(settings: Settings, state: StateFile, state_dir: Path, stack: ExitStack) -> BrokerSide:
+    """Makes the broker's side and begins to connect; whoever listens does so before."""
+    publisher, reach = make_publisher(settings, make_outbox(settings, state_dir), stack)
+    desk, duplicates = CommandDesk(publisher.respond), TwinWatch(publisher.identity)
+    publisher.listen(publisher.topics("command/+"), desk.receive)
+    publisher.listen(publisher.topics("health"), duplicates.receive)
+    stack.callback(announce(settings, state, publisher).close)
+    publisher.start()
+    return BrokerSide(publisher, reach, desk, duplicates)
 
 
 def make_outbox(settings: Settings, state_dir: Path) -> Outbox:
