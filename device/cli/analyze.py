@@ -20,11 +20,11 @@ import numpy as np
 from tqdm import tqdm
 
 from device.camera import replay
-from device.composition import Vision, build_vision
+from device.daemon.build import build_vision
 from device.errors import CameraError, MienError, UsageError
 from device.settings import Settings, load_settings
 from device.vision.annotate import draw
-from device.vision.preprocess import to_grey
+from device.vision.stage import Vision
 from device.vocabulary import EXPRESSIONS, Classification, Frame
 
 
@@ -80,12 +80,12 @@ def analyze(
     is_video = replay.is_video(path)
     vision = build_vision(settings) if is_video else stills
     for number, frame in enumerate(replay.read_all(path, color=True)):
-        image = to_grey(frame.image)
+        image = vision.stage.grey(frame.image)
         if is_video:
             faces = vision.tracker.update(image, frame.captured_at_s)
         else:
-            faces = vision.examine(image)
-        classifications = vision.classifier.classify(image, faces)
+            faces = vision.stage.detect(image)
+        classifications = vision.classifier.classify(vision.stage.examine(image, faces))
         yield frame, describe(frame, number, classifications), classifications
 
 

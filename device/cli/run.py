@@ -16,9 +16,9 @@ from pathlib import Path
 
 import cv2
 
-from device.daemon import Daemon, Surroundings, open_daemon
+from device.daemon.build import Daemon, Surroundings, open_daemon
+from device.daemon.paths import state_folder
 from device.pipeline import run
-from device.service.state_file import state_folder
 from device.settings import Settings, load_settings
 
 log = logging.getLogger("mien")
@@ -55,7 +55,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     )
     with open_daemon(settings, around) as daemon:
         _tell(settings, daemon)
-        run(daemon.parts, stop.is_set)
+        run(daemon.parts, daemon.control.carry_out, stop.is_set)
     return 0
 
 
@@ -66,9 +66,9 @@ def _tell(settings: Settings, daemon: Daemon) -> None:
         "camera": settings.camera.source, "detector": status.detector, "model": status.model,
     }  # fmt: skip
     named = ", ".join(f"{part} {name}" for part, name in parts.items() if name)  # none in safe mode
-    log.info("%s runs: %s", daemon.topics.device_id, named)
+    log.info("%s runs: %s", daemon.broker.publisher.identity.device_id, named)
     if not settings.mqtt.host:
-        access = daemon.reach()
+        access = daemon.broker.reach()
         topics = f"{settings.mqtt.prefix}/#"
         follow = f"mosquitto_sub -h {access.host} -p {access.port} -t '{topics}' -v"
         log.info("follow it with: %s", follow)

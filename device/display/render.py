@@ -163,7 +163,7 @@ def _draw_single(image: Image, area: Area, face: FaceState) -> None:
 
 
 def _draw_rows(image: Image, area: Area, faces: tuple[FaceState, ...]) -> None:
-    """Several faces, largest first, as many as can be read from afar."""
+    """Several faces, largest first, as many as can be read from across the room."""
     num_rows = len(faces) if len(faces) <= MAX_ROWS else MAX_ROWS - 1
     row_height = area.height // max(2, min(len(faces), MAX_ROWS))
     for number, face in enumerate(faces[:num_rows]):
