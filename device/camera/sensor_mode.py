@@ -50,13 +50,15 @@ class View:
 
 def read_modes(modes: Sequence[Mapping[str, Any]]) -> list[SensorMode]:
     """The raw modes among ``Picamera2.sensor_modes``; others don't say what they crop."""
-    return [
-        SensorMode(
-            *mode["size"], int(mode["bit_depth"]), float(mode["fps"]), *mode["crop_limits"][2:]
-        )
-        for mode in modes
-        if {"size", "bit_depth", "fps", "crop_limits"} <= mode.keys()
-    ]
+    found = []
+    for mode in modes:
+        if {"size", "bit_depth", "fps", "crop_limits"} <= mode.keys():
+            (width, height), (_, _, crop_width, crop_height) = mode["size"], mode["crop_limits"]
+            rate_hz = float(mode["fps"])
+            found.append(
+                SensorMode(width, height, mode["bit_depth"], rate_hz, crop_width, crop_height)
+            )
+    return found
 
 
 def choose_view(

@@ -13,13 +13,15 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
 from device.camera import replay
+from device.camera.folder import list_sources
+from device.camera.media_file import is_video
 from device.composition import Vision, build_vision
 from device.errors import CameraError, MienError, UsageError
 from device.settings import Settings, load_settings
@@ -46,9 +48,15 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     files: list[Path] = []
     for path in args.paths:
         try:
-            files += replay.list_sources(path)
+            listing = list_sources(path)
         except CameraError as error:
             status = _report(error)
+            continue
+        files += listing.files
+        for sentence in listing.left_out:
+            _say(sentence)
+        for sentence in listing.unreadable:
+            status = _report(CameraError(sentence))
     album = _Album(args.save, files) if args.save else None
     with tqdm(files, unit="file", disable=not _long_work(files), file=sys.stderr) as progress:
         for path in progress:
@@ -77,11 +85,11 @@ def analyze(
     Raises:
         CameraError: the file cannot be read.
     """
-    is_video = replay.is_video(path)
-    vision = build_vision(settings) if is_video else stills
+    is_clip = is_video(path)
+    vision = build_vision(settings) if is_clip else stills
     for number, frame in enumerate(replay.read_all(path, color=True)):
         image = to_grey(frame.image)
-        if is_video:
+        if is_clip:
             faces = vision.tracker.update(image, frame.captured_at_s)
         else:
             faces = vision.examine(image)
@@ -150,7 +158,7 @@ class _Album:
         Raises:
             UsageError: the folder cannot be written to.
         """
-        suffix = f"-{number:06d}" if replay.is_video(Path(frame.source)) else ""
+        suffix = f"-{number:06d}" if is_video(Path(frame.source)) else ""
         target = self._folder / f"{self._stem(frame.source)}{suffix}.jpg"
         picture = cv2.cvtColor(draw(frame.image, classifications), cv2.COLOR_RGB2BGR)
         _, data = cv2.imencode(".jpg", picture)
@@ -170,9 +178,13 @@ class _Album:
 
 
 def _long_work(files: list[Path]) -> bool:
-    return sys.stderr.isatty() and (len(files) > 3 or any(map(replay.is_video, files)))
+    return sys.stderr.isatty() and (len(files) > 3 or any(map(is_video, files)))
 
 
-def _report(error: MienError, out: TextIO | None = None) -> int:
-    tqdm.write(f"mien: {error}", file=out or sys.stderr)
+def _report(error: MienError) -> int:
+    _say(str(error))
     return error.exit_status
+
+
+def _say(sentence: str) -> None:
+    tqdm.write(f"mien: {sentence}", file=sys.stderr)

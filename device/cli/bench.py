@@ -20,6 +20,7 @@ import cv2
 from tqdm import tqdm
 
 from device.camera import demo, replay
+from device.camera.folder import list_sources
 from device.composition import build_offline_parts
 from device.pipeline import Parts, finish_frame, process
 from device.service.metrics import Metrics
@@ -100,7 +101,7 @@ def _frames(settings: Settings, source: Path | None) -> Iterator[Frame]:
         yield from demo.frames(settings.camera.width, settings.camera.height, RATE_HZ)
         return
     start_s = 0.0
-    for path in replay.list_sources(source):
+    for path in list_sources(source).files:
         for frame in replay.read_all(path, rate_hz=RATE_HZ, start_s=start_s):
             yield frame
             start_s = frame.captured_at_s + 1 / RATE_HZ

@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from device.camera.replay import read_picture
+from device.camera.picture import read_picture
 from device.composition import MODELS, build_vision, find_generators
 from device.errors import ModelError, UsageError
 from device.service.model_store import ModelStore
