@@ -18,6 +18,9 @@ from device.vocabulary import Frame, Image
 
 log = logging.getLogger("mien.camera")
 
+REPEAT_S = 0.5  # a time lapse must not look like a camera that went silent
+MAX_GAP_S = 60.0  # some files have times that jump by hours
+
 
 def read_all(
     path: Path, color: bool = False, rate_hz: float = 15.0, start_s: float = 0.0
@@ -53,7 +56,7 @@ def read_all(
 class ReplaySource:
     """A picture, folder or video in real time; starts again at the end when asked to.
 
-    Pictures come at ``frame_rate_hz``, videos at their own pace. A file that cannot be read
+    Pictures come at ``frame_rate_hz``, videos at their own times. A file that cannot be read
     is named once and left out; when none can, the source fails.
     """
 
@@ -64,8 +67,7 @@ class ReplaySource:
     ) -> None:
         self._settings = settings
         self._color = color
-        self._fixed_pace = pace
-        self._still_pace = pace or Pace(settings.frame_rate_hz)
+        self._pace = pace or Pace(settings.frame_rate_hz)
         self._last_picture: tuple[Path, Image] | None = None  # a single one is decoded once
         self._images: Iterator[Image] = iter(())
 
@@ -123,14 +125,28 @@ class ReplaySource:
         if not is_video(file):
             if self._last_picture is None or self._last_picture[0] != file:
                 self._last_picture = (file, read_picture(file, self._color))
-            self._still_pace.wait()
+            self._pace.wait()
             yield self._last_picture[1]
             return
+        yield from self._play_video(file)
+
+    def _play_video(self, file: Path) -> Iterator[Image]:
+        """Each frame at its time; in a long gap the last one again, as a camera would see it."""
         video = Video(file, self._color)
-        pace = self._fixed_pace or Pace(video.rate_hz or self._settings.frame_rate_hz)
+        last: Image | None = None
+        last_s = 0.0
         try:
             while (image := video.read()) is not None:
-                pace.wait()
+                if last is None or not video.rate_hz:
+                    self._pace.wait()
+                else:
+                    gap_s = min(video.time_s - last_s, MAX_GAP_S)
+                    num_parts = 1 + int(gap_s / REPEAT_S)
+                    for _ in range(num_parts - 1):
+                        self._pace.wait(gap_s / num_parts)
+                        yield last
+                    self._pace.wait(gap_s / num_parts)
                 yield image
+                last, last_s = image, video.time_s
         finally:
             video.close()

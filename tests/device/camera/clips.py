@@ -27,9 +27,9 @@ CODECS = {  # by suffix; the container follows from it
 }
 
 
-def write_clip(path: Path, num_frames: int = NUM_FRAMES) -> Path:
-    """Frames of 64 × 48 px at 10 Hz, each brighter than the last, in the container of the name."""
-    rate_hz = 25 if path.suffix == ".mpg" else RATE_HZ  # MPEG-1 knows no slower one
+def write_clip(path: Path, num_frames: int = NUM_FRAMES, rate_hz: float = RATE_HZ) -> Path:
+    """Frames of 64 × 48 px, each brighter than the last, in the container of the name."""
+    rate_hz = 25 if path.suffix == ".mpg" else rate_hz  # MPEG-1 knows no slower one
     codec = cv2.VideoWriter.fourcc(*CODECS[path.suffix])
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, codec, rate_hz, (64, 48))
     assert writer.isOpened(), path

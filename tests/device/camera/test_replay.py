@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,34 @@ from device.camera.replay import ReplaySource, read_all
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
 from tests.device.camera.clips import NUM_FRAMES, cut_off, write_clip
+
+
+class SleepingClock:
+    """Real time without waiting."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+def play(path: Path, until_s: float) -> list[tuple[float, int]]:
+    """(second, grey level) of each picture of an endless replay."""
+    clock = SleepingClock()
+    settings = CameraSettings(source="replay", path=str(path), frame_rate_hz=10)
+    source = ReplaySource(settings, pace=Pace(10, clock, clock.sleep))
+    source.open()
+    seen = []
+    while clock.now_s < until_s:
+        image = source.read()
+        assert image is not None
+        seen.append((round(clock.now_s, 3), int(image[0, 0])))
+    return seen
+
 
 NO_WAIT = Pace(1000, sleep=lambda _: None)
 
@@ -133,3 +162,16 @@ def test_replay_names_what_of_a_folder_it_leaves_out(
 def test_a_name_that_is_no_utf8_can_be_shown() -> None:
     settings = CameraSettings(source="replay", path=os.fsdecode(b"gr\xfcn.mp4"))
     assert ReplaySource(settings).name == r"gr\xfcn.mp4"
+
+
+def test_a_time_lapse_is_no_camera_that_went_silent(tmp_path: Path) -> None:
+    seen = play(write_clip(tmp_path / "clip.mp4", num_frames=3, rate_hz=0.2), until_s=9.5)
+    assert max(late - early for (early, _), (late, _) in pairwise(seen)) <= 0.5
+    changes = [late for (_, one), (late, other) in pairwise(seen) if one != other]
+    assert changes == [5.0]
+
+
+def test_a_video_of_one_frame_keeps_the_pace_of_a_picture(tmp_path: Path) -> None:
+    seen = play(write_clip(tmp_path / "clip.mp4", num_frames=1), until_s=0.95)
+    assert [second for second, _ in seen] == pytest.approx([n / 10 for n in range(len(seen))])
+    assert len(seen) == 11
