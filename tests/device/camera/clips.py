@@ -1,4 +1,4 @@
-"""Small videos, written by OpenCV's own FFmpeg."""
+"""Small pictures and videos, written by OpenCV."""
 
 from __future__ import annotations
 
@@ -37,6 +37,13 @@ def write_clip(path: Path, num_frames: int = NUM_FRAMES, rate_hz: float = RATE_H
     for number in range(num_frames):
         writer.write(np.uint8(noise + 7 * number))
     writer.release()
+    return path
+
+
+def write_picture(path: Path) -> Path:
+    """A PNG, whatever its name says."""
+    _, data = cv2.imencode(".png", np.zeros((8, 8), np.uint8))
+    path.write_bytes(data.tobytes())
     return path
 
 

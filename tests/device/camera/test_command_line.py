@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from device.camera import demo
-from tests.device.camera.clips import write_clip
-from tests.device.camera.test_folder import write_picture
+from tests.device.camera.clips import write_clip, write_picture
 
 ROOT = Path(demo.__file__).parents[2]
 

@@ -4,19 +4,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 from device.camera.folder import list_sources
 from device.errors import CameraError
-from tests.device.camera.clips import write_clip
-
-
-def write_picture(path: Path) -> Path:
-    _, data = cv2.imencode(".png", np.zeros((8, 8), np.uint8))
-    path.write_bytes(data.tobytes())
-    return path
+from tests.device.camera.clips import write_clip, write_picture
 
 
 @pytest.fixture
