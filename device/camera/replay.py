@@ -122,13 +122,13 @@ class ReplaySource:
                 told.add(file)
 
     def _play_file(self, file: Path) -> Iterator[Image]:
-        if not is_video(file):
-            if self._last_picture is None or self._last_picture[0] != file:
-                self._last_picture = (file, read_picture(file, self._color))
-            self._pace.wait()
-            yield self._last_picture[1]
-            return
-        yield from self._play_video(file)
+        if self._last_picture is None or self._last_picture[0] != file:
+            if is_video(file):
+                yield from self._play_video(file)
+                return
+            self._last_picture = (file, read_picture(file, self._color))
+        self._pace.wait()
+        yield self._last_picture[1]
 
     def _play_video(self, file: Path) -> Iterator[Image]:
         """Each frame at its time; in a long gap the last one again, as a camera would see it."""

@@ -175,3 +175,11 @@ def test_a_video_of_one_frame_keeps_the_pace_of_a_picture(tmp_path: Path) -> Non
     seen = play(write_clip(tmp_path / "clip.mp4", num_frames=1), until_s=0.95)
     assert [second for second, _ in seen] == pytest.approx([n / 10 for n in range(len(seen))])
     assert len(seen) == 11
+
+
+def test_a_single_picture_is_read_from_the_disk_once(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.png", 10)
+    source = replay(path, loop=True)
+    assert source.read() is not None
+    path.unlink()
+    assert source.read() is not None
