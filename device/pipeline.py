@@ -1,8 +1,7 @@
-"""The protocols at the edges and the loop that joins them.
+"""The loop: a frame comes in, expressions go out. Protocols stand above it, no part is named here.
 
-Stages know these protocols, never each other; ``__main__`` makes the parts. One thread runs
-the loop; cameras, the broker's client and the screen have their own and meet it at slots and
-queues that never block it.
+One thread runs the loop. The camera, the broker's client and the screen have threads of their own
+and meet it at slots and queues that never block it.
 """
 
 from __future__ import annotations
@@ -10,11 +9,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from device.service.metrics import Metrics
-from device.vision.preprocess import to_grey
 from device.vocabulary import (
     CameraState,
     Classification,
@@ -23,6 +21,7 @@ from device.vocabulary import (
     Face,
     Frame,
     GreyImage,
+    Image,
     Scene,
     Status,
 )
@@ -54,33 +53,33 @@ class Camera(Protocol):
     def dropped(self) -> int:
         """Frames replaced by newer ones before the loop took them."""
 
-    def close(self) -> None:
-        """Stops the capture and frees the device."""
 
+class Stage(Protocol):
+    """What is done to a frame and to each face before it is classified."""
 
-class FaceDetector(Protocol):
-    """Finds faces in a whole frame."""
+    def grey(self, image: Image) -> GreyImage:
+        """The frame's picture as (height, width) uint8."""
 
-    def detect(self, image: GreyImage) -> list[Face]:
-        """Faces of a (height, width) uint8 image, largest first, without track ids."""
+    def examine(self, image: GreyImage, faces: Sequence[Face]) -> list[Face]:
+        """The same faces with landmarks, crop and rejection reason."""
 
 
 class Tracker(Protocol):
     """Decides when to detect and follows faces in between."""
 
     def update(self, image: GreyImage, now_s: float) -> list[Face]:
-        """Faces of this frame with track ids (and landmarks and rejection reason where known)."""
+        """Boxes of this frame's faces with track ids, largest first."""
 
 
 class Classifier(Protocol):
     """Names expressions."""
 
-    def classify(self, image: GreyImage, faces: Sequence[Face]) -> list[Classification]:
+    def classify(self, faces: Sequence[Face]) -> list[Classification]:
         """One batched call; one classification a face, in the same order."""
 
 
 class Smoother(Protocol):
-    """Turns flickering answers into settled expressions."""
+    """Turns flickering answers into stable expressions."""
 
     def update(
         self, classifications: Sequence[Classification], now_s: float
@@ -88,11 +87,11 @@ class Smoother(Protocol):
         """Events that this frame decides."""
 
     def scene(self, frame: Frame) -> Scene:
-        """What is settled now."""
+        """The stable expressions now."""
 
 
 class Publisher(Protocol):
-    """Tells the network; queues and returns, never blocks and never raises."""
+    """Tells the broker; queues and returns, never blocks and never raises."""
 
     def publish(self, event: ExpressionEvent) -> None:
         """An event for every subscriber, kept while the broker is away."""
@@ -104,29 +103,12 @@ class Publisher(Protocol):
     def problem(self) -> str | None:
         """What is wrong with the broker or the outbox, in one line."""
 
-    def close(self) -> None:
-        """Says ``stopped`` and disconnects."""
-
 
 class Display(Protocol):
     """The screen; keeps its own pace and never raises."""
 
     def show(self, scene: Scene, status: Status, frame: Frame | None) -> None:
         """Hands over the newest state (and the frame, for the camera view)."""
-
-    def close(self) -> None:
-        """Gives the screen back."""
-
-
-class Control(Protocol):
-    """What people ask of the running daemon (commands over MQTT)."""
-
-    @property
-    def paused(self) -> bool:
-        """True while nobody may be watched."""
-
-    def apply_pending(self, scene: Scene, frame: Frame | None) -> None:
-        """Carries out what has arrived since the last frame."""
 
 
 class Watchdog(Protocol):
@@ -136,28 +118,62 @@ class Watchdog(Protocol):
         """A frame was finished (or the camera is being reopened in good order)."""
 
 
+class Metrics(Protocol):
+    """Counts and times for the health report."""
+
+    def frame(self, captured_at_s: float) -> None:
+        """Counts a frame."""
+
+    def count(self, name: str) -> None:
+        """Adds one to a counter."""
+
+    def stage(self, name: str) -> AbstractContextManager[None]:
+        """Times a block."""
+
+
+def collect_nothing(classifications: Sequence[Classification], now_s: float) -> None:
+    """The default: no face is kept."""
+
+
 @dataclass
 class Parts:
-    """Everything the loop drives; ``control`` may replace tracker and classifier."""
+    """Everything the loop drives. Commands, carried out between two frames, may change it.
+
+    Attributes:
+        status: what runs; the loop adds the camera's state and problems.
+        paused: True while nobody may be watched.
+        collect: keeps faces where that is wanted.
+    """
 
     camera: Camera
+    stage: Stage
     tracker: Tracker
     classifier: Classifier
     smoother: Smoother
     publisher: Publisher
     display: Display
-    control: Control
     watchdog: Watchdog
     metrics: Metrics
     status: Status
+    paused: bool = False
+    collect: Callable[[Sequence[Classification], float], None] = collect_nothing
 
 
 def run(
-    parts: Parts, stop: Callable[[], bool], clock: Callable[[], float] = time.monotonic
+    parts: Parts,
+    carry_out: Callable[[Scene, Frame | None], None],
+    stop: Callable[[], bool],
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Drives frames through the parts until the source ends or ``stop`` says so.
 
-    One bad frame is logged once per cause, dropped and counted.
+    A frame that fails is dropped and counted, and logged once a cause.
+
+    Args:
+        parts: see there.
+        carry_out: does what people ask of the device; called between two frames.
+        stop: asked before each frame.
+        clock: monotonic seconds.
 
     Raises:
         CameraError: the camera gave up.
@@ -168,17 +184,15 @@ def run(
     for frame in parts.camera.frames():
         if stop():
             return
-        parts.control.apply_pending(scene, frame)
-        if frame is None or parts.control.paused:
-            scene = wait_on(parts, scene, clock())
-            finish_frame(parts, scene, None)
-            if parts.control.paused or parts.camera.responsive:
-                parts.watchdog.pat()
-            continue
         try:
-            scene = process(parts, frame)
+            carry_out(scene, frame)
+            if frame is None or parts.paused:
+                frame, scene = None, wait_on(parts, scene, clock())
+            else:
+                scene = process(parts, frame)
+            finish_frame(parts, scene, frame)
             failures = 0
-        except Exception as error:
+        except Exception as error:  # one odd frame, whatever it does to a part, ends no daemon
             failures += 1
             parts.metrics.count("failed_frames")
             cause = f"{type(error).__name__}: {error}"
@@ -188,32 +202,24 @@ def run(
             if failures >= MAX_FAILED_FRAMES:
                 raise
             continue
-        finish_frame(parts, scene, frame)
-        parts.watchdog.pat()
-
-
-def wait_on(parts: Parts, scene: Scene, now_s: float) -> Scene:
-    """No frame: each face stays until it has been missing for long enough, when paused none does."""
-    events = parts.smoother.update((), now_s)
-    for event in events:
-        parts.publisher.publish(event)
-    gone = {event.track_id for event in events if event.event_type is EventType.VANISHED}
-    left = tuple(face for face in scene.faces if face.track_id not in gone)
-    return replace(scene, faces=() if parts.control.paused else left, at_s=now_s)
+        if frame is not None or parts.paused or parts.camera.responsive:
+            parts.watchdog.pat()
 
 
 def process(parts: Parts, frame: Frame) -> Scene:
-    """One frame through tracker, classifier and smoother; events go to the publisher."""
-    metrics = parts.metrics
-    metrics.frame(frame.captured_at_s)
+    """One frame from picture to stable expressions; events go to the publisher."""
+    metrics, now_s = parts.metrics, frame.captured_at_s
+    metrics.frame(now_s)
     with metrics.stage("grey"):
-        image = to_grey(frame.image)
+        image = parts.stage.grey(frame.image)
     with metrics.stage("detect_track"):
-        faces = parts.tracker.update(image, frame.captured_at_s)
+        faces = parts.tracker.update(image, now_s)
+        faces = parts.stage.examine(image, faces)
     with metrics.stage("classify"):
-        classifications = parts.classifier.classify(image, faces)
+        classifications = parts.classifier.classify(faces)
+        parts.collect(classifications, now_s)
     with metrics.stage("smooth"):
-        events = parts.smoother.update(classifications, frame.captured_at_s)
+        events = parts.smoother.update(classifications, now_s)
         scene = parts.smoother.scene(frame)
     with metrics.stage("publish"):
         for event in events:
@@ -221,11 +227,21 @@ def process(parts: Parts, frame: Frame) -> Scene:
     return scene
 
 
+def wait_on(parts: Parts, scene: Scene, now_s: float) -> Scene:
+    """No frame: each face stays until it has been missing for long enough; when paused, none."""
+    events = parts.smoother.update((), now_s)
+    for event in events:
+        parts.publisher.publish(event)
+    gone = {event.track_id for event in events if event.event_type is EventType.VANISHED}
+    left = tuple(face for face in scene.faces if face.track_id not in gone)
+    return replace(scene, faces=() if parts.paused else left, at_s=now_s)
+
+
 def finish_frame(parts: Parts, scene: Scene, frame: Frame | None) -> None:
-    """Hands the newest state to the network and the screen."""
+    """Hands the newest state to the broker and the screen."""
     camera = CameraState.ONLINE
     problem = parts.status.problem or parts.publisher.problem
-    if parts.control.paused:
+    if parts.paused:
         camera = CameraState.PAUSED
     elif parts.camera.problem:
         camera, problem = CameraState.OFFLINE, parts.camera.problem

@@ -111,9 +111,11 @@ class Face:
         score: the detector's confidence, 0 to 1.
         track_id: the tracker's number, None before tracking.
         landmarks: (5, 2) float32 px: the subject's right eye, left eye, nose tip, right
-            and left mouth corner; None where no landmark network ran.
+            and left mouth corner; None where no landmark model ran.
         rejection_reason: why the crop is not good enough to name an expression (``too small``,
             ``blurred``, ``too dark``, ``too bright``, ``turned away``); None when it is good.
+        crop: (48, 48) uint8, what quality is judged by and the classifier sees; None until the
+            stage has cut it.
     """
 
     box: BoundingBox
@@ -121,6 +123,7 @@ class Face:
     track_id: int | None = None
     landmarks: npt.NDArray[np.float32] | None = field(default=None, compare=False)
     rejection_reason: str | None = None
+    crop: GreyImage | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -149,11 +152,11 @@ class FaceState:
 
     Attributes:
         track_id: the track's number.
-        expression: the settled expression, or ``uncertain``.
+        expression: the stable expression, or ``uncertain``.
         probability: smoothed probability of the leading class.
         probabilities: (7,) smoothed.
         box: in pixels of the frame.
-        since_s: monotonic time since when this expression has been settled.
+        since_s: monotonic time since when this expression has been stable.
         rejection_reason: why it is uncertain, None when it is not or simply no class leads.
         missing_s: how long ago the face was last seen; 0 when the frame shows it.
     """
@@ -244,7 +247,7 @@ class Status:
     Attributes:
         camera: online, offline or paused.
         problem: the most important thing that is wrong, in one line; None when all is well.
-        model: name and version of the network in use.
+        model: name and version of the model in use.
         detector: kind of the detector in use.
     """
 

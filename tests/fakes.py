@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from device.daemon.metrics import Metrics
 from device.pipeline import Parts
-from device.service.metrics import Metrics
 from device.vocabulary import (
     BoundingBox,
     CameraState,
@@ -23,6 +24,11 @@ from device.vocabulary import (
 )
 
 HAPPY = np.array([0.01, 0.01, 0.01, 0.9, 0.02, 0.02, 0.03], np.float32)
+CROP = np.arange(48 * 48, dtype=np.uint32).reshape(48, 48).astype(np.uint8)
+
+
+def nobody_asks(scene: Scene, frame: Frame | None) -> None:
+    """No command has arrived."""
 
 
 def grey_frame(at_s: float = 0.0) -> Frame:
@@ -41,8 +47,13 @@ class FakeCamera:
     def frames(self) -> Iterator[Frame | None]:
         yield from self._frames
 
-    def close(self) -> None:
-        """Nothing to free."""
+
+class FakeStage:
+    def grey(self, image: GreyImage) -> GreyImage:
+        return image
+
+    def examine(self, image: GreyImage, faces: Sequence[Face]) -> list[Face]:
+        return [replace(face, crop=CROP) for face in faces]
 
 
 class FakeTracker:
@@ -58,7 +69,7 @@ class FakeTracker:
 
 
 class FakeClassifier:
-    def classify(self, image: GreyImage, faces: Sequence[Face]) -> list[Classification]:
+    def classify(self, faces: Sequence[Face]) -> list[Classification]:
         return [Classification(face, HAPPY) for face in faces]
 
 
@@ -90,27 +101,17 @@ class FakePublisher:
     def show(self, scene: Scene, status: Status) -> None:
         self.shown.append((scene, status))
 
-    def close(self) -> None:
-        """Nothing to close."""
-
 
 class FakeDisplay:
     def __init__(self) -> None:
         self.frames: list[Frame | None] = []
+        self.flashes = 0
+
+    def identify(self) -> None:
+        self.flashes += 1
 
     def show(self, scene: Scene, status: Status, frame: Frame | None) -> None:
         self.frames.append(frame)
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
-class FakeControl:
-    def __init__(self) -> None:
-        self.paused = False
-
-    def apply_pending(self, scene: Scene, frame: Frame | None) -> None:
-        """Nobody asks for anything."""
 
 
 class FakeWatchdog:
@@ -124,12 +125,12 @@ class FakeWatchdog:
 def fake_parts(frames: Iterable[Frame | None], fails_at: Sequence[float] = ()) -> Parts:
     return Parts(
         camera=FakeCamera(frames),
+        stage=FakeStage(),
         tracker=FakeTracker(fails_at),
         classifier=FakeClassifier(),
         smoother=FakeSmoother(),
         publisher=FakePublisher(),
         display=FakeDisplay(),
-        control=FakeControl(),
         watchdog=FakeWatchdog(),
         metrics=Metrics(),
         status=Status(CameraState.ONLINE, model="fake"),

@@ -21,9 +21,10 @@ from tqdm import tqdm
 
 from device.camera import demo, replay
 from device.camera.folder import list_sources
-from device.composition import build_offline_parts
+from device.daemon.board import resident_mb
+from device.daemon.build import build_offline_parts
+from device.daemon.metrics import Metrics
 from device.pipeline import Parts, finish_frame, process
-from device.service.metrics import Metrics
 from device.settings import Settings, load_settings, replace_setting
 from device.vocabulary import Frame
 
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument("--source", type=Path, metavar="PATH", help="picture, folder or video")
     parser.add_argument("--frames", type=_positive, default=450, help="at most this many (450)")
-    parser.add_argument("--threads", type=int, help="threads of network and OpenCV (settings: 1)")
+    parser.add_argument("--threads", type=int, help="threads of model and OpenCV (settings: 1)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
@@ -76,7 +77,7 @@ def bench(settings: Settings, source: Path | None, num_frames: int) -> dict[str,
             took_s += time.perf_counter() - start_s
             cpu_s += time.thread_time() - cpu_start_s
             count += 1
-        rss_mb = resident_mb()
+        rss_mb = resident_mb() or 0.0
     if not count:
         return {"frames": 0, "ms_per_frame": 0.0, "fps": 0.0, "rss_mb": rss_mb, "stages": {}}
     return {
@@ -105,14 +106,6 @@ def _frames(settings: Settings, source: Path | None) -> Iterator[Frame]:
         for frame in replay.read_all(path, rate_hz=RATE_HZ, start_s=start_s):
             yield frame
             start_s = frame.captured_at_s + 1 / RATE_HZ
-
-
-def resident_mb() -> float:
-    """Resident memory of this process in MB (10^6 bytes)."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return round(int(line.split()[1]) * 1024 / 1e6, 1)
-    return 0.0
 
 
 def _for_people(result: dict[str, Any]) -> str:

@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from device.daemon.collected_faces import clear_captures, export_captures
+from device.daemon.ownership import require_access
+from device.daemon.paths import service_settings, state_folder
 from device.errors import UsageError
-from device.service.capture import clear_captures, export_captures
-from device.service.state_file import require_access, service_settings, state_folder
 from device.settings import load_settings
 
 

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from device.composition import build_vision, find_generators
+from device.daemon.build import build_vision
+from device.daemon.paths import state_folder
 from device.errors import ConfigurationError
 from device.mqtt.access import broker_access
 from device.mqtt.identity import make_device_id
-from device.service.model_store import ModelStore
-from device.service.state_file import state_folder
 from device.settings import load_settings
-from device.synthesis import LazySynthesizer
 from device.vision.detector import choose_kind
-from device.vision.runtime import runtime_name
+from device.vision.generator import LazySynthesizer, find_generators
+from device.vision.model_store import ModelStore
+from device.vision.tflite import runtime_name
 
 CREDENTIALS = "/run/credentials/"  # there only for a service, and only while it runs
 
@@ -34,9 +34,9 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     card = vision.classifier.card
     print(f"settings  {args.config or 'built-in defaults'}: good")
     print(f"model     {card.name} {card.version}, self-test passed on {runtime_name()}")
-    print(f"landmarks {'good' if vision.landmarks else 'none: faces go without points'}")
+    print(f"landmarks {'good' if vision.stage.landmarks else 'none: faces go without points'}")
     generators = find_generators(store)
-    if generators and vision.landmarks:
+    if generators and vision.stage.landmarks:
         card = LazySynthesizer(lambda: generators).get().card
         print(f"generator {card.name} {card.version}, self-test passed")
     print(f"detector  {choose_kind(settings.detector.kind)}")

@@ -18,7 +18,7 @@ import cv2
 
 from device import __version__
 from device.camera.v4l2_devices import list_cameras
-from device.composition import load_classifier
+from device.daemon.board import Board
 from device.errors import MienError
 from device.mqtt.access import broker_access
 from device.mqtt.clock import clock_is_synced
@@ -26,7 +26,8 @@ from device.mqtt.identity import make_device_id
 from device.mqtt.probe import probe
 from device.settings import Settings, load_settings
 from device.vision.detector import build_detector, choose_kind
-from device.vision.runtime import runtime_name
+from device.vision.model_store import load_classifier
+from device.vision.tflite import runtime_name
 
 Finding = tuple[str, str]  # ("ok" | "--" | "!!", text)
 
@@ -72,7 +73,7 @@ def _examine(check: Callable[[Settings], Finding], settings: Settings) -> Findin
         return check(settings)
     except MienError as error:
         return "!!", str(error)
-    except Exception as error:  # a report must come to its end
+    except (OSError, ValueError, ImportError, cv2.error) as error:  # ImportError: no such package
         return "!!", f"{type(error).__name__}: {error}"
 
 
@@ -164,6 +165,5 @@ def _clock(_: Settings) -> Finding:
 
 
 def _heat(_: Settings) -> Finding:
-    zones = sorted(Path("/sys/class/thermal").glob("thermal_zone*/temp"))
-    degrees = [int(zone.read_text()) / 1000 for zone in zones]
-    return ("ok", f"{max(degrees):.0f} °C") if degrees else ("--", "no thermal sensor")
+    degrees = Board().read().temperature_c
+    return ("--", "no thermal sensor") if degrees is None else ("ok", f"{degrees:.0f} °C")

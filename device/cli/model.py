@@ -1,4 +1,4 @@
-"""``mien model``: installs, lists and rolls back networks.
+"""``mien model``: installs, lists and rolls back models.
 
 A running daemon takes the new one with the command ``reload-model`` (or at its next start).
 """
@@ -9,16 +9,15 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from device.composition import GENERATOR, MODELS
-from device.service.model_store import ModelStore
-from device.service.state_file import (
-    give_to_owner,
-    require_access,
-    service_settings,
-    state_folder,
-)
+from device.daemon.ownership import give_to_owner, require_access
+from device.daemon.paths import service_settings, state_folder
 from device.settings import Settings, load_settings
+from device.vision import MODELS
+from device.vision.classifier import TFLiteClassifier
+from device.vision.generator import GENERATOR
 from device.vision.model_card import ModelCard, read_card, read_model
+from device.vision.model_store import ModelStore
+from device.vision.synthesizer import Synthesizer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "bundle", type=Path, metavar="BUNDLE", help=".zip or folder: .tflite, card"
     )
     actions.add_parser(
-        "list", help="networks there are; * those in use, - those that classifier.model could name"
+        "list", help="models there are; * those in use, - those that classifier.model could name"
     )
-    rollback = actions.add_parser("rollback", help="back to the network before")
-    rollback.add_argument("name", nargs="?", metavar="NAME", help="default: the settings' network")
+    rollback = actions.add_parser("rollback", help="back to the model before")
+    rollback.add_argument("name", nargs="?", metavar="NAME", help="default: the settings' model")
 
 
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
@@ -55,7 +54,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 def what_next(card: ModelCard, settings: Settings) -> str:
-    """What has to be done until the network works."""
+    """What has to be done until the model works."""
     if card.task == "synthesize":
         return "the next synthesis uses it"
     if card.name != settings.classifier.model:
@@ -64,7 +63,7 @@ def what_next(card: ModelCard, settings: Settings) -> str:
 
 
 def listing(store: ModelStore, model: str) -> list[str]:
-    """A line a network, installed or shipped: mark, name, version, sha256, where it is from."""
+    """A line a model, installed or shipped: mark, name, version, sha256, where it is from."""
     installed = store.list()
     lines = []
     for entry in installed:
@@ -80,19 +79,16 @@ def listing(store: ModelStore, model: str) -> list[str]:
 
 
 def mark_of(name: str, model: str) -> str:
-    """Of the network that serves under its name."""
+    """Of the model that serves under its name."""
     return "*" if name in (model, GENERATOR) else "-"
 
 
 def self_test(path: Path) -> None:
-    """Loads the network as what its card says it is.
+    """Loads the model as what its card says it is.
 
     Raises:
         ModelError: it fails.
     """
-    from device.vision.classifier import TFLiteClassifier  # the runtime takes its time to load
-    from device.vision.synthesizer import Synthesizer
-
     if read_model(path)[1].task == "synthesize":
         Synthesizer.load(path)
     else:

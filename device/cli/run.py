@@ -16,9 +16,9 @@ from pathlib import Path
 
 import cv2
 
-from device.daemon import Daemon, Surroundings, open_daemon
+from device.daemon.build import Daemon, Surroundings, open_daemon
+from device.daemon.paths import state_folder
 from device.pipeline import run
-from device.service.state_file import state_folder
 from device.settings import Settings, load_settings
 
 log = logging.getLogger("mien")
@@ -55,7 +55,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     )
     with open_daemon(settings, around) as daemon:
         _tell(settings, daemon)
-        run(daemon.parts, stop.is_set)
+        run(daemon.parts, daemon.control.carry_out, stop.is_set)
     return 0
 
 

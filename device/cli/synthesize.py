@@ -10,19 +10,21 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from device.camera.picture import read_picture
-from device.composition import MODELS, build_vision, find_generators
+from device.daemon.build import build_vision
+from device.daemon.paths import state_folder, write_atomically
 from device.errors import ModelError, UsageError
-from device.service.model_store import ModelStore
-from device.service.state_file import state_folder
 from device.settings import load_settings
-from device.synthesis import MIN_FACE_PX, LazySynthesizer
-from device.vision.preprocess import to_grey
+from device.vision import MODELS
+from device.vision.generator import MIN_FACE_PX, LazySynthesizer, find_generators
+from device.vision.model_store import ModelStore
+from device.vision.preprocess import crop_face, to_grey
 from device.vision.synthesizer import Synthesizer, surroundings
 from device.vision.synthetic_mark import draw_mark, encode_marked
 from device.vocabulary import EXPRESSIONS, BoundingBox, Expression, Face, GreyImage, Image
@@ -57,11 +59,12 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     image = read_picture(args.picture, color=True)
     vision = build_vision(settings)
     face, num_faces = largest_face(
-        image, vision.examine, args.picture, settings.detector.min_face_px
+        image, vision.stage.find, args.picture, settings.detector.min_face_px
     )
     if num_faces > 1:
         print(f"mien: {args.picture}: {num_faces} faces, taking the largest", file=sys.stderr)
-    [seen] = vision.classifier.classify(to_grey(image), [face])
+    cut = replace(face, crop=crop_face(to_grey(image), face))
+    [seen] = vision.classifier.classify([cut])
     if len(expressions) == 1:
         result = draw_mark(synthesizer.synthesize(image, face, expressions[0], seen.expression))
     else:
@@ -168,15 +171,12 @@ def _tile(image: Image, name: str, is_synthetic: bool = False) -> Image:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Writes beside the target and renames: never half a file.
+    """Writes the result: never half a file.
 
     Raises:
         UsageError: the folder or disk does not take it.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(content)
-        os.replace(partial, path)
+        write_atomically(path, content)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UsageError(f"--output {path}: cannot write: {error.strerror}") from error

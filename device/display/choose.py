@@ -8,7 +8,8 @@ from typing import TextIO
 
 from device.display.console import ConsolePainter
 from device.display.fbdev import FramebufferDevice, QuietConsole
-from device.display.framebuffer import FramebufferPainter, Look, MakeFace
+from device.display.framebuffer import FramebufferPainter, MakeFace
+from device.display.render import Frills
 from device.display.screen import NoScreen, Painter, Screen
 from device.display.terminal import LinePainter, TerminalPainter
 from device.display.wording import Shown, notice_text
@@ -45,7 +46,7 @@ def open_display(
     framebuffer = FramebufferPainter(
         partial(FramebufferDevice, settings.framebuffer),
         QuietConsole(settings.console),
-        Look(name, notice, settings.show_camera),
+        Frills(name, notice=notice, show_camera=settings.show_camera),
         make_face=make_face,
     )
     console = ConsolePainter(

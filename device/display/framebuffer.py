@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -46,28 +46,13 @@ class Console(Protocol):
         """False while somebody works on another one."""
 
 
-@dataclass(frozen=True)
-class Look:
-    """What stands around the faces and never changes.
-
-    Attributes:
-        name: of the device.
-        notice: that expressions are being read; empty: none.
-        show_camera: the camera's picture with boxes beside the text.
-    """
-
-    name: str = "Mien"
-    notice: str = ""
-    show_camera: bool = False
-
-
 class FramebufferPainter:
     """Paints on a framebuffer that may come and go.
 
     Args:
         open_device: opens the framebuffer; OSError when it is not there.
         console: silenced while we paint.
-        look: names and notices.
+        frills: what stands around the faces; clock and wandering are set at each painting.
         clock: monotonic seconds.
         clock_text: the time of day.
         make_face: the largest face with another expression, made at this painter's pace and
@@ -78,14 +63,14 @@ class FramebufferPainter:
         self,
         open_device: Callable[[], Device],
         console: Console,
-        look: Look,
+        frills: Frills,
         clock: Callable[[], float] = time.monotonic,
         clock_text: Callable[[], str] = lambda: time.strftime("%H:%M"),
         make_face: MakeFace | None = None,
     ) -> None:
         self._open_device = open_device
         self._console = console
-        self._look = look
+        self._frills = frills
         self._clock = clock
         self._clock_text = clock_text
         self._make_face = make_face
@@ -126,16 +111,15 @@ class FramebufferPainter:
             self._painted = self._rows = None
         if self._make_face and shown.frame is not None and not shown.flash:
             shown = replace(shown, synthetic=self._make_face(shown.frame, shown.scene))
-        clock_text, look = self._clock_text(), self._look
+        frills = replace(self._frills, clock_text=self._clock_text(), at_s=now_s)
         state = (
             geometry,
-            clock_text,
+            frills.clock_text,
             wandering(now_s, geometry.height),
-            visible_state(shown, look.show_camera),
+            visible_state(shown, frills.show_camera),
         )
         if state == self._painted:
             return
-        frills = Frills(look.name, clock_text, look.notice, now_s, look.show_camera)
         rows = pack(render(shown, geometry.width, geometry.height, frills), geometry)
         self._write_changed(device, rows, geometry, now_s)
         self._painted, self._rows = state, rows

@@ -79,7 +79,7 @@ class Screen:
             self._closing.wait(self._interval_s)
         try:
             self._painter.close()
-        except Exception as error:
+        except (OSError, ValueError) as error:
             log.warning("screen: %s", error)
 
     def _paint_newest(self) -> None:

@@ -6,7 +6,7 @@ import dataclasses
 import ipaddress
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,40 +111,46 @@ def _check(dotted: str, value: Any, field: dataclasses.Field[Any], prefix: str) 
 
 def _check_together(settings: Settings, place_of: Callable[[str], str]) -> None:
     """What no single key's type and range can show."""
+    for dotted, why in _misfits(settings):
+        section, _, name = dotted.partition(".")
+        value = getattr(getattr(settings, section), name)
+        raise ConfigurationError(f"{place_of(dotted)}: {dotted} = {value!r}: {why}")
+
+
+def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Keys whose values cannot be, and why."""
+    camera, mqtt = settings.camera, settings.mqtt
     if settings.device.deployment in ("workplace", "education"):
-        raise ConfigurationError(
-            f"{place_of('device.deployment')}: device.deployment = {settings.device.deployment!r}: reading emotions at work "
-            "and in education is forbidden in the EU (AI Act Art. 5(1)(f)); Mien does not start there"
+        yield (
+            "device.deployment",
+            (
+                "reading emotions at work and in education is forbidden in the EU (AI Act Art. "
+                "5(1)(f)); Mien does not start there"
+            ),
         )
-    if settings.camera.source == "replay" and not settings.camera.path:
-        where = place_of("camera.source")
-        raise ConfigurationError(f"{where}: camera.path is empty: source replay needs a path")
+    if camera.source == "replay" and not camera.path:
+        yield "camera.source", "camera.path is empty: source replay needs a path"
     if not settings.outbox.path and settings.outbox.max_events > MOST_IN_MEMORY:
-        raise ConfigurationError(
-            f"{place_of('outbox.max_events')}: outbox.max_events = {settings.outbox.max_events}: at most "
-            f"{MOST_IN_MEMORY} in memory; outbox.path keeps more on disk"
+        yield (
+            "outbox.max_events",
+            (f"at most {MOST_IN_MEMORY} in memory; outbox.path keeps more on disk"),
         )
-    if settings.camera.rotate_deg % 90:
-        raise ConfigurationError(
-            f"{place_of('camera.rotate_deg')}: camera.rotate_deg = {settings.camera.rotate_deg}: allowed: 0, 90, 180, 270"
+    if camera.rotate_deg % 90:
+        yield "camera.rotate_deg", "allowed: 0, 90, 180, 270"
+    in_topics = "not usable in an MQTT topic: allowed is text without +, #"
+    if re.search(r"[+#/\s\x00]", settings.device.id):
+        yield "device.id", f"{in_topics} nor / and spaces"
+    for section in ("mqtt", "home_assistant"):
+        if re.search(r"[+#\s\x00]", getattr(settings, section).prefix):
+            yield f"{section}.prefix", f"{in_topics} and spaces"
+    if not _is_host(mqtt.host):
+        yield (
+            "mqtt.host",
+            ("allowed is a name or address alone; the port is mqtt.port, encryption mqtt.tls"),
         )
-    for name in ("device.id", "mqtt.prefix", "home_assistant.prefix"):
-        section, _, attribute = name.partition(".")
-        value = getattr(getattr(settings, section), attribute)
-        if re.search(r"[+#\s\x00]", value) or (name == "device.id" and "/" in value):
-            slash = " nor /" if name == "device.id" else ""
-            raise ConfigurationError(
-                f"{place_of(name)}: {name} = {value!r}: not usable in an MQTT topic: allowed is text "
-                f"without +, #{slash} and spaces"
-            )
-    if not _is_host(settings.mqtt.host):
-        raise ConfigurationError(
-            f"{place_of('mqtt.host')}: mqtt.host = {settings.mqtt.host!r}: allowed is a name or address "
-            "alone; the port is mqtt.port, encryption mqtt.tls"
-        )
-    if bool(settings.mqtt.cert_file) != bool(settings.mqtt.key_file):
-        where = place_of("mqtt.cert_file" if settings.mqtt.cert_file else "mqtt.key_file")
-        raise ConfigurationError(f"{where}: mqtt.cert_file and mqtt.key_file belong together")
+    if bool(mqtt.cert_file) != bool(mqtt.key_file):
+        alone = "mqtt.cert_file" if mqtt.cert_file else "mqtt.key_file"
+        yield alone, "mqtt.cert_file and mqtt.key_file belong together"
 
 
 def _is_host(host: str) -> bool:

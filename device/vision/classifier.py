@@ -1,4 +1,4 @@
-"""The expression network through LiteRT or tflite-runtime: crops in, probabilities out."""
+"""The expression model: crops in, probabilities out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from device.errors import ModelError
 from device.vision.model_card import ModelCard, read_model
-from device.vision.network import CropNetwork
-from device.vision.preprocess import CROP_PX, crop_face
+from device.vision.preprocess import CROP_PX
+from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import EXPRESSIONS, Classification, Face, GreyImage, Probabilities
 
 GOLDEN_TOLERANCE = 1.0  # logits: runtimes round int8 differently; tflite-runtime is off by 0.33
@@ -23,12 +23,13 @@ class TFLiteClassifier:
     """Names expressions."""
 
     def __init__(self, content: bytes, card: ModelCard, prior: str, threads: int) -> None:
-        """Prepares the network and tests it; see ``load``."""
+        """Prepares the model and tests it; see ``load``."""
         self.card = card
         self._shift = np.zeros(len(EXPRESSIONS), np.float32)
         if prior == "balanced":
             self._shift = np.asarray(card.prior_shift, np.float32)
-        self._network = CropNetwork(content, len(EXPRESSIONS), threads)
+        crop, logits = Tensor((1, CROP_PX, CROP_PX, 1), np.uint8), Tensor((1, len(EXPRESSIONS)))
+        self._model = TFLiteModel(content, [crop], [logits], threads)
         self._check_golden()
 
     @classmethod
@@ -49,19 +50,18 @@ class TFLiteClassifier:
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
 
-    def classify(self, image: GreyImage, faces: Sequence[Face]) -> list[Classification]:
-        """One classification a face, in order.
+    def classify(self, faces: Sequence[Face]) -> list[Classification]:
+        """One classification a face, in order; the good crops go through the model in one call.
 
-        Rejected faces are not shown to the network: their probabilities are all equal.
+        Rejected faces are not shown to the model: their probabilities are all equal.
 
-        Args:
-            image: (height, width) uint8 grey frame.
-            faces: where they are.
+        Raises:
+            ValueError: a face that is not rejected has no crop.
         """
         good = [i for i, face in enumerate(faces) if face.rejection_reason is None]
         answers = [UNKNOWN] * len(faces)
         if good:
-            crops = np.stack([crop_face(image, faces[i]) for i in good])
+            crops = np.stack([_crop_of(faces[i]) for i in good])
             for i, probabilities in zip(good, self.probabilities(crops), strict=True):
                 answers[i] = probabilities
         return [Classification(face, p) for face, p in zip(faces, answers, strict=True)]
@@ -75,7 +75,7 @@ class TFLiteClassifier:
 
     def logits(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(N, 7) float32 raw outputs of (N, 48, 48) uint8 crops."""
-        return self._network.run(crops)
+        return self._model.run_batch(crops[..., None])
 
     def _check_golden(self) -> None:
         """The self-test: this runtime on this board must give what the exporter saw."""
@@ -92,3 +92,9 @@ class TFLiteClassifier:
                     f"self-test failed: golden vector {number} is off by {worst:.3f} "
                     f"(at most {GOLDEN_TOLERANCE}): the file or the runtime is damaged"
                 )
+
+
+def _crop_of(face: Face) -> GreyImage:
+    if face.crop is None:
+        raise ValueError("a face without a crop: it has to go through the stage first")
+    return face.crop

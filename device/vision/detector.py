@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Protocol
 
 from device.errors import DetectorError
-from device.pipeline import FaceDetector
 from device.settings.tree import Detector as DetectorSettings
+from device.vision import MODELS
 from device.vision.blazeface import BlazeFaceDetector
 from device.vision.blazeface_layouts import LAYOUTS, is_sound
 from device.vision.both import HaarAndHogDetector
 from device.vision.haar import HaarDetector
 from device.vision.hog import HogDetector
+from device.vocabulary import Face, GreyImage
 
 log = logging.getLogger("mien")
 
-MODELS = Path(__file__).parents[1] / "models"
+
+class FaceDetector(Protocol):
+    """Finds faces in a whole frame."""
+
+    def detect(self, image: GreyImage) -> list[Face]:
+        """Faces of a (height, width) uint8 image, largest first, without track ids."""
 
 
 def build_detector(settings: DetectorSettings, models: Path = MODELS) -> FaceDetector:
@@ -24,7 +31,7 @@ def build_detector(settings: DetectorSettings, models: Path = MODELS) -> FaceDet
 
     Args:
         settings: kind and limits.
-        models: folder of the BlazeFace network.
+        models: folder of the BlazeFace model.
 
     Raises:
         DetectorError: it cannot be built with what is installed.
@@ -55,7 +62,7 @@ def choose_kind(kind: str, models: Path = MODELS) -> str:
 
 
 def is_fetched(models: Path) -> bool:
-    """True when BlazeFace's networks are there and whole."""
+    """True when BlazeFace's models are there and whole."""
     return all(is_sound(models / layout.file, layout.sha256) for layout in LAYOUTS)
 
 

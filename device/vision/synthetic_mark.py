@@ -19,7 +19,7 @@ MAX_JPEG_PX = 65_500  # a side, in libjpeg
 VISIBLE_TEXT = "synthetic expression"
 DESCRIPTION = "Synthetic: the expression of a face in this picture was made by a neural network"
 SOFTWARE = f"Mien {__version__}"
-# IPTC's term for a photograph of which a network made a part
+# IPTC's term for a photograph of which a model made a part
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
 

@@ -1,4 +1,4 @@
-"""Tracks: which box of this frame is which face of the last one. Pure; sees no pictures.
+"""Tracks: which box of this frame is which face of the last one. It sees no pictures.
 
 A track predicts its box with constant velocity, takes the detection that overlaps the
 prediction best, and lives on for a while when none does.

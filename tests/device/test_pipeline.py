@@ -1,20 +1,22 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pytest
 
 from device.pipeline import MAX_FAILED_FRAMES, run
 from device.settings.tree import Smoothing
 from device.vision.smoother import ExpressionSmoother
-from device.vocabulary import CameraState, EventType, Frame
+from device.vocabulary import CameraState, Classification, EventType, Frame, Scene
 from tests.fakes import (
+    CROP,
     FakeCamera,
-    FakeControl,
     FakeDisplay,
     FakePublisher,
     FakeTracker,
     FakeWatchdog,
     fake_parts,
     grey_frame,
+    nobody_asks,
 )
 
 
@@ -24,7 +26,7 @@ def never() -> bool:
 
 def test_every_frame_goes_from_camera_to_publisher_and_screen() -> None:
     parts = fake_parts([grey_frame(0.0), grey_frame(0.1)])
-    run(parts, never)
+    run(parts, nobody_asks, never)
     assert isinstance(parts.publisher, FakePublisher)
     assert [e.at_s for e in parts.publisher.events] == [0.0, 0.1]
     assert isinstance(parts.display, FakeDisplay)
@@ -38,13 +40,13 @@ def test_every_frame_goes_from_camera_to_publisher_and_screen() -> None:
 def test_stop_ends_before_the_next_frame_is_processed() -> None:
     parts = fake_parts([grey_frame(0.0), grey_frame(0.1)])
     answers = iter([False, True])
-    run(parts, lambda: next(answers))
+    run(parts, nobody_asks, lambda: next(answers))
     assert parts.metrics.counts()["frames"] == 1
 
 
 def test_one_bad_frame_is_dropped_counted_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     parts = fake_parts([grey_frame(float(t)) for t in range(4)], fails_at=(1.0, 2.0))
-    run(parts, never)
+    run(parts, nobody_asks, never)
     assert isinstance(parts.publisher, FakePublisher)
     assert [e.at_s for e in parts.publisher.events] == [0.0, 3.0]
     assert parts.metrics.counts()["failed_frames"] == 2
@@ -58,7 +60,7 @@ def test_a_run_of_bad_frames_is_raised() -> None:
     parts = fake_parts([grey_frame(t) for t in times])
     parts.tracker = FakeTracker(fails_at=times)
     with pytest.raises(ValueError, match="odd frame"):
-        run(parts, never)
+        run(parts, nobody_asks, never)
     assert parts.metrics.counts()["failed_frames"] == MAX_FAILED_FRAMES
 
 
@@ -73,7 +75,7 @@ def test_a_lost_camera_is_told_and_the_watchdog_lives_only_while_it_responds() -
     parts = fake_parts([])
     camera = FakeCamera(losing())
     parts.camera = camera
-    run(parts, never)
+    run(parts, nobody_asks, never)
     assert isinstance(parts.publisher, FakePublisher)
     states = [(s.camera, s.problem) for _, s in parts.publisher.shown]
     assert states == [
@@ -87,9 +89,8 @@ def test_a_lost_camera_is_told_and_the_watchdog_lives_only_while_it_responds() -
 
 def test_paused_looks_at_no_frame() -> None:
     parts = fake_parts([grey_frame(0.0)])
-    parts.control = FakeControl()
-    parts.control.paused = True
-    run(parts, never)
+    parts.paused = True
+    run(parts, nobody_asks, never)
     assert isinstance(parts.publisher, FakePublisher)
     assert parts.publisher.events == []
     assert parts.publisher.shown[-1][1].camera is CameraState.PAUSED
@@ -109,7 +110,34 @@ def test_a_face_stays_through_a_gap_of_the_camera_until_it_has_vanished() -> Non
     parts = fake_parts([])
     parts.camera = FakeCamera(stuttering())
     parts.smoother = ExpressionSmoother(Smoothing(dwell_s=0, refractory_s=0, vanish_after_s=1.0))
-    run(parts, never, clock=lambda: now_s[0])
+    run(parts, nobody_asks, never, clock=lambda: now_s[0])
     assert isinstance(parts.publisher, FakePublisher)
     assert [len(scene.faces) for scene, _ in parts.publisher.shown] == [1, 1, 1, 0]
     assert parts.publisher.events[-1].event_type is EventType.VANISHED
+
+
+def test_what_is_collected_is_the_crop_that_was_classified() -> None:
+    parts, collected = fake_parts([grey_frame(3.0)]), list[tuple[np.ndarray | None, float]]()
+
+    def collect(classifications: Sequence[Classification], now_s: float) -> None:
+        collected.extend((c.face.crop, now_s) for c in classifications)
+
+    parts.collect = collect
+    run(parts, nobody_asks, never)
+    [(crop, now_s)] = collected
+    assert crop is CROP
+    assert now_s == 3.0
+
+
+def test_a_command_that_fails_costs_a_frame_and_not_the_daemon() -> None:
+    parts = fake_parts([grey_frame(0.0), grey_frame(0.1)])
+    failures = iter([ZeroDivisionError("odd command")])
+
+    def carry_out(scene: Scene, frame: Frame | None) -> None:
+        if failure := next(failures, None):
+            raise failure
+
+    run(parts, carry_out, never)
+    assert isinstance(parts.publisher, FakePublisher)
+    assert [e.at_s for e in parts.publisher.events] == [0.1]
+    assert parts.metrics.counts()["failed_frames"] == 1

@@ -1,15 +1,15 @@
 import re
 from pathlib import Path
 
-from device.settings.example import example
 from device.settings.reader import load_settings
 from device.settings.tree import Settings
+from tests.settings_file import example
 
 SHIPPED = Path("systemd/mien.toml")
 
 
 def test_shipped_file_is_what_the_tree_says():
-    remedy = "run: python -m device.settings.example > systemd/mien.toml"
+    remedy = "run: python -m tests.settings_file > systemd/mien.toml"
     assert SHIPPED.read_text(encoding="utf-8") == example(), remedy
 
 

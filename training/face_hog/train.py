@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from device.vision.hog import CELL_PX, WEIGHTS_PATH, WINDOW_PX, make_descriptor
+from device.vision.stage import CELL_PX, WEIGHTS_PATH, WINDOW_PX, make_descriptor
 from training.data.fer2013 import Split, read_pictures
 from training.data.pictures import is_held_out, read_folder
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UsageError
-from device.vision.carry_back import carry_back, cut_face
+from device.vision.synthesizer import cut_face, paste_back
 from device.vocabulary import EXPRESSIONS
 from training.classifier.metrics import softmax
 from training.classifier.train import DATA, VOTES
@@ -129,7 +129,7 @@ def synthesize(
     inputs = [as_signed(crops[..., None]), targets]
     made, flows = with_flow(generator).predict(inputs, batch_size=256, verbose=0)
     parts = zip(pixels, views, crops, as_pixels(made[..., 0]), flows, strict=True)
-    return np.stack([carry_back(*part) for part in parts])
+    return np.stack([paste_back(*part) for part in parts])
 
 
 def write_sheet(path: Path, crops: npt.NDArray[np.uint8]) -> None:

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UsageError
-from device.vision.carry_back import cut_face, face_view
-from device.vision.landmarks import SHIPPED, LandmarkNetwork, Matrix
-from device.vision.preprocess import CROP_PX
+from device.vision.preprocess import CROP_PX, Matrix
+from device.vision.stage import SHIPPED, LandmarkNetwork
+from device.vision.synthesizer import cut_face, face_view
 from device.vocabulary import EXPRESSIONS, BoundingBox, Face
 from training.data.fer2013 import Pictures
 

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from device.vision.landmarks import (
+from device.vision.preprocess import (
+    CROP_PX,
     LANDMARK_MARGIN,
     UPRIGHT_SIDE,
     Matrix,
@@ -22,7 +23,6 @@ from device.vision.landmarks import (
     to_view,
     upright,
 )
-from device.vision.preprocess import CROP_PX
 from training.data.pictures import read_grey
 
 CONTOURS = ((36, 42), (42, 48), (30, 31), (48, 49), (54, 55))  # of 68 points: eyes, nose, mouth

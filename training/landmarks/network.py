@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from device.vision.landmarks import NUM_OUTPUTS
-from device.vision.preprocess import CROP_PX
+from device.vision.preprocess import CROP_PX, NUM_OUTPUTS
 
 MAP_CELLS = CROP_PX // 4  # a side
 FINE = 48  # channels at 12×12

@@ -17,8 +17,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from device.vision.landmarks import Matrix, Points, centred, from_view, to_view, upright
-from device.vision.preprocess import CROP_PX
+from device.vision.preprocess import (
+    CROP_PX,
+    Matrix,
+    Points,
+    centred,
+    from_view,
+    to_view,
+    upright,
+)
 from training.landmarks.faces import Sample, after, mirror
 
 SIDE_PX = 192  # of its input

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from device.vision.landmarks import LandmarkNetwork
 from device.vision.model_card import ModelCard
 from device.vision.preprocess import CROP_PX
+from device.vision.stage import LandmarkNetwork
 from device.vocabulary import BoundingBox, Face
 from training.data.fer2013 import Split, read_pictures
 from training.data.pictures import is_held_out

@@ -23,10 +23,8 @@ import numpy.typing as npt
 from device.errors import MienError, UsageError
 from device.settings.tree import Classifier as ClassifierSettings
 from device.settings.tree import Detector as DetectorSettings
-from device.vision.classifier import TFLiteClassifier
-from device.vision.detector import MODELS, build_detector
-from device.vision.landmarks import LandmarkNetwork, axes, tilt
-from device.vision.preprocess import CROP_PX, MARGIN, crop_face
+from device.vision.preprocess import CROP_PX, MARGIN, axes, crop_face, tilt
+from device.vision.stage import MODELS, LandmarkNetwork, TFLiteClassifier, build_detector
 from device.vocabulary import EXPRESSIONS, Face
 from training.data.pictures import read_grey
 

@@ -20,12 +20,15 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import MienError, UsageError
-from device.vision.blazeface import BlazeFaceDetector
-from device.vision.both import HaarAndHogDetector
-from device.vision.cadence import Cadence
-from device.vision.detector import MODELS
-from device.vision.haar import HaarDetector, load_cascade
-from device.vision.hog import HogDetector
+from device.vision.stage import (
+    MODELS,
+    BlazeFaceDetector,
+    DetectionInterval,
+    HaarAndHogDetector,
+    HaarDetector,
+    HogDetector,
+    load_cascade,
+)
 from device.vocabulary import BoundingBox, Face
 from training.data.pictures import is_held_out, read_folder, read_grey
 
@@ -151,15 +154,15 @@ def recall(
 def video_cost_ms(
     detector: Detector, frames: Iterable[Grey], every_frame: bool
 ) -> tuple[float, float]:
-    """Cost of one detection, and of a frame at 15 a second with the device's cadence."""
-    cadence, costs = Cadence(0.2), []
+    """Cost of one detection, and of a frame at 15 a second with the device's detection interval."""
+    interval, costs = DetectionInterval(0.2), []
     number = 0
     for number, frame in enumerate(frames, start=1):
-        if every_frame or cadence.due(number / 15, unconfirmed=False):
+        if every_frame or interval.due(number / 15, unconfirmed=False):
             start = time.thread_time()
             detector.detect(frame)
             costs.append((time.thread_time() - start) * 1e3)
-            cadence.detected(number / 15, costs[-1] / 1e3)
+            interval.detected(number / 15, costs[-1] / 1e3)
     if not costs:
         return float("nan"), float("nan")
     return float(np.median(costs)), float(np.sum(costs)) / number

@@ -13,7 +13,7 @@ import csv
 import itertools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,8 @@ from device.errors import UsageError
 from device.settings.tree import Classifier as ClassifierSettings
 from device.settings.tree import Detector as DetectorSettings
 from device.settings.tree import Smoothing as SmoothingSettings
-from device.vision.classifier import TFLiteClassifier
-from device.vision.detector import MODELS, build_detector
 from device.vision.preprocess import crop_face
-from device.vision.smoother import ExpressionSmoother
+from device.vision.stage import MODELS, ExpressionSmoother, TFLiteClassifier, build_detector
 from device.vocabulary import BoundingBox, Classification, EventType, Expression, Face
 from training.data.pictures import read_grey
 
@@ -118,10 +116,12 @@ def recognised(
     chosen: list[tuple[Grey, Face, Expression, float]] = []
     for index in random.permutation(len(rows)):
         picture = read_grey(folder / rows[index]["file"])
-        faces = detector.detect(picture)[:1]
+        faces = [
+            replace(face, crop=crop_face(picture, face)) for face in detector.detect(picture)[:1]
+        ]
         chosen += [
             (picture, answer.face, answer.expression, answer.probability)
-            for answer in classifier.classify(picture, faces)
+            for answer in classifier.classify(faces)
             if answer.expression.value == rows[index]["label"]
         ]
         if len(chosen) == number:

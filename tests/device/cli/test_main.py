@@ -105,3 +105,23 @@ def test_a_password_that_systemd_gives_the_service_is_not_missed_before_it_runs(
     assert "systemd gives it to the running service" in capsys.readouterr().out
     config.write_text(config.read_text().replace("/run/credentials/", "/nowhere/"))
     assert main(["check", "--config", str(config)], environment) == 78
+
+
+@pytest.mark.parametrize(("words", "lines"), [(["check"], 1), (["check", "--debug"], None)])
+def test_a_mistake_of_ours_is_one_line_unless_it_is_looked_for(
+    words: list[str], lines: int | None
+) -> None:
+    script = (
+        "import sys, device.cli.check as check; check.main = lambda *_: 1 // 0;"
+        "from device.__main__ import main; sys.exit(main(sys.argv[1:], {}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "ZeroDivisionError: integer division or modulo by zero" in done.stderr
+    if lines:
+        assert done.stderr.startswith("mien: ZeroDivisionError")
+        assert len(done.stderr.splitlines()) == lines
+    else:
+        assert "Traceback" in done.stderr

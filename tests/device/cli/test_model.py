@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from device.__main__ import main
-from device.composition import MODELS, find_generators
-from device.service.model_store import ModelStore
+from device.vision import MODELS
+from device.vision.generator import find_generators
+from device.vision.model_store import ModelStore
 from tests.generators import generator_bundle
 
 

@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 
 from device.camera import demo
-from device.composition import MODELS
+from device.display.live_face import LiveFace
 from device.display.render import Frills, render
 from device.display.wording import NOTICE, Shown
-from device.synthesis import LazySynthesizer, LiveFace
+from device.vision import MODELS
+from device.vision.generator import LazySynthesizer
 from device.vision.synthetic_mark import draw_mark
 from device.vocabulary import (
     EXPRESSIONS,
@@ -71,7 +72,9 @@ def by_the_shipped_generator() -> SyntheticFace:
     """The portrait as `display.synthesis = "sad"` shows it."""
     scene = Scene((face(Expression.HAPPY, 0.93),), 640, 480, 0.0)
     generator = LazySynthesizer(lambda: [MODELS / "generator.tflite"])
-    made = LiveFace(generator, Expression.SAD)(next(demo.frames(640, 480, color=True)), scene)
+    made = LiveFace(generator.portrait, Expression.SAD)(
+        next(demo.frames(640, 480, color=True)), scene
+    )
     assert made
     return made
 

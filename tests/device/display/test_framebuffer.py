@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from device.display.fbdev import FramebufferDevice
-from device.display.framebuffer import REFRESH_S, FramebufferPainter, Look, MakeFace, visible_state
+from device.display.framebuffer import REFRESH_S, FramebufferPainter, MakeFace, visible_state
 from device.display.pixels import Channel, Geometry, pack
 from device.display.render import Frills, render
 from device.display.screen import Screen
 from device.pipeline import run
 from device.vocabulary import Expression, Frame, Scene, SyntheticFace
 from tests.device.display.screens import STATES, THREE, camera_view, face, shown
-from tests.fakes import fake_parts, grey_frame
+from tests.fakes import fake_parts, grey_frame, nobody_asks
 
 XRGB = (Channel(16, 8), Channel(8, 8), Channel(0, 8))
 RGB565 = (Channel(11, 5), Channel(5, 6), Channel(0, 5))
 SCREEN = Geometry(320, 240, 1300, 32, *XRGB)
-LOOK = Look("Hall", "notice")
+FRILLS = Frills("Hall", notice="notice")
 
 
 class FakeScreen:
@@ -82,7 +82,7 @@ class Rig:
         self,
         folder: Path,
         geometry: Geometry = SCREEN,
-        look: Look = LOOK,
+        look: Frills = FRILLS,
         make_face: MakeFace | None = None,
     ) -> None:
         self.screen = FakeScreen(folder, geometry)
@@ -187,7 +187,7 @@ def test_a_screen_without_a_console_is_painted_nevertheless(tmp_path: Path) -> N
 
     rig = Rig(tmp_path)
     rig.painter = FramebufferPainter(
-        rig.screen.open, NoConsole(), LOOK, lambda: rig.now_s, lambda: "14:03"
+        rig.screen.open, NoConsole(), FRILLS, lambda: rig.now_s, lambda: "14:03"
     )
     rig.painter.paint(STATES["one"])
     assert np.array_equal(rig.screen.picture(), rig.expected("one"))
@@ -233,7 +233,7 @@ def test_the_loop_does_not_wait_for_a_face_that_is_being_made(tmp_path: Path) ->
     screen = Screen(Rig(tmp_path, make_face=make_face).painter)
     parts = fake_parts(frames())
     parts.display = screen
-    run(parts, lambda: False)
+    run(parts, nobody_asks, lambda: False)
     assert not go_on.is_set()
     assert parts.metrics.counts()["frames"] == 100
     go_on.set()

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from device.daemon.build_mqtt import make_outbox
 from device.errors import ConfigurationError
 from device.mqtt.disk_outbox import DiskOutbox
 from device.mqtt.outbox import MemoryOutbox, Outbox
-from device.remote import make_outbox
 from device.settings import Settings, replace_setting
 from tests.device.mqtt.appliance import wait_until
 

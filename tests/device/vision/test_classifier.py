@@ -11,6 +11,7 @@ import pytest
 from device.errors import ModelError
 from device.vision.classifier import TFLiteClassifier
 from device.vision.model_card import read_card, read_model
+from device.vision.preprocess import crop_face
 from device.vocabulary import BoundingBox, Expression, Face
 
 MODEL = Path(__file__).parents[2] / "golden/brightness.tflite"
@@ -29,6 +30,11 @@ def change_card(model: Path, **changes: object) -> None:
     card.write_text(json.dumps(json.loads(card.read_text()) | changes))
 
 
+def faces_of(image: np.ndarray, *boxes: BoundingBox) -> list[Face]:
+    faces = [Face(box, 1) for box in boxes]
+    return [dataclasses.replace(face, crop=crop_face(image, face)) for face in faces]
+
+
 def half_bright() -> np.ndarray:
     image = np.zeros((60, 120), np.uint8)
     image[:, 60:] = 255
@@ -37,7 +43,7 @@ def half_bright() -> np.ndarray:
 
 def test_names_each_face_in_order() -> None:
     classifier = TFLiteClassifier.load(MODEL)
-    answers = classifier.classify(half_bright(), [Face(LEFT, 1), Face(RIGHT, 1)])
+    answers = classifier.classify(faces_of(half_bright(), LEFT, RIGHT))
     assert [a.expression for a in answers] == [Expression.SAD, Expression.HAPPY]
     for answer in answers:
         assert answer.probabilities.dtype == np.float32
@@ -64,25 +70,31 @@ def test_balanced_prior_shifts_and_natural_does_not() -> None:
 def test_a_batch_gives_what_single_crops_give(number: int) -> None:
     classifier = TFLiteClassifier.load(MODEL)
     image = np.tile(np.linspace(0, 255, 480, dtype=np.uint8), (60, 1))
-    faces = [Face(BoundingBox(20 * i, 0, 20 * i + 48, 48), 1) for i in range(number)]
-    together = [a.probabilities for a in classifier.classify(image, faces)]
-    alone = [classifier.classify(image, [face])[0].probabilities for face in faces]
+    faces = faces_of(image, *(BoundingBox(20 * i, 0, 20 * i + 48, 48) for i in range(number)))
+    together = [a.probabilities for a in classifier.classify(faces)]
+    alone = [classifier.classify([face])[0].probabilities for face in faces]
     assert len(together) == number
     for a, b in zip(together, alone, strict=True):
         assert a == pytest.approx(b, abs=1e-6)
 
 
-def test_a_face_in_doubt_is_not_guessed() -> None:
-    blurred = dataclasses.replace(Face(RIGHT, 1), rejection_reason="blurred")
-    answers = TFLiteClassifier.load(MODEL).classify(half_bright(), [blurred, Face(RIGHT, 1)])
+def test_a_rejected_face_is_not_guessed() -> None:
+    [bright] = faces_of(half_bright(), RIGHT)
+    blurred = dataclasses.replace(bright, rejection_reason="blurred")
+    answers = TFLiteClassifier.load(MODEL).classify([blurred, bright])
     assert answers[0].expression is Expression.UNCERTAIN
     assert answers[0].probabilities == pytest.approx([1 / 7] * 7)
     assert answers[1].expression is Expression.HAPPY
 
 
 def test_a_face_outside_the_frame_does_not_fail() -> None:
-    outside = Face(BoundingBox(-500, -500, -400, -400), 1)
-    assert len(TFLiteClassifier.load(MODEL).classify(half_bright(), [outside])) == 1
+    outside = faces_of(half_bright(), BoundingBox(-500, -500, -400, -400))
+    assert len(TFLiteClassifier.load(MODEL).classify(outside)) == 1
+
+
+def test_a_face_that_was_never_cut_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="without a crop"):
+        TFLiteClassifier.load(MODEL).classify([Face(LEFT, 1)])
 
 
 def test_truncated_model_is_refused(model: Path) -> None:

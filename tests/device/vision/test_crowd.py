@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from device.settings.tree import Detector, Quality
+from device.settings.tree import Detector
 from device.vision.detector import MODELS, build_detector, is_fetched
-from device.vision.quality import QualityGate
 from device.vision.tracker import DetectAndTrack
 
 ASTRONAUT = Path(__file__).parents[3] / "device/camera/astronaut.jpg"
@@ -36,7 +35,7 @@ def crowd() -> np.ndarray:
 @pytest.mark.parametrize("kind", KINDS)
 def test_twenty_faces_are_found_and_tracked(kind: str) -> None:
     detector = build_detector(Detector(kind=kind, max_faces=30))
-    tracker = DetectAndTrack(detector, QualityGate(Quality()), 0.2)
+    tracker = DetectAndTrack(detector.detect, 0.2)
     frame = crowd()
     tracker.update(frame, 0.0)
     faces = tracker.update(frame, 0.1)

@@ -9,9 +9,9 @@ import pytest
 
 from device.camera import demo
 from device.errors import ModelError
-from device.vision.carry_back import carry_back, cut_face, face_view
 from device.vision.landmarks import SHIPPED
 from device.vision.model_card import read_model
+from device.vision.paste_back import cut_face, face_view, paste_back
 from device.vision.preprocess import to_grey
 from device.vision.synthesizer import Synthesizer
 from device.vocabulary import EXPRESSIONS, BoundingBox, Expression, Face
@@ -91,7 +91,7 @@ def test_a_movement_is_repeated_at_the_picture_s_own_resolution() -> None:
     flow[8:40, 8:40] = (4 / px, -7 / px)
     made = cv2.remap(crop, *(np.stack(np.meshgrid(range(48), range(48)), -1) + flow)
                      .astype(np.float32).transpose(2, 0, 1), cv2.INTER_LINEAR)  # fmt: skip
-    result = carry_back(image, view, crop, made, flow)
+    result = paste_back(image, view, crop, made, flow)
     np.testing.assert_allclose(  # fine noise and all, four pixels further left, seven down
         result[80:100, 100:120].astype(int), image[73:93, 104:124], atol=3
     )
@@ -109,7 +109,7 @@ def test_the_movement_of_a_tilted_face_is_along_the_face() -> None:
         cv2.warpAffine(crop, np.array([[1, 0, 0], [0, 1, -6 / px]]), (48, 48),
                        borderMode=cv2.BORDER_REPLICATE)
     )  # fmt: skip
-    result = carry_back(image, view, crop, made, flow)
+    result = paste_back(image, view, crop, made, flow)
     np.testing.assert_allclose(result[80:100, 100:120].astype(int), image[80:100, 94:114], atol=4)
 
 
@@ -159,7 +159,7 @@ def test_without_a_landmark_network_it_says_so(
     with pytest.raises(ModelError, match=r"landmarks\.tflite"):
         Synthesizer.load(STEPS)
     bare = Synthesizer(*read_model(STEPS))
-    with pytest.raises(ModelError, match="need the landmark network"):
+    with pytest.raises(ModelError, match="need the landmark model"):
         bare.synthesize(detailed(), Face(BoundingBox(60, 40, 160, 140), 1.0), Expression.HAPPY)
 
 
@@ -170,7 +170,7 @@ def test_a_face_larger_than_a_tile_has_no_seams(
     face = face_at(750, 700, unit=500)
     made = synthesizer.synthesize(ramp, face, Expression.NEUTRAL)
     assert (made.astype(int) - ramp).max() > 50
-    monkeypatch.setattr("device.vision.carry_back.TILE_PX", 4096)
+    monkeypatch.setattr("device.vision.paste_back.TILE_PX", 4096)
     at_once = synthesizer.synthesize(ramp, face, Expression.NEUTRAL)
     assert np.abs(made.astype(int) - at_once).max() <= 2
 
@@ -183,7 +183,7 @@ def test_seen_small_again_the_result_is_what_the_network_made() -> None:
     crop = cut_face(to_grey(image), view)
     for expression in (Expression.DISGUST, Expression.SAD, Expression.SURPRISE):
         made, flow = synthesizer.run(crop, expression)
-        again = cut_face(to_grey(carry_back(image, view, crop, made, flow)), view)
+        again = cut_face(to_grey(paste_back(image, view, crop, made, flow)), view)
         changed = np.abs(made.astype(int) - crop) > 10
         off = np.abs(made.astype(int) - again)[changed].mean()
         assert off < 0.15 * np.abs(made.astype(int) - crop)[changed].mean()
@@ -221,7 +221,7 @@ def test_grey_pictures_move_too_and_what_lies_beyond_the_edge_is_the_edge() -> N
     made[4:44, 4:44] = cv2.warpAffine(
         crop, np.array([[1, 0, 9 / px], [0, 1, 0]]), (48, 48), borderMode=cv2.BORDER_REPLICATE
     )[4:44, 4:44]
-    result = carry_back(image, view, crop, made, flow).astype(int)
+    result = paste_back(image, view, crop, made, flow).astype(int)
     assert result.shape == image.shape
     np.testing.assert_allclose(result[80:100, 12:30], image[80:100, 3:21], atol=6)
 
@@ -242,7 +242,7 @@ def test_a_network_with_another_contract_is_refused(tmp_path: Path) -> None:
         text = (GOLDEN / f"brightness{suffix}").read_bytes()
         text = text.replace(b'"task": "classify"', b'"task": "synthesize"')
         (tmp_path / f"x{suffix}").write_bytes(text)
-    with pytest.raises(ModelError, match="does not take a uint8 face and a float32 target"):
+    with pytest.raises(ModelError, match=r"not uint8 \(1, 48, 48, 1\) and float32 \(1, 7\)"):
         Synthesizer.load(tmp_path / "x.tflite")
 
 

@@ -3,8 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from device.settings.tree import Quality
-from device.vision.quality import QualityGate
 from device.vision.tracker import DetectAndTrack
 from device.vocabulary import BoundingBox, Face, GreyImage
 
@@ -34,8 +32,7 @@ class ScriptedDetector:
 
 
 def tracker_of(detector: ScriptedDetector, interval_s: float = 0.2) -> DetectAndTrack:
-    gate = QualityGate(Quality())
-    return DetectAndTrack(detector, gate, interval_s, clock=lambda: 0.0)
+    return DetectAndTrack(detector.detect, interval_s, clock=lambda: 0.0)
 
 
 def test_follows_a_moving_head_between_detections() -> None:
@@ -97,7 +94,7 @@ def test_a_false_alarm_of_one_frame_is_not_reported() -> None:
     assert reported == []
 
 
-def test_faces_come_largest_first_with_their_doubt() -> None:
+def test_faces_come_largest_first() -> None:
     class TwoSizes(ScriptedDetector):
         def detect(self, image: GreyImage) -> list[Face]:
             small, large = BoundingBox(5, 5, 25, 25), BoundingBox(100, 80, 164, 144)
@@ -106,4 +103,4 @@ def test_faces_come_largest_first_with_their_doubt() -> None:
     tracker = tracker_of(TwoSizes())
     tracker.update(scene(100), 0.0)
     faces = tracker.update(scene(100), FRAME_S)
-    assert [face.rejection_reason for face in faces] == [None, "too small"]
+    assert [round(face.box.width) for face in faces] == [64, 20]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from device.__main__ import main as mien
+from device.daemon.collected_faces import CaptureStore, list_captures
 from device.errors import UsageError
-from device.service.capture import CaptureStore, list_captures
 from device.settings.tree import Capture
 from device.vocabulary import EXPRESSIONS, BoundingBox, Classification, Expression, Face
 from tests.device.mqtt.appliance import wait_until

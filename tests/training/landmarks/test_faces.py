@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from device.vision.landmarks import UPRIGHT_SIDE, centred, cut_view, to_view, upright
+from device.vision.preprocess import UPRIGHT_SIDE, centred, cut_view, to_view, upright
 from training.landmarks.faces import (
     MIRRORED,
     Sample,

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from device.vision.landmarks import LandmarkNetwork, centred, to_view
+from device.vision.landmarks import LandmarkNetwork
 from device.vision.model_card import read_model
+from device.vision.preprocess import centred, to_view
 from tests.training.landmarks.test_faces import POINTS, drawn
 from training.landmarks.network import build, convert
 from training.landmarks.train import mean_distance, relative_errors, train, write, wrong_box

@@ -1,0 +1,1 @@
+"""The daemon: its parts made and joined, what people can ask of it, and how it reports."""

@@ -1,0 +1,85 @@
+"""Makes the parts that speak MQTT, for ``build``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+from device.daemon.state_file import StateFile
+from device.errors import StorageError
+from device.mqtt.access import BrokerAccess, broker_access, embedded_access
+from device.mqtt.discovery import BIRTH_DELAY_S, Announcer, discovery_topic, encode_discovery
+from device.mqtt.disk_outbox import DiskOutbox
+from device.mqtt.embedded_broker import EmbeddedBroker
+from device.mqtt.identity import Identity, make_device_id
+from device.mqtt.message import Topics
+from device.mqtt.outbox import MemoryOutbox, Outbox
+from device.mqtt.publisher import MqttPublisher
+from device.settings import Settings
+from device.settings.tree import MOST_IN_MEMORY
+
+log = logging.getLogger("mien.outbox")
+
+Reach = Callable[[], BrokerAccess]  # waits for the embedded broker
+
+
+def make_outbox(settings: Settings, state_dir: Path) -> Outbox:
+    """In memory, or on disk where ``outbox.path`` says so (relative: in the state folder).
+
+    Raises:
+        ConfigurationError: the file can never be used.
+    """
+    outbox = settings.outbox
+    if not outbox.path:
+        return MemoryOutbox(outbox.max_events)
+    try:
+        return DiskOutbox(state_dir / outbox.path, outbox.max_events)
+    except StorageError as error:  # a restart must not leave the device dark
+        log.error("%s; events wait in memory", error)
+        return MemoryOutbox(min(outbox.max_events, MOST_IN_MEMORY), str(error))
+
+
+def make_publisher(
+    settings: Settings, outbox: Outbox, stack: ExitStack
+) -> tuple[MqttPublisher, Reach]:
+    """A publisher to be started, and how the broker is reached.
+
+    The embedded broker is a child process that comes up while the models are being loaded.
+    """
+    device_id = make_device_id(settings.device.id)
+    if settings.mqtt.host:
+        broker_access(settings.mqtt, device_id)  # what is wrong with its files is said at once ...
+        reach = lambda: broker_access(settings.mqtt, device_id)  # noqa: E731 - ... and renewed ones read
+    else:
+        broker = EmbeddedBroker(settings.mqtt.port)
+        stack.callback(broker.close)
+        reach = lambda: embedded_access(broker.port, device_id)  # noqa: E731
+    identity = Identity(device_id, settings.device.name)
+    topics = Topics(settings.mqtt.prefix, device_id)
+    publisher = MqttPublisher(reach, topics, identity, outbox=outbox)
+    stack.callback(publisher.close)
+    return publisher, reach
+
+
+def announce(
+    settings: Settings, state: StateFile, publisher: MqttPublisher, delay_s: float = BIRTH_DELAY_S
+) -> Announcer:
+    """Discovery, and the retraction of what was announced under another name or no more.
+
+    Args:
+        settings: the tree.
+        state: remembers what was announced.
+        publisher: not started yet.
+        delay_s: at most so long after Home Assistant's birth everything is said again.
+    """
+    wanted, announcer = settings.home_assistant, Announcer(publisher.repeat, delay_s=delay_s)
+    topic = discovery_topic(wanted.prefix, publisher.identity.device_id)
+    if state.announced and (state.announced != topic or not wanted.enabled):
+        publisher.announce(state.announced, b"")
+    if wanted.enabled:
+        publisher.announce(topic, encode_discovery(publisher.identity, publisher.topics))
+        publisher.listen(f"{wanted.prefix}/status", announcer.receive)
+    state.remember_announced(topic if wanted.enabled else "")
+    return announcer

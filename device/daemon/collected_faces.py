@@ -1,0 +1,241 @@
+"""Collects recognised faces to improve the model; off unless ``capture.enabled``.
+
+Crops of 48×48 grey pixels, named by time, expression and probability, in the state folder.
+The oldest go when there are too many, and each goes when it is too old.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import queue
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from device.daemon.paths import write_atomically
+from device.errors import ConfigurationError, UsageError, is_storage_trouble
+from device.settings.tree import Capture as CaptureSettings
+from device.vocabulary import Classification, GreyImage
+
+log = logging.getLogger("mien.capture")
+
+STAMP = "%Y%m%dT%H%M%S%fZ"
+NAME = re.compile(r"(\d{8}T\d{12}Z)_([a-z]+)_(\d{3})_\d+\.png")
+PART = ".part"  # a crop that is being written
+LISTING, COLUMNS = "captured.csv", ("file", "expression", "probability")
+PRUNE_EVERY = 20  # pictures
+PRUNE_INTERVAL_S = 3600.0  # age counts, too, while nobody comes by
+MAX_TRACKS = 1000  # remembered for the interval between two pictures of one face
+
+
+class CaptureStore:
+    """The folder of collected crops; written by a thread of its own.
+
+    Args:
+        folder: made when needed, for its owner only.
+        settings: the caps.
+        now: UTC.
+        prune_interval_s: at least so often what is too old is removed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: CaptureSettings,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        prune_interval_s: float = PRUNE_INTERVAL_S,
+    ) -> None:
+        self._folder, self._settings, self._now = folder, settings, now
+        self._queue: queue.Queue[tuple[str, GreyImage] | None] = queue.Queue(16)
+        self._prune_interval_s = prune_interval_s
+        self._complained = False
+        self._taken_s: dict[int | None, float] = {}  # when each track was last collected
+        self._names: deque[str] = deque()  # oldest first; some may be gone: cleared, or exported
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / PART).unlink(missing_ok=True)  # a power cut left it
+        self.prune()
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._thread.start()
+
+    def collect(self, classifications: Sequence[Classification], now_s: float) -> None:
+        """Takes each named face now and then; rejected ones never.
+
+        Args:
+            classifications: of one frame, each with its face's crop.
+            now_s: time of the frame.
+        """
+        for classification in classifications:
+            face = classification.face
+            waited_s = now_s - self._taken_s.get(face.track_id, float("-inf"))
+            if face.rejection_reason is not None or face.crop is None:
+                continue
+            if waited_s >= self._settings.min_interval_s:
+                if len(self._taken_s) >= MAX_TRACKS:
+                    self._taken_s.clear()
+                self._taken_s[face.track_id] = now_s
+                self.add(face.crop, classification)
+
+    def add(self, crop: GreyImage, classification: Classification) -> None:
+        """Hands over a (48, 48) crop; dropped when the disk is too slow."""
+        stamp = self._now().strftime(STAMP)
+        share = round(classification.probability * 100)
+        track = classification.face.track_id or 0
+        name = f"{stamp}_{classification.expression.value}_{share:03d}_{track}.png"
+        if not self._queue.full():
+            self._queue.put_nowait((name, crop))
+
+    def prune(self) -> None:
+        """Removes what is too old or too many."""
+        oldest = (self._now() - timedelta(days=self._settings.max_days)).strftime(STAMP)
+        self._names = deque(path.name for path in list_captures(self._folder))
+        while self._names and self._names[0] < oldest:
+            self._drop_oldest()
+        self._make_room(self._settings.max_pictures)
+
+    def _make_room(self, most: int) -> None:
+        while len(self._names) > most:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        (self._folder / self._names[0]).unlink(missing_ok=True)
+        self._names.popleft()
+
+    def close(self) -> None:
+        """Writes what waits and ends."""
+        self._queue.put(None)
+        self._thread.join(5.0)
+
+    def _run(self) -> None:
+        written = 0
+        while True:
+            try:
+                item = self._queue.get(timeout=self._prune_interval_s)
+            except queue.Empty:  # nobody came by
+                self._try(self.prune)
+                continue
+            if item is None:
+                break
+            self._try(self._write, *item)
+            written += 1
+            if written % PRUNE_EVERY == 0:
+                self._try(self.prune)
+        self._try(self.prune)
+
+    def _try(self, action: Callable[..., None], *args: Any) -> None:
+        """Complains once: a full disk is no reason to end."""
+        try:
+            action(*args)
+        except (OSError, cv2.error) as error:
+            if not self._complained:
+                log.warning("capture: cannot write to %s: %s", self._folder, error)
+            self._complained = True
+
+    def _write(self, name: str, crop: GreyImage) -> None:
+        """Under its name only when it is whole: somebody may be exporting."""
+        self._make_room(self._settings.max_pictures - 1)
+        _, data = cv2.imencode(".png", crop)
+        part = self._folder / PART
+        part.write_bytes(data.tobytes())
+        part.replace(self._folder / name)
+        self._names.append(name)
+
+
+def open_captures(settings: CaptureSettings, folder: Path, stack: ExitStack) -> CaptureStore | None:
+    """The store of a daemon, where faces are to be collected.
+
+    What was collected before it was switched off still goes when it is too old.
+
+    Raises:
+        ConfigurationError: the folder can never be written to.
+    """
+    enabled = settings.enabled
+    try:
+        if not (enabled or list_captures(folder)):
+            return None
+        captures = CaptureStore(folder, settings)
+    except OSError as error:
+        problem = f"capture: cannot write to {folder}: {error.strerror}"
+        if not is_storage_trouble(error):
+            raise ConfigurationError(f"{problem}; see device.state_dir") from error
+        log.error("%s; nothing is collected", problem)
+        return None
+    stack.callback(captures.close)
+    if not enabled:
+        return None
+    log.warning(
+        "capture: faces are being stored in %s; the screen says so, and where there is none, "
+        "telling people is up to you", folder,
+    )  # fmt: skip
+    return captures
+
+
+def list_captures(folder: Path) -> list[Path]:
+    """Collected crops, oldest first."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if NAME.fullmatch(path.name))
+
+
+def export_captures(folder: Path, target: Path) -> int:
+    """Copies the crops to ``target/<expression>/`` and lists them in ``target/captured.csv``.
+
+    The list is what ``training add-captured`` reads. It is written last and as a whole, so where
+    it lies, all the files lie that it names. Crops that went meanwhile or were cut off by a power
+    cut are left out.
+
+    Returns:
+        How many.
+
+    Raises:
+        UsageError: the target holds another export.
+        OSError: the target cannot be written.
+    """
+    listing = target / LISTING
+    if listing.exists():
+        raise UsageError(f"{listing} is there already; choose a new folder")
+    rows = []
+    for path in list_captures(folder):
+        match = NAME.fullmatch(path.name)
+        assert match
+        content = _read_crop(path)
+        if content is None:
+            continue
+        place = target / match[2] / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        rows.append((f"{match[2]}/{path.name}", match[2], f"{int(match[3]) / 100:.2f}"))
+    if rows:
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
+        write_atomically(listing, text.getvalue().encode())
+    return len(rows)
+
+
+def _read_crop(path: Path) -> bytes | None:
+    """The file, or None when it is gone or no picture."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:  # the daemon has just removed it
+        return None
+    if not content or cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE) is None:
+        log.warning("%s: damaged, left out", path)
+        return None
+    return content
+
+
+def clear_captures(folder: Path) -> int:
+    """Deletes all collected crops and returns how many there were."""
+    captures = list_captures(folder)
+    for path in [*captures, folder / PART]:
+        path.unlink(missing_ok=True)  # the daemon may remove the oldest meanwhile
+    return len(captures)

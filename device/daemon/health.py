@@ -1,0 +1,115 @@
+"""The health report: every so often to MQTT, to a Prometheus file and to its endpoint."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from device import __version__
+from device.daemon.board import Board
+from device.daemon.metrics import Metrics
+
+log = logging.getLogger("mien.health")
+
+Report = Mapping[str, Any]
+FIRST_AFTER_S = 2.0  # soon after the start, so that people see that it is there
+
+
+def collect(
+    metrics: Metrics, facts: Mapping[str, Any], board: Board, uptime_s: float, now_s: float
+) -> Report:
+    """One report, as ``schemas/health.json`` describes it (without the envelope).
+
+    Args:
+        metrics: of the loop.
+        facts: problem, model, detector and settings; the depth of the outbox; what was dropped
+            and refused.
+        board: temperature and the like.
+        uptime_s: since the start of the daemon.
+        now_s: monotonic.
+    """
+    state, counts = board.read(), metrics.counts()
+    return {
+        **{key: facts[key] for key in ("problem", "model", "detector", "settings", "outbox_depth")},
+        "uptime_s": int(uptime_s),
+        "fps": round(metrics.frames_per_second(now_s), 2),
+        "counts": {
+            "frames": counts.get("frames", 0),
+            "failed_frames": counts.get("failed_frames", 0),
+            **{key: facts[key] for key in ("dropped_frames", "dropped_events", "refused_commands")},
+        },
+        "stages": metrics.stage_times_ms(),
+        "temperature_c": state.temperature_c,
+        "throttled": state.throttled,
+        "throttling": list(state.throttling),
+        "memory_mb": state.memory_mb,
+        "load": state.load,
+        "version": __version__,
+    }
+
+
+class HealthReporter:
+    """A thread that reports; its own, because the board's files can be slow.
+
+    Args:
+        metrics: of the loop.
+        facts: asked at every report, see ``collect``.
+        board: temperature and the like.
+        tell: who gets each report.
+        interval_s: between reports.
+        clock: monotonic.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        facts: Callable[[], Mapping[str, Any]],
+        board: Board,
+        tell: Sequence[Callable[[Report], None]],
+        interval_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._metrics, self._facts, self._board, self._tell = metrics, facts, board, tell
+        self._interval_s, self._clock = interval_s, clock
+        self._started_s = clock()
+        self._told: set[str] = set()
+        self._closing = threading.Event()
+        self._soon = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="health", daemon=True)
+
+    def start(self) -> None:
+        """Begins to report."""
+        self._thread.start()
+
+    def report_now(self) -> None:
+        """One report at once, after something was set."""
+        self._soon.set()
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._closing.set()
+        self._soon.set()
+        self._thread.join(5.0)
+
+    def _run(self) -> None:
+        self._soon.wait(min(FIRST_AFTER_S, self._interval_s))
+        while not self._closing.is_set():
+            self._soon.clear()
+            self._report()
+            self._soon.wait(self._interval_s)
+
+    def _report(self) -> None:
+        now_s = self._clock()
+        try:
+            uptime_s = now_s - self._started_s
+            report = collect(self._metrics, self._facts(), self._board, uptime_s, now_s)
+            for tell in self._tell:
+                tell(report)
+        except (OSError, ValueError) as error:  # a file of the board, or of the report
+            cause = f"{type(error).__name__}: {error}"
+            if cause not in self._told:
+                self._told.add(cause)
+                log.exception("no health report: %s", cause)

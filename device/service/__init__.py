@@ -1,1 +1,0 @@
-"""The daemon's manners: systemd, health, metrics."""

@@ -1,0 +1,104 @@
+"""From a frame to faces that can be classified: detect, place landmarks, cut, judge quality.
+
+The daemon and ``mien analyze`` take the same steps. Training takes from here, and only from
+here, the parts of the device that it measures.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from device.errors import ModelError
+from device.settings import Settings
+from device.settings.tree import Quality
+from device.vision import MODELS
+from device.vision.blazeface import BlazeFaceDetector
+from device.vision.both import HaarAndHogDetector
+from device.vision.classifier import TFLiteClassifier
+from device.vision.detection_interval import DetectionInterval
+from device.vision.detector import FaceDetector, build_detector
+from device.vision.haar import HaarDetector, load_cascade
+from device.vision.hog import CELL_PX, WEIGHTS_PATH, WINDOW_PX, HogDetector, make_descriptor
+from device.vision.landmarks import SHIPPED, LandmarkNetwork
+from device.vision.preprocess import crop_face, to_grey
+from device.vision.quality import find_rejection_reason
+from device.vision.smoother import ExpressionSmoother
+from device.vision.tracker import DetectAndTrack
+from device.vocabulary import Face, GreyImage, Image
+
+__all__ = [
+    "CELL_PX", "MODELS", "SHIPPED", "WEIGHTS_PATH", "WINDOW_PX", "BlazeFaceDetector",
+    "DetectionInterval", "ExpressionSmoother", "FaceStage", "HaarAndHogDetector", "HaarDetector",
+    "HogDetector", "LandmarkNetwork", "TFLiteClassifier", "Vision", "build_detector",
+    "build_stage", "load_cascade", "make_descriptor",
+]  # fmt: skip
+
+log = logging.getLogger("mien")
+
+
+class FaceStage:
+    """The steps between a frame and its faces.
+
+    Attributes:
+        landmarks: None where the landmark model is absent: faces then go without points.
+    """
+
+    def __init__(
+        self, detector: FaceDetector, limits: Quality, landmarks: LandmarkNetwork | None = None
+    ) -> None:
+        self._detector, self._limits, self.landmarks = detector, limits, landmarks
+
+    def use(self, detector: FaceDetector) -> None:
+        """Goes on with another detector."""
+        self._detector = detector
+
+    def grey(self, image: Image) -> GreyImage:
+        """What all other steps look at: (height, width) uint8."""
+        return to_grey(image)
+
+    def detect(self, image: GreyImage) -> list[Face]:
+        """Faces of a (height, width) uint8 image, largest first: boxes and scores."""
+        return self._detector.detect(image)
+
+    def examine(self, image: GreyImage, faces: Sequence[Face]) -> list[Face]:
+        """The same faces with landmarks, crop and rejection reason."""
+        placed = self.landmarks.place(image, faces) if self.landmarks else faces
+        return [self._examined(image, face) for face in placed]
+
+    def find(self, image: GreyImage) -> list[Face]:
+        """The faces of a still picture, largest first, ready to be classified."""
+        return self.examine(image, self.detect(image))
+
+    def _examined(self, image: GreyImage, face: Face) -> Face:
+        crop = crop_face(image, face)
+        reason = find_rejection_reason(face, crop, self._limits)
+        return replace(face, crop=crop, rejection_reason=reason)
+
+
+@dataclass(frozen=True)
+class Vision:
+    """The parts between a frame and its stable expressions."""
+
+    stage: FaceStage
+    tracker: DetectAndTrack
+    classifier: TFLiteClassifier
+    smoother: ExpressionSmoother
+
+
+def build_stage(settings: Settings) -> FaceStage:
+    """The stage as the settings say.
+
+    Raises:
+        DetectorError: the detector cannot be built with what is installed.
+    """
+    return FaceStage(build_detector(settings.detector), settings.quality, _load_landmarks())
+
+
+def _load_landmarks() -> LandmarkNetwork | None:
+    try:
+        return LandmarkNetwork.load(SHIPPED) if SHIPPED.is_file() else None
+    except ModelError as error:
+        log.warning("faces go without landmarks: %s", error)
+        return None

@@ -1,0 +1,3 @@
+from tests.device.daemon.process import DEVICE, DaemonProcess, running_daemon
+
+__all__ = ["DEVICE", "DaemonProcess", "running_daemon"]

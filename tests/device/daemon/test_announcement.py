@@ -1,0 +1,131 @@
+"""What Home Assistant and other listeners see of a device, on a real broker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from device.__main__ import main
+from device.daemon.build_mqtt import announce
+from device.daemon.state_file import StateFile
+from device.errors import BrokerError
+from device.mqtt.access import BrokerAccess
+from device.mqtt.publisher import MqttPublisher
+from device.mqtt.retract import retract
+from device.settings import Settings
+from tests.broker import TestBroker, free_port, start_broker
+from tests.device.mqtt.appliance import running_publisher, wait_until
+from tests.subscriber import Subscriber
+
+ENABLED = Settings()
+DISABLED = replace(Settings(), home_assistant=replace(Settings().home_assistant, enabled=False))
+
+
+@contextmanager
+def announced(
+    port: int, folder: Path, settings: Settings = ENABLED, device_id: str = "one"
+) -> Iterator[MqttPublisher]:
+    """A device that only announces itself."""
+    state = StateFile(folder / "settings.json")
+
+    def prepare(publisher: MqttPublisher) -> None:
+        announce(settings, state, publisher, delay_s=0.1)
+
+    with running_publisher(port, device_id=device_id, prepare=prepare) as publisher:
+        wait_until(lambda: publisher.connected)
+        yield publisher
+
+
+def known_devices(port: int) -> dict[str, bytes]:
+    """What Home Assistant would find after a restart."""
+    with Subscriber(port, "#") as subscriber:
+        subscriber.publish("probe", b"")  # arrives after everything retained
+        wait_until(lambda: any(m.topic == "probe" for m in subscriber.seen()))
+        seen = [m for m in subscriber.seen() if m.topic.startswith("homeassistant/")]
+        return {m.topic: m.payload for m in seen if m.payload}
+
+
+def test_a_device_is_announced_and_retracted_when_that_is_turned_off(
+    mosquitto: TestBroker, tmp_path: Path
+) -> None:
+    with announced(mosquitto.port, tmp_path):
+        pass
+    (topic,) = known_devices(mosquitto.port)
+    assert json.loads(known_devices(mosquitto.port)[topic])["dev"]["identifiers"] == ["mien_one"]
+    with announced(mosquitto.port, tmp_path, DISABLED):
+        pass
+    assert known_devices(mosquitto.port) == {}
+
+
+def test_a_device_that_was_renamed_leaves_no_orphan(mosquitto: TestBroker, tmp_path: Path) -> None:
+    with announced(mosquitto.port, tmp_path):
+        pass
+    with announced(mosquitto.port, tmp_path, device_id="two"):
+        pass
+    assert list(known_devices(mosquitto.port)) == ["homeassistant/device/mien_two/config"]
+
+
+def test_a_device_that_never_was_announced_says_nothing_to_home_assistant(
+    mosquitto: TestBroker, tmp_path: Path
+) -> None:
+    with Subscriber(mosquitto.port) as subscriber:
+        with announced(mosquitto.port, tmp_path, DISABLED):
+            subscriber.wait_for("availability")
+        assert not [m for m in subscriber.seen() if m.topic.startswith("homeassistant")]
+
+
+def test_home_assistants_birth_is_answered_with_everything(
+    mosquitto: TestBroker, tmp_path: Path
+) -> None:
+    with Subscriber(mosquitto.port) as subscriber, announced(mosquitto.port, tmp_path):
+        topic = "homeassistant/device/mien_one/config"
+
+        def times_said() -> int:
+            return len([m for m in subscriber.seen() if m.topic == topic])
+
+        wait_until(lambda: times_said() == 1)
+        subscriber.publish("homeassistant/status", b"online")
+        wait_until(lambda: times_said() == 2)
+
+
+def test_clear_makes_home_assistant_forget(
+    mosquitto: TestBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with announced(mosquitto.port, tmp_path):
+        pass
+    config = tmp_path / "mien.toml"
+    config.write_text(
+        f'[device]\nid = "one"\n[mqtt]\nhost = "127.0.0.1"\nport = {mosquitto.port}\n'
+    )
+    assert main(["discovery", "--config", str(config), "clear"], {}) == 0
+    assert "removed homeassistant/device/mien_one/config" in capsys.readouterr().out
+    assert known_devices(mosquitto.port) == {}
+    mosquitto.kill()
+    assert main(["discovery", "--config", str(config), "clear"], {}) == 1
+    assert main(["discovery", "clear"], {}) == 2
+
+
+def test_nothing_can_be_retracted_where_no_broker_is() -> None:
+    with pytest.raises(BrokerError, match="nothing listens"):
+        retract(BrokerAccess("127.0.0.1", free_port(), "x"), "t")
+
+
+def test_health_is_told_anew_when_the_broker_is_back_and_only_then(tmp_path: Path) -> None:
+    told: list[str | None] = []
+    with start_broker(tmp_path) as broker:
+
+        def prepare(publisher: MqttPublisher) -> None:
+            publisher.when_back(lambda: told.append(publisher.problem))
+
+        with running_publisher(broker.port, prepare=prepare) as publisher:
+            wait_until(lambda: publisher.connected)
+            assert told == []
+            broker.kill()
+            wait_until(lambda: publisher.problem is not None)
+            broker.start()
+            wait_until(lambda: told == [None])

@@ -1,0 +1,287 @@
+"""Commands, from the message that arrives to what it changes in the running parts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from device.cli.model import self_test
+from device.daemon.control import COMMANDS, SETTABLE, Appliance, Control
+from device.daemon.state_file import StateFile
+from device.mqtt.commands import NAMES, CommandDesk
+from device.mqtt.schemas import read_schema
+from device.settings import Settings, replace_setting
+from device.settings.tree import Quality
+from device.vision.classifier import TFLiteClassifier
+from device.vision.generator import LazySynthesizer
+from device.vision.haar import HaarDetector
+from device.vision.model_store import ModelStore
+from device.vision.smoother import ExpressionSmoother
+from device.vision.stage import FaceStage, Vision
+from device.vision.tracker import DetectAndTrack
+from device.vocabulary import Expression, Face, Frame, Scene
+from tests.fakes import FakeDisplay, fake_parts
+from tests.generators import STEPS
+from tests.scenes import scene_with
+
+NOBODY = Scene((), 640, 480, 0.0)
+FRAME = Frame(np.full((480, 640), 128, np.uint8), 0.0)
+BRIGHTNESS = Path(__file__).parents[2] / "golden/brightness.tflite"
+
+
+def real_vision() -> Vision:
+    stage = FaceStage(HaarDetector(40, 5), Quality())
+    classifier = TFLiteClassifier.load(BRIGHTNESS)
+    smoother = ExpressionSmoother(Settings().smoothing)
+    return Vision(stage, DetectAndTrack(stage.detect, 0.2), classifier, smoother)
+
+
+class Bench:
+    """A device without its camera and network around the commands."""
+
+    def __init__(
+        self, folder: Path, publish_pictures: bool = False, vision: Vision | None = None
+    ) -> None:
+        self.answers: list[dict[str, Any]] = []
+        self.pictures: list[bytes] = []
+        self.stops = self.reports = 0
+        self.screen = FakeDisplay()
+        state = StateFile(folder / "settings.json")
+        settings = replace_setting(Settings(), "classifier.model", "brightness")
+        self.device = Appliance(
+            state.apply(settings),
+            state,
+            replace(fake_parts([]), paused=state.paused),
+            vision,
+            card=vision.classifier.card if vision else None,
+            store=ModelStore(folder / "models"),
+            generator=LazySynthesizer(lambda: [STEPS]),
+            screen=self.screen,
+            stop=self.stop,
+            say_picture=self.pictures.append if publish_pictures else None,
+        )
+        self.desk = CommandDesk(self.respond, clock=lambda: 0.0)
+        self.control = Control(self.device, self.desk, self.respond, self.report)
+
+    def stop(self) -> None:
+        self.stops += 1
+
+    def report(self) -> None:
+        self.reports += 1
+
+    def respond(
+        self, name: str, transaction: str | None, *, data: Any = None, error: str = ""
+    ) -> None:
+        self.answers.append({"name": name, "data": data, "error": error})
+
+    def ask(
+        self, name: str, scene: Scene = NOBODY, frame: Frame | None = None, **body: Any
+    ) -> dict[str, Any]:
+        self.send(name, **body)
+        self.control.carry_out(scene, frame)
+        return self.answers[-1]
+
+    def send(self, name: str, **body: Any) -> None:
+        self.desk.receive(f"mien/x/command/{name}", json.dumps(body).encode(), False)
+
+    def install(self, folder: Path, version: str, break_it: bool = False) -> None:
+        """Another version of the model, as ``mien model install`` puts it there."""
+        bundle = folder / f"bundle-{version}"
+        bundle.mkdir()
+        shutil.copy(BRIGHTNESS, bundle)
+        card = json.loads(BRIGHTNESS.with_suffix(".json").read_text())
+        (bundle / "brightness.json").write_text(json.dumps({**card, "version": version}))
+        self.device.store.install(bundle, self_test)
+        if break_it:
+            path = self.device.store.find("brightness")
+            assert path
+            path.write_bytes(b"damaged")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path, vision=real_vision())
+
+
+@pytest.fixture
+def blocked(tmp_path: Path) -> Bench:
+    """A device that cannot remember anything."""
+    (tmp_path / "file").write_text("in the way of a folder")
+    return Bench(tmp_path / "file", vision=real_vision())
+
+
+def test_every_command_of_the_schemas_has_its_function() -> None:
+    assert set(COMMANDS) == set(NAMES)
+
+
+def test_a_setting_is_applied_and_survives_a_restart(bench: Bench, tmp_path: Path) -> None:
+    answer = bench.ask("set", settings={"smoothing.threshold": 0.7, "smoothing.dwell_s": 1})
+    assert answer["error"] == ""
+    assert answer["data"]["settings"]["smoothing.threshold"] == 0.7
+    assert answer["data"]["after_restart"] == []
+    assert bench.reports == 1
+    assert Bench(tmp_path).device.settings.smoothing.threshold == 0.7
+    answer = bench.ask("set", settings={"camera.frame_rate_hz": 5})
+    assert answer["data"]["after_restart"] == ["camera.frame_rate_hz"]
+
+
+def test_other_smoothing_counts_from_the_next_frame(bench: Bench) -> None:
+    def first_event_at(dwell_s: float) -> float:
+        bench.ask("set", settings={"smoothing.dwell_s": dwell_s})
+        assert bench.device.vision
+        smoother, classifier = bench.device.vision.smoother, bench.device.vision.classifier
+        face = Face(scene_with(Expression.HAPPY).faces[0].box, 1.0, track_id=int(10 * dwell_s) + 1)
+        face = replace(face, crop=np.full((48, 48), 255, np.uint8))
+        times = (
+            tenth / 10
+            for tenth in range(30)
+            if smoother.update(classifier.classify([face]), tenth / 10)
+        )
+        return next(times)
+
+    assert first_event_at(0.0) == 0.0
+    assert first_event_at(2.0) > 0.0
+
+
+def test_another_detector_takes_over(bench: Bench) -> None:
+    assert bench.ask("set", settings={"detector.kind": "hog"})["error"] == ""
+    assert bench.ask("get")["data"]["detector"] == "hog"
+    assert bench.device.parts.status.detector == "hog"
+
+
+def test_a_refused_setting_changes_nothing(bench: Bench, tmp_path: Path) -> None:
+    before = bench.device.settings
+    answer = bench.ask("set", settings={"smoothing.threshold": 0.7, "smoothing.dwell_s": 99})
+    assert "allowed: 0 to 10" in answer["error"]
+    assert bench.device.settings == before
+    assert bench.reports == 0
+    assert not (tmp_path / "settings.json").exists()
+
+
+def test_a_detector_that_cannot_be_built_leaves_everything(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("cv2.HOGDescriptor")  # OpenCV 5
+    before, status = bench.device.settings, bench.device.parts.status
+    answer = bench.ask("set", settings={"detector.kind": "hog", "smoothing.threshold": 0.7})
+    assert "no HOG detector" in answer["error"]
+    assert bench.device.settings == before
+    assert bench.device.parts.status == status
+    assert not (tmp_path / "settings.json").exists()
+
+
+def test_a_setting_that_cannot_be_remembered_is_taken_back(blocked: Bench) -> None:
+    before = blocked.device.settings
+    answer = blocked.ask("set", settings={"smoothing.threshold": 0.7, "detector.kind": "hog"})
+    assert answer["error"]
+    assert blocked.device.settings == before
+    assert blocked.device.parts.status.detector != "hog"
+
+
+def test_what_can_be_set_is_what_the_schema_says() -> None:
+    schema = read_schema("command-set")["properties"]["settings"]["properties"]
+    assert tuple(schema) == SETTABLE
+
+
+def test_a_pause_lasts_over_a_restart_until_resumed(bench: Bench, tmp_path: Path) -> None:
+    assert bench.ask("pause")["data"] == {"paused": True}
+    assert bench.device.parts.paused
+    assert Bench(tmp_path).device.parts.paused
+    assert bench.ask("resume")["data"] == {"paused": False}
+    assert not Bench(tmp_path).device.parts.paused
+
+
+def test_pause_as_a_switch(bench: Bench) -> None:
+    assert bench.ask("pause", paused=True)["data"] == {"paused": True}
+    assert bench.ask("pause", paused=False)["data"] == {"paused": False}
+
+
+def test_a_pause_counts_even_when_it_cannot_be_remembered(blocked: Bench) -> None:
+    assert blocked.ask("pause")["error"]
+    assert blocked.device.parts.paused
+
+
+def test_get_tells_settings_and_what_runs(bench: Bench) -> None:
+    data = bench.ask("get")["data"]
+    assert data["paused"] is False
+    assert data["model"]["name"] == "brightness"
+    assert set(data["settings"]) == set(SETTABLE)
+
+
+def test_a_new_model_takes_the_place_of_the_old_one(bench: Bench, tmp_path: Path) -> None:
+    bench.install(tmp_path, "2")
+    assert bench.ask("reload-model")["data"]["model"]["version"] == "2"
+    assert isinstance(bench.device.parts.classifier, TFLiteClassifier)
+    assert bench.device.parts.status.model == "brightness 2"
+    assert bench.stops == 0
+
+
+def test_a_model_that_fails_leaves_the_old_one(bench: Bench, tmp_path: Path) -> None:
+    bench.install(tmp_path, "2", break_it=True)
+    old = bench.device.parts.classifier
+    assert "brightness" in bench.ask("reload-model")["error"]
+    assert bench.device.parts.classifier is old
+    assert bench.device.model()["version"] == "1"
+
+
+def test_a_good_model_ends_safe_mode_by_a_restart(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    assert bench.ask("get")["data"]["model"]["name"] == "none"
+    assert bench.ask("reload-model")["error"]
+    assert bench.stops == 0
+    bench.install(tmp_path, "2")
+    assert bench.ask("reload-model")["data"]["model"]["version"] == "2"
+    assert bench.stops == 1
+
+
+def test_in_safe_mode_settings_are_remembered_for_the_next_start(tmp_path: Path) -> None:
+    settings = {"detector.kind": "haar", "smoothing.threshold": 0.7}
+    assert Bench(tmp_path).ask("set", settings=settings)["error"] == ""
+    assert Bench(tmp_path).device.settings.detector.kind == "haar"
+
+
+def test_a_mistake_of_ours_is_answered_and_the_next_command_is_not_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def odd() -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(bench.screen, "identify", odd)
+    bench.send("identify")
+    bench.send("get")
+    with pytest.raises(ZeroDivisionError):  # the loop logs it and goes on
+        bench.control.carry_out(NOBODY, None)
+    bench.control.carry_out(NOBODY, None)
+    assert [a["name"] for a in bench.answers] == ["identify", "get"]
+    assert "internal error" in bench.answers[0]["error"]
+    assert bench.answers[1]["error"] == ""
+
+
+def test_identify_and_restart_reach_the_device(bench: Bench) -> None:
+    bench.ask("identify")
+    bench.ask("restart")
+    assert (bench.screen.flashes, bench.stops) == (1, 1)
+
+
+def test_a_picture_is_made_of_a_face_only(bench: Bench) -> None:
+    assert "no face" in bench.ask("synthesize", expression="happy")["error"]
+    scene = scene_with(Expression.SAD)
+    data = bench.ask("synthesize", scene, FRAME, expression="happy")["data"]
+    assert data["published"] is False
+    assert data["bytes"] > 1000
+    bench.ask("pause")
+    assert "paused" in bench.ask("synthesize", scene, FRAME, expression="happy")["error"]
+
+
+def test_a_picture_is_said_only_where_that_is_set(tmp_path: Path) -> None:
+    silent, open_bench = Bench(tmp_path), Bench(tmp_path, publish_pictures=True)
+    for bench in (silent, open_bench):
+        bench.ask("synthesize", scene_with(Expression.SAD), FRAME, expression="happy")
+    assert silent.pictures == []
+    assert [picture[:4] for picture in open_bench.pictures] == [b"\x89PNG"]

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import device
+from device.errors import ModelError, UsageError
+from device.settings import Settings
+from device.vision.classifier import TFLiteClassifier
+from device.vision.model_card import CARD_SCHEMA, LABELS
+from device.vision.model_store import ModelStore, load_classifier
+
+SHIPPED = Path(device.__file__).parent / "models" / "expression.tflite"
+
+
+def accept(path: Path) -> None:
+    """A self-test that is content."""
+
+
+def make_bundle(folder: Path, version: str, name: str = "expression", golden: int = 1) -> Path:
+    """A bundle of a file that only looks like a network."""
+    folder.mkdir(parents=True)
+    content = b"\x1c\0\0\0TFL3" + version.encode() * 20
+    card = {
+        "schema": CARD_SCHEMA,
+        "name": name,
+        "version": version,
+        "task": "classify",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "labels": LABELS,
+        "golden": [{"input": "", "output": []}] * golden,
+    }
+    (folder / "net.tflite").write_bytes(content)
+    (folder / "net.json").write_text(json.dumps(card))
+    return folder
+
+
+def make_zip(folder: Path, target: Path, prefix: str = "") -> Path:
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, prefix + path.name)
+    return target
+
+
+def versions(store: ModelStore) -> list[tuple[str, bool]]:
+    return [(entry.version, entry.is_current) for entry in store.list()]
+
+
+def test_bundles_are_installed_listed_and_rolled_back(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    assert store.find("expression") is None
+    store.install(make_bundle(tmp_path / "a", "1"), accept)
+    store.install(make_zip(make_bundle(tmp_path / "b", "2"), tmp_path / "b.zip"), accept)
+    assert versions(store) == [("1", False), ("2", True)]
+    found = store.find("expression")
+    assert found is not None
+    assert found.read_bytes().endswith(b"2")
+    assert store.rollback("expression") == "1"
+    assert versions(store) == [("1", True), ("2", False)]
+    assert store.rollback("expression") is None
+    assert store.find("expression") is None
+    with pytest.raises(UsageError, match="shipped"):
+        store.rollback("expression")
+
+
+def test_installing_the_same_again_changes_nothing(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    bundle = make_bundle(tmp_path / "a", "1")
+    store.install(bundle, accept)
+    store.install(bundle, accept)
+    assert versions(store) == [("1", True)]
+    assert store.rollback("expression") is None
+
+
+def test_a_failed_self_test_leaves_the_old_one_and_no_rubbish(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    store.install(make_bundle(tmp_path / "a", "1"), accept)
+
+    def fail(path: Path) -> None:
+        raise ModelError("self-test failed")
+
+    with pytest.raises(ModelError, match="self-test"):
+        store.install(make_bundle(tmp_path / "b", "2"), fail)
+    assert versions(store) == [("1", True)]
+    assert [p.name for p in (tmp_path / "models").iterdir()] == ["expression"]
+
+
+def test_bundles_that_cannot_be_trusted_are_refused(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    untested = make_bundle(tmp_path / "a", "1", golden=0)
+    with pytest.raises(ModelError, match="golden"):
+        store.install(untested, accept)
+    for number, name in enumerate(("../../evil", "a/b", "")):
+        with pytest.raises(ModelError, match="path"):
+            store.install(make_bundle(tmp_path / f"n{number}", "1", name=name), accept)
+    damaged = make_bundle(tmp_path / "c", "1")
+    (damaged / "net.tflite").write_bytes(b"\x1c\0\0\0TFL3 something else")
+    with pytest.raises(ModelError, match="sha256"):
+        store.install(damaged, accept)
+    (tmp_path / "d.zip").write_bytes(b"no zip")
+    with pytest.raises(ModelError, match="zip"):
+        store.install(tmp_path / "d.zip", accept)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelError, match="instead of one"):
+        store.install(tmp_path / "empty", accept)
+    with pytest.raises(UsageError, match="no such"):
+        store.install(tmp_path / "missing", accept)
+    assert store.list() == []
+
+
+def test_paths_inside_a_zip_are_not_followed(tmp_path: Path) -> None:
+    bundle = make_zip(make_bundle(tmp_path / "a", "1"), tmp_path / "a.zip", "../../../escaped/")
+    ModelStore(tmp_path / "models").install(bundle, accept)
+    assert not list(tmp_path.rglob("escaped"))
+
+
+def test_the_shipped_network_as_a_bundle_passes_its_real_self_test(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    for suffix in (".tflite", ".json"):
+        shutil.copy(SHIPPED.with_suffix(suffix), bundle / f"net{suffix}")
+    store = ModelStore(tmp_path / "models")
+    card = store.install(bundle, TFLiteClassifier.load)
+    assert load_classifier(Settings(), store).card.sha256 == card.sha256
+
+
+def test_an_installed_network_that_got_damaged_gives_way_to_the_shipped_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = ModelStore(tmp_path / "models")
+    store.install(make_bundle(tmp_path / "a", "1"), accept)  # no network at all
+    assert load_classifier(Settings(), store).card.version != "1"
+    assert store.find("expression") is None
+    assert "back to the model before" in caplog.text
