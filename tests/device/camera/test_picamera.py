@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import builtins
 import logging
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+from device.__main__ import main
 from device.camera.picamera import PicameraSource, csi_cameras
 from device.camera.source import CameraAbsentError
 from device.errors import CameraError
@@ -180,3 +184,26 @@ def test_without_picamera2_the_way_to_get_it_is_said(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(builtins, "__import__", no_picamera2)
     with pytest.raises(CameraAbsentError, match="sudo apt install python3-picamera2"):
         PicameraSource(CameraSettings()).open()
+
+
+@pytest.mark.parametrize(
+    ("busy", "words"),
+    [(False, "100% of the sensor's width and 100% of its height"), (True, "cannot be started")],
+)
+def test_doctor_says_how_much_of_the_sensor_is_seen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], busy: bool, words: str
+) -> None:
+    module = ModuleType("picamera2")
+    module.__spec__ = ModuleSpec("picamera2", None)
+    monkeypatch.setitem(sys.modules, "picamera2", module)
+    camera = FakePicamera2(busy=busy)
+
+    def connect(number: int) -> FakePicamera2:
+        return camera
+
+    connect.global_camera_info = lambda: [{"Id": "imx219"}]  # type: ignore[attr-defined]
+    monkeypatch.setattr(module, "Picamera2", connect, raising=False)
+    main(["doctor"], {})
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "csi camera" in line]
+    assert words in line
+    assert camera.calls[-1] == "close"
