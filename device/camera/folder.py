@@ -59,9 +59,7 @@ def _walk(folder: Path) -> Listing:
         for name in names:
             if not name.startswith("."):
                 _sort_in(Path(parent, name), listing)
-    for sentences in (listing.files, listing.left_out, listing.unreadable):
-        sentences.sort()  # type: ignore[attr-defined]
-    return listing
+    return Listing(sorted(listing.files), sorted(listing.left_out), sorted(listing.unreadable))
 
 
 def _sort_in(path: Path, listing: Listing) -> None:
