@@ -25,6 +25,7 @@ from device.vocabulary import Image
 
 PROGRAM = ("gst-launch-1.0",)
 SENSOR_RATE_HZ = 30  # every CSI sensor mode has it; videorate drops the rest
+SENSOR_WIDTH, SENSOR_HEIGHT = 1920, 1080  # px; nvarguscamerasrc takes it too when nothing is said
 KILL_AFTER_S = 2.0
 CHUNK_BYTES = 1 << 20
 MAX_COMPLAINTS_BYTES = 1 << 16
@@ -32,22 +33,29 @@ ROW_BYTES = 4  # GStreamer pads each row to a multiple
 ABSENT = ("no element", "No cameras available")  # not a Jetson, or none plugged in
 
 
+def picture_size(settings: CameraSettings) -> tuple[int, int]:
+    """(width, height) px: the largest with the sensor's aspect that fits into the settings'."""
+    scale = min(settings.width / SENSOR_WIDTH, settings.height / SENSOR_HEIGHT)
+    return round(SENSOR_WIDTH * scale), 2 * round(SENSOR_HEIGHT * scale / 2)
+
+
 def pipeline(settings: CameraSettings, color: bool) -> list[str]:
     """The arguments after ``gst-launch-1.0``.
 
     Scaling and the conversion to grey or RGBA happen in the Jetson's own hardware
-    (``nvvidconv``), which has no 24-bit RGB.
+    (``nvvidconv``), which has no 24-bit RGB and stretches what does not have its aspect.
     """
     sensor = settings.device if settings.device.isdigit() else "0"
     rate = Fraction(settings.frame_rate_hz).limit_denominator(100)
     layout = "RGBA" if color else "GRAY8"
-    size = f"width={settings.width},height={settings.height}"
+    width, height = picture_size(settings)
+    sensor_size = f"width={SENSOR_WIDTH},height={SENSOR_HEIGHT}"
     return [
         "--quiet",
         *("nvarguscamerasrc", f"sensor-id={sensor}"),
-        *("!", f"video/x-raw(memory:NVMM),format=NV12,framerate={SENSOR_RATE_HZ}/1"),
+        *("!", f"video/x-raw(memory:NVMM),format=NV12,{sensor_size},framerate={SENSOR_RATE_HZ}/1"),
         *("!", "nvvidconv"),
-        *("!", f"video/x-raw,format={layout},{size}"),
+        *("!", f"video/x-raw,format={layout},width={width},height={height}"),
         *("!", "videorate", "drop-only=true"),
         *("!", f"video/x-raw,framerate={rate.numerator}/{rate.denominator}"),
         *("!", "fdsink", "fd=1", "sync=false"),
@@ -73,8 +81,9 @@ class JetsonSource:
         self._program = tuple(program)
         self._process: subprocess.Popen[bytes] | None = None
         self._complaints: IO[bytes] | None = None
-        width_bytes = settings.width * (4 if color else 1)
-        self._rows = (settings.height, -(-width_bytes // ROW_BYTES) * ROW_BYTES)
+        self._width, height = picture_size(settings)
+        width_bytes = self._width * (4 if color else 1)
+        self._rows = (height, -(-width_bytes // ROW_BYTES) * ROW_BYTES)
 
     @property
     def name(self) -> str:
@@ -115,7 +124,7 @@ class JetsonSource:
             self._complaints.truncate(0)  # a child may live for years
         if self._color:
             return np.ascontiguousarray(rows.reshape(len(rows), -1, 4)[..., :3])
-        return np.ascontiguousarray(rows[:, : self._settings.width])
+        return np.ascontiguousarray(rows[:, : self._width])
 
     def close(self) -> None:
         """Ends the child, by force if Argus hangs."""

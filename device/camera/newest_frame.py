@@ -122,7 +122,8 @@ class NewestFrameCamera:
         backoff_s = FIRST_BACKOFF_S
         while not self._stop.is_set():
             opened_s = self._clock()
-            problem = self._read_until_it_fails()
+            problem = self._attempt(self._read_to_the_end)
+            self._attempt(self._close_source)  # given up anyway: the next open says what is wrong
             if problem is None or not self._source.is_live:
                 self._end(problem)
                 return
@@ -134,35 +135,34 @@ class NewestFrameCamera:
             self._stop.wait(backoff_s)
             backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
 
-    def _read_until_it_fails(self) -> str | None:
-        """What went wrong; None when the source has ended or ``close`` was called."""
+    def _attempt(self, work: Callable[[], None]) -> str | None:
+        """Does work that calls the driver; what went wrong, or None."""
         try:
-            with self._driver_call():
-                self._source.open()
-            while not self._stop.is_set():
-                with self._driver_call():
-                    image = self._source.read()
-                if image is None:
-                    return None
-                settings = self._settings
-                image = orient(image, settings.rotate_deg, settings.mirror)
-                image = fit(image, *_working_size(settings))
-                self._put(Frame(image, self._clock(), self._source.name))
+            work()
         except CameraError as error:
             return str(error)
         except Exception as error:  # drivers raise what they like; a camera is never fatal here
             log.debug("camera driver", exc_info=True)
             return f"{self._source.name}: {type(error).__name__}: {error}"
-        finally:
-            self._close_source()
         return None
 
-    def _close_source(self) -> None:
-        try:
+    def _read_to_the_end(self) -> None:
+        """Hands over every picture until the source ends or ``close`` was called."""
+        settings = self._settings
+        with self._driver_call():
+            self._source.open()
+        while not self._stop.is_set():
             with self._driver_call():
-                self._source.close()
-        except Exception:  # it is being given up anyway; the next open says what is wrong
-            log.debug("camera driver", exc_info=True)
+                image = self._source.read()
+            if image is None:
+                return
+            image = orient(image, settings.rotate_deg, settings.mirror)
+            image = fit(image, *_working_size(settings))
+            self._put(Frame(image, self._clock(), self._source.name))
+
+    def _close_source(self) -> None:
+        with self._driver_call():
+            self._source.close()
 
     @contextmanager
     def _driver_call(self) -> Iterator[None]:

@@ -6,16 +6,20 @@ converted on the CPU.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError  # its own class until 3.11
 from typing import Any
 
 import numpy as np
 
+from device.camera.sensor_mode import SensorMode, View, choose_view, read_modes
 from device.camera.source import CameraAbsentError
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
 from device.vocabulary import Image
+
+log = logging.getLogger("mien.camera")
 
 BUFFERS = 4  # fewer let the camera stall while a request is held
 
@@ -41,32 +45,48 @@ class PicameraSource:
         self._color = color
         self._connect = connect or _connect
         self._camera: Any = None
+        self._size = (settings.width, settings.height)
+        self._view: View | None = None
 
     @property
     def name(self) -> str:
         """``picamera 0``."""
         return f"picamera {self._number()}"
 
+    @property
+    def view(self) -> View | None:
+        """The sensor mode and how much of the sensor it shows, once open; None: unknown."""
+        return self._view
+
     def open(self) -> None:
-        """Configures and starts the sensor.
+        """Configures and starts the sensor, with its whole field of view.
+
+        The picture keeps the sensor's aspect, so it may be lower or narrower than asked for.
 
         Raises:
             CameraError: picamera2 or the camera is missing, or another program has it.
         """
         self._camera = self._connect(self._number())
-        size = (self._settings.width, self._settings.height)
+        settings = self._settings
         try:
+            modes = _modes(self._camera)
+            view = choose_view(modes, settings.width, settings.height, settings.frame_rate_hz)
+            self._size = (view.width, view.height) if view else (settings.width, settings.height)
             self._camera.configure(
                 self._camera.create_video_configuration(
-                    main={"size": size, "format": "BGR888"},  # libcamera's name for RGB in memory
-                    lores={"size": size, "format": "YUV420"},
-                    controls={"FrameRate": self._settings.frame_rate_hz},
+                    main={"size": self._size, "format": "BGR888"},  # libcamera's RGB in memory
+                    lores={"size": self._size, "format": "YUV420"},
+                    controls={"FrameRate": settings.frame_rate_hz},
                     buffer_count=BUFFERS,
+                    sensor=_sensor(view),
                 )
             )
             self._camera.start()
         except RuntimeError as error:
             raise CameraError(f"{self.name}: cannot be started: {error}") from error
+        if view != self._view:
+            log.info("%s: %s", self.name, view or "field of view unknown")
+        self._view = view
 
     def read(self) -> Image | None:
         """The next picture; the request goes back at once, so the camera never waits for us.
@@ -86,21 +106,40 @@ class PicameraSource:
             if self._color:
                 return np.array(request.make_array("main"), np.uint8)
             # Rows are padded to the hardware's stride, and U and V follow below.
-            plane = request.make_array("lores")
-            return np.array(plane[: self._settings.height, : self._settings.width], np.uint8)
+            width, height = self._size
+            return np.array(request.make_array("lores")[:height, :width], np.uint8)
         finally:
             request.release()
 
     def close(self) -> None:
-        """Stops the sensor and gives it back."""
+        """Stops the sensor and gives it back.
+
+        picamera2's ``stop`` would wait for ever behind a picture that never came; its ``close``
+        ends the queue first and then stops the sensor itself.
+        """
         if self._camera is not None:
             camera, self._camera = self._camera, None
-            camera.stop()
             camera.close()
 
     def _number(self) -> int:
         device = self._settings.device
         return int(device) if device.isdigit() else 0
+
+
+def _modes(camera: Any) -> list[SensorMode]:
+    try:
+        return read_modes(camera.sensor_modes)
+    except KeyError:  # picamera2 asks for a crop, which not every driver has
+        return []
+
+
+def _sensor(view: View | None) -> dict[str, Any]:
+    if view is None:
+        return {}  # the driver chooses
+    return {
+        "output_size": (view.mode.width, view.mode.height),
+        "bit_depth": view.mode.bit_depth,
+    }
 
 
 def csi_cameras(cameras: Sequence[Mapping[str, Any]]) -> list[int]:

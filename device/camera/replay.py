@@ -7,50 +7,19 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
-
+from device.camera.folder import list_sources
+from device.camera.media_file import is_video, shown
 from device.camera.pace import Pace
+from device.camera.picture import read_picture
+from device.camera.video import Video
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
 from device.vocabulary import Frame, Image
 
 log = logging.getLogger("mien.camera")
 
-PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-VIDEO_SUFFIXES = (".avi", ".gif", ".m4v", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
-MAX_PICTURE_BYTES = 256 << 20
-MAX_RATE_HZ = 240.0
-MISSING_SHARE = 0.05  # frames a container may promise too many; its count is often an estimate
-
-
-def is_video(path: Path) -> bool:
-    """True when the file's name ends like a video's."""
-    return path.suffix.lower() in VIDEO_SUFFIXES
-
-
-def list_sources(path: Path) -> list[Path]:
-    """The file itself, or all pictures and videos of a folder and those below, sorted.
-
-    Raises:
-        CameraError: nothing there, not permitted, or a folder without pictures and videos.
-    """
-    known = PICTURE_SUFFIXES + VIDEO_SUFFIXES
-    try:
-        if not path.is_dir():
-            path.stat()
-            return [path]
-        files = sorted(
-            file
-            for file in path.rglob("*")
-            if file.suffix.lower() in known and not file.name.startswith(".") and file.is_file()
-        )
-    except OSError as error:
-        raise CameraError(f"{path}: cannot read: {error.strerror}") from error
-    if not files:
-        kinds = " ".join(known)
-        raise CameraError(f"{path}: no picture and no video in this folder; known are {kinds}")
-    return files
+REPEAT_S = 0.5  # a time lapse must not look like a camera that went silent
+MAX_GAP_S = 60.0  # some files have times that jump by hours
 
 
 def read_all(
@@ -61,15 +30,16 @@ def read_all(
     Args:
         path: a picture or a video; a folder's files come from ``list_sources``.
         color: RGB instead of grey.
-        rate_hz: pace of the stamps where the file has none of its own (pictures).
-        start_s: stamp of the first frame; a video's are its own frame interval apart.
+        rate_hz: pace of the stamps where the file has none of its own.
+        start_s: stamp of the first frame; a video's others are as far from it as the file says.
 
     Raises:
-        CameraError: the file cannot be read, or a video ends before its time (after the
+        CameraError: the file cannot be read, or a video is cut off or damaged (after the
             frames that could be read).
     """
+    name = shown(path)
     if not is_video(path):
-        yield Frame(read_picture(path, color), start_s, str(path))
+        yield Frame(read_picture(path, color), start_s, name)
         return
     video = Video(path, color)
     try:
@@ -77,84 +47,16 @@ def read_all(
             image = video.read()
             if image is None:
                 return
-            yield Frame(image, start_s + number / (video.rate_hz or rate_hz), str(path))
+            time_s = video.time_s if video.rate_hz else number / rate_hz
+            yield Frame(image, start_s + time_s, name)
     finally:
         video.close()
-
-
-def read_picture(path: Path, color: bool) -> Image:
-    """A picture file as RGB or grey, turned as its EXIF says.
-
-    Raises:
-        CameraError: unreadable, empty, too large or no picture.
-    """
-    try:
-        if path.stat().st_size > MAX_PICTURE_BYTES:
-            raise CameraError(f"{path}: larger than {MAX_PICTURE_BYTES >> 20} MB; scale it down")
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise CameraError(f"{path}: cannot read: {error.strerror}") from error
-    if not data.size:
-        raise CameraError(f"{path}: the file is empty")
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE)
-    except cv2.error as error:  # more than 2^30 pixels, or no memory for them
-        raise CameraError(f"{path}: cannot decode: {error.err or error}") from error
-    if image is None:
-        raise CameraError(f"{path}: not a picture, or damaged")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if color else image, np.uint8)
-
-
-class Video:
-    """A video file, frame by frame.
-
-    Raises:
-        CameraError: missing, not permitted or not a video.
-    """
-
-    def __init__(self, path: Path, color: bool) -> None:
-        try:
-            with path.open("rb"):  # OpenCV doesn't say why it cannot open a file
-                pass
-        except OSError as error:
-            raise CameraError(f"{path}: cannot read: {error.strerror}") from error
-        self._path = path
-        self._code = cv2.COLOR_BGR2RGB if color else cv2.COLOR_BGR2GRAY
-        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-        if not self._capture.isOpened():
-            raise CameraError(f"{path}: not a video that OpenCV can decode, or damaged")
-        rate_hz = self._capture.get(cv2.CAP_PROP_FPS)
-        self.rate_hz = rate_hz if 0 < rate_hz <= MAX_RATE_HZ else None  # some files lie
-        self._promised = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self._num_read = 0
-
-    def read(self) -> Image | None:
-        """The next frame, None at the end.
-
-        Raises:
-            CameraError: the file ends before its time.
-        """
-        good, image = self._capture.read()
-        if good:
-            self._num_read += 1
-            return np.asarray(cv2.cvtColor(image, self._code), np.uint8)
-        missing = self._promised - self._num_read
-        if not self._num_read or missing > max(2, MISSING_SHARE * self._promised):
-            raise CameraError(
-                f"{self._path}: ends after {self._num_read} of {self._promised:.0f} frames; "
-                "the file is cut off or damaged"
-            )
-        return None
-
-    def close(self) -> None:
-        """Frees the decoder."""
-        self._capture.release()
 
 
 class ReplaySource:
     """A picture, folder or video in real time; starts again at the end when asked to.
 
-    Pictures come at ``frame_rate_hz``, videos at their own pace. A file that cannot be read
+    Pictures come at ``frame_rate_hz``, videos at their own times. A file that cannot be read
     is named once and left out; when none can, the source fails.
     """
 
@@ -165,23 +67,25 @@ class ReplaySource:
     ) -> None:
         self._settings = settings
         self._color = color
-        self._fixed_pace = pace
-        self._still_pace = pace or Pace(settings.frame_rate_hz)
+        self._pace = pace or Pace(settings.frame_rate_hz)
         self._last_picture: tuple[Path, Image] | None = None  # a single one is decoded once
         self._images: Iterator[Image] = iter(())
 
     @property
     def name(self) -> str:
-        """The path as it stands in the settings."""
-        return self._settings.path
+        """The path of the settings, for people."""
+        return shown(Path(self._settings.path))
 
     def open(self) -> None:
-        """Lists the files.
+        """Lists the files, and names what of a folder is left out.
 
         Raises:
             CameraError: nothing there to replay.
         """
-        self._images = self._play(list_sources(Path(self._settings.path)))
+        listing = list_sources(Path(self._settings.path))
+        for sentence in listing.left_out + listing.unreadable:
+            log.warning("%s", sentence)
+        self._images = self._play(listing.files)
 
     def read(self) -> Image | None:
         """The next picture when it is due; None at the end."""
@@ -218,17 +122,31 @@ class ReplaySource:
                 told.add(file)
 
     def _play_file(self, file: Path) -> Iterator[Image]:
-        if not is_video(file):
-            if self._last_picture is None or self._last_picture[0] != file:
-                self._last_picture = (file, read_picture(file, self._color))
-            self._still_pace.wait()
-            yield self._last_picture[1]
-            return
+        if self._last_picture is None or self._last_picture[0] != file:
+            if is_video(file):
+                yield from self._play_video(file)
+                return
+            self._last_picture = (file, read_picture(file, self._color))
+        self._pace.wait()
+        yield self._last_picture[1]
+
+    def _play_video(self, file: Path) -> Iterator[Image]:
+        """Each frame at its time; in a long gap the last one again, as a camera would see it."""
         video = Video(file, self._color)
-        pace = self._fixed_pace or Pace(video.rate_hz or self._settings.frame_rate_hz)
+        last: Image | None = None
+        last_s = 0.0
         try:
             while (image := video.read()) is not None:
-                pace.wait()
+                if last is None or not video.rate_hz:
+                    self._pace.wait()
+                else:
+                    gap_s = min(video.time_s - last_s, MAX_GAP_S)
+                    num_parts = 1 + int(gap_s / REPEAT_S)
+                    for _ in range(num_parts - 1):
+                        self._pace.wait(gap_s / num_parts)
+                        yield last
+                    self._pace.wait(gap_s / num_parts)
                 yield image
+                last, last_s = image, video.time_s
         finally:
             video.close()

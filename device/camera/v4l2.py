@@ -84,23 +84,48 @@ class V4l2Source:
         self._due_s = self._clock()
 
     def read(self) -> Image | None:
-        """The next picture that is due.
+        """The next picture that is due; the few that cannot be decoded are left out.
+
+        A bad cable or a full USB bus spoils single pictures: opening the camera again for them
+        would cost many more.
 
         Raises:
-            CameraError: unplugged, or silent for OpenCV's ten seconds.
+            CameraError: unplugged, silent for OpenCV's ten seconds, or nothing that can be
+                decoded for ``stale_after_s``.
         """
-        interval_s = 1 / self._settings.frame_rate_hz
+        since_s = self._clock()
+        while True:
+            now_s = self._wait_until_due()
+            image = self._decode()
+            if image is not None:
+                self._due_s = max(self._due_s + 1 / self._settings.frame_rate_hz, now_s)
+                return image
+            if now_s - since_s > self._settings.stale_after_s:
+                raise CameraError(
+                    f"{self._path}: no picture that can be decoded for "
+                    f"{self._settings.stale_after_s:g} s; try another cable or USB port"
+                )
+
+    def _wait_until_due(self) -> float:
+        early_s = EARLY_SHARE / self._settings.frame_rate_hz
         while True:
             if not self._capture.grab():
                 raise CameraError(f"{self._path}: no more pictures; unplugged or out of power?")
             now_s = self._clock()
-            if now_s >= self._due_s - EARLY_SHARE * interval_s:
-                break
-        self._due_s = max(self._due_s + interval_s, now_s)
-        good, image = self._capture.retrieve()
+            if now_s >= self._due_s - early_s:
+                return now_s
+
+    def _decode(self) -> Image | None:
+        """The picture at hand as grey or RGB; None when it is spoilt."""
+        try:
+            good, image = self._capture.retrieve()
+        except cv2.error:  # its MJPEG decoder met what it does not expect
+            return None
         if not good or image is None or not image.size:
-            raise CameraError(f"{self._path}: sent a picture that cannot be decoded")
-        if image.ndim == 2:
+            return None
+        if image.ndim == 3 and image.shape[2] == 1:
+            image = image[..., 0]
+        if image.ndim == 2:  # an infrared camera: grey, whatever was asked for
             return np.asarray(image, np.uint8)
         return np.asarray(cv2.cvtColor(image, self._code), np.uint8)
 

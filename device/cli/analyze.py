@@ -1,9 +1,11 @@
 """``mien analyze``: batch inference on pictures, folders and videos, one JSON line a frame.
 
-Each line is ``{"source", "frame", "width", "height", "faces": [{"box", "score", "landmarks",
-"expression", "probability", "probabilities", "track_id"}]}``. The expression is the most
-probable one, whatever its probability (nothing is smoothed here); a face too small, blurred,
-dark, bright or turned to be read is ``uncertain`` and carries the reason as ``doubt``.
+Each line is ``{"source", "frame", "time_s", "width", "height", "faces": [{"box", "score",
+"landmarks", "expression", "probability", "probabilities", "track_id"}]}``. The expression is the
+most probable one, whatever its probability (nothing is smoothed here); a face too small, blurred,
+dark, bright or turned to be read is ``uncertain`` and carries the reason as ``doubt``. Frames of
+a video have ``time_s``, seconds from its start, and each answers for itself: tracking only adds
+``track_id``.
 """
 
 from __future__ import annotations
@@ -12,19 +14,22 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
 from device.camera import replay
+from device.camera.folder import list_sources
+from device.camera.media_file import is_video
+from device.cli.album import Album
 from device.daemon.build import build_vision
-from device.errors import CameraError, MienError, UsageError
-from device.settings import Settings, load_settings
-from device.vision.annotate import draw
+from device.errors import CameraError, MienError
+from device.settings import load_settings
 from device.vision.stage import Vision
+from device.vision.tracks import Tracks
 from device.vocabulary import EXPRESSIONS, Classification, Frame
 
 
@@ -34,66 +39,86 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "paths", nargs="+", type=Path, metavar="PATH", help="picture, folder, video"
     )
     parser.add_argument("--json", action="store_true", help="JSON lines also in a terminal")
-    parser.add_argument("--save", type=Path, metavar="DIR", help="write annotated pictures here")
+    parser.add_argument(
+        "--save", type=Path, metavar="DIR", help="write annotated pictures and videos here"
+    )
 
 
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Analyzes every path; unreadable ones are reported and the others go on."""
     settings = load_settings(args.config, environment)
-    stills = build_vision(settings)
+    vision = build_vision(settings)
     as_json = args.json or not sys.stdout.isatty()
-    status = 0
-    files: list[Path] = []
-    for path in args.paths:
-        try:
-            files += replay.list_sources(path)
-        except CameraError as error:
-            status = _report(error)
-    album = _Album(args.save, files) if args.save else None
+    files, status = _list(args.paths)
+    album = Album(args.save, files) if args.save else None
     with tqdm(files, unit="file", disable=not _long_work(files), file=sys.stderr) as progress:
         for path in progress:
+            page = album.page(path) if album else None
             try:
-                for frame, result, classifications in analyze(path, settings, stills):
+                for frame, result, classifications in analyze(path, vision):
                     print(json.dumps(result) if as_json else _for_people(result), flush=True)
-                    if album:
-                        album.save(frame, result["frame"], classifications)
+                    if page:
+                        page.add(frame, classifications)
             except MienError as error:
                 if not isinstance(error, CameraError):
                     raise
                 status = _report(error)
+            finally:
+                if page:
+                    page.close()
     return status
 
 
+def _list(paths: Sequence[Path]) -> tuple[list[Path], int]:
+    """All files to analyze, and the exit status so far; names what is left out."""
+    files: list[Path] = []
+    status = 0
+    for path in paths:
+        try:
+            listing = list_sources(path)
+        except CameraError as error:
+            status = _report(error)
+            continue
+        files += listing.files
+        for sentence in listing.left_out:
+            _say(sentence)
+        for sentence in listing.unreadable:
+            status = _report(CameraError(sentence))
+    return files, status
+
+
 def analyze(
-    path: Path, settings: Settings, stills: Vision
+    path: Path, vision: Vision
 ) -> Iterator[tuple[Frame, dict[str, Any], list[Classification]]]:
     """Yields every frame of a picture or video with its JSON object and classifications.
 
     Args:
         path: one picture or video.
-        settings: for the fresh tracker that each video gets.
-        stills: the parts that all pictures share.
+        vision: the parts; its tracker and smoother are not used.
 
     Raises:
         CameraError: the file cannot be read.
     """
-    is_video = replay.is_video(path)
-    vision = build_vision(settings) if is_video else stills
+    tracks = Tracks() if is_video(path) else None
     for number, frame in enumerate(replay.read_all(path, color=True)):
         image = vision.stage.grey(frame.image)
-        if is_video:
-            faces = vision.tracker.update(image, frame.captured_at_s)
-        else:
-            faces = vision.stage.detect(image)
+        faces = vision.stage.detect(image)
+        if tracks:
+            ids = tracks.associate(faces, frame.captured_at_s)
+            faces = [replace(f, track_id=i) for f, i in zip(faces, ids, strict=True)]
         classifications = vision.classifier.classify(vision.stage.examine(image, faces))
-        yield frame, describe(frame, number, classifications), classifications
+        result = describe(frame, number, classifications, has_time=tracks is not None)
+        yield frame, result, classifications
 
 
-def describe(frame: Frame, number: int, classifications: list[Classification]) -> dict[str, Any]:
-    """The documented JSON object of one frame."""
+def describe(
+    frame: Frame, number: int, classifications: list[Classification], has_time: bool = False
+) -> dict[str, Any]:
+    """The documented JSON object of one frame; only a video's frames have a time."""
     return {
         "source": frame.source,
         "frame": number,
+        **({"time_s": round(frame.captured_at_s, 3)} if has_time else {}),
         "width": frame.width,
         "height": frame.height,
         "faces": [_describe_face(c) for c in classifications],
@@ -128,51 +153,14 @@ def _for_people(result: dict[str, Any]) -> str:
     return f"{where}: {faces or 'no face'}"
 
 
-class _Album:
-    """Writes annotated pictures into one folder, each under a name of its own."""
-
-    def __init__(self, folder: Path, sources: Sequence[Path]) -> None:
-        if folder.resolve() in {path.resolve().parent for path in sources}:
-            raise UsageError(
-                f"--save {folder}: holds pictures to analyze, which must not be overwritten; "
-                "name another folder"
-            )
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{folder}: cannot make the folder: {error.strerror}") from error
-        self._folder = folder
-        self._stems: dict[str, str] = {}  # by source
-
-    def save(self, frame: Frame, number: int, classifications: list[Classification]) -> None:
-        """Draws and writes one frame.
-
-        Raises:
-            UsageError: the folder cannot be written to.
-        """
-        suffix = f"-{number:06d}" if replay.is_video(Path(frame.source)) else ""
-        target = self._folder / f"{self._stem(frame.source)}{suffix}.jpg"
-        picture = cv2.cvtColor(draw(frame.image, classifications), cv2.COLOR_RGB2BGR)
-        _, data = cv2.imencode(".jpg", picture)
-        try:
-            target.write_bytes(data.tobytes())
-        except OSError as error:
-            raise UsageError(f"{target}: cannot write: {error.strerror}") from error
-
-    def _stem(self, source: str) -> str:
-        if source not in self._stems:
-            stem, number = Path(source).stem, 1
-            while stem in self._stems.values():
-                number += 1
-                stem = f"{Path(source).stem}-{number}"
-            self._stems[source] = stem
-        return self._stems[source]
-
-
 def _long_work(files: list[Path]) -> bool:
-    return sys.stderr.isatty() and (len(files) > 3 or any(map(replay.is_video, files)))
+    return sys.stderr.isatty() and (len(files) > 3 or any(map(is_video, files)))
 
 
-def _report(error: MienError, out: TextIO | None = None) -> int:
-    tqdm.write(f"mien: {error}", file=out or sys.stderr)
+def _report(error: MienError) -> int:
+    _say(str(error))
     return error.exit_status
+
+
+def _say(sentence: str) -> None:
+    tqdm.write(f"mien: {sentence}", file=sys.stderr)

@@ -20,6 +20,7 @@ import cv2
 from tqdm import tqdm
 
 from device.camera import demo, replay
+from device.camera.folder import list_sources
 from device.daemon.board import resident_mb
 from device.daemon.build import build_offline_parts
 from device.daemon.metrics import Metrics
@@ -101,7 +102,7 @@ def _frames(settings: Settings, source: Path | None) -> Iterator[Frame]:
         yield from demo.frames(settings.camera.width, settings.camera.height, RATE_HZ)
         return
     start_s = 0.0
-    for path in replay.list_sources(source):
+    for path in list_sources(source).files:
         for frame in replay.read_all(path, rate_hz=RATE_HZ, start_s=start_s):
             yield frame
             start_s = frame.captured_at_s + 1 / RATE_HZ

@@ -17,14 +17,16 @@ from shutil import which
 import cv2
 
 from device import __version__
+from device.camera.picamera import PicameraSource
 from device.camera.v4l2_devices import list_cameras
 from device.daemon.board import Board
-from device.errors import MienError
+from device.errors import CameraError, MienError
 from device.mqtt.access import broker_access
 from device.mqtt.clock import clock_is_synced
 from device.mqtt.identity import make_device_id
 from device.mqtt.probe import probe
 from device.settings import Settings, load_settings
+from device.settings.tree import Camera as CameraSettings
 from device.vision.detector import build_detector, choose_kind
 from device.vision.model_store import load_classifier
 from device.vision.tflite import runtime_name
@@ -123,13 +125,24 @@ def _model(settings: Settings) -> Finding:
     return "ok", f"{card.name} {card.version}, sha256 {card.sha256[:12]}, self-test passed"
 
 
-def _csi_camera(_: Settings) -> Finding:
+def _csi_camera(settings: Settings) -> Finding:
     found = []
     if util.find_spec("picamera2"):
-        found.append("picamera2 installed")
+        found.append(f"picamera2: {_csi_view(settings.camera)}")
     if which("gst-launch-1.0") and Path("/etc/nv_tegra_release").exists():
         found.append("Jetson GStreamer")
     return ("ok", ", ".join(found)) if found else ("--", "neither picamera2 nor Jetson's GStreamer")
+
+
+def _csi_view(settings: CameraSettings) -> str:
+    source = PicameraSource(settings)
+    try:
+        source.open()
+        return str(source.view or "opens; its field of view is unknown")
+    except CameraError as error:  # none there, or Mien itself has it
+        return str(error)
+    finally:
+        source.close()
 
 
 def _usb_camera(_: Settings) -> Finding:

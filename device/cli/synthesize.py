@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from device.camera.replay import read_picture
+from device.camera.picture import read_picture
 from device.daemon.build import build_vision
 from device.daemon.paths import state_folder, write_atomically
 from device.errors import ModelError, UsageError

@@ -24,6 +24,7 @@ import numpy as np
 
 from device.daemon.paths import write_atomically
 from device.errors import ConfigurationError, UsageError, is_storage_trouble
+from device.mqtt.clock import clock_is_synced
 from device.settings.tree import Capture as CaptureSettings
 from device.vocabulary import Classification, GreyImage
 
@@ -35,6 +36,8 @@ PART = ".part"  # a crop that is being written
 LISTING, COLUMNS = "captured.csv", ("file", "expression", "probability")
 PRUNE_EVERY = 20  # pictures
 PRUNE_INTERVAL_S = 3600.0  # age counts, too, while nobody comes by
+CLOCK_SET = "20250101"  # an older stamp was made before the clock was set
+MAX_PAUSE = timedelta(days=365)  # between two pictures; more is taken for a clock that jumped
 MAX_TRACKS = 1000  # remembered for the interval between two pictures of one face
 
 
@@ -45,6 +48,7 @@ class CaptureStore:
         folder: made when needed, for its owner only.
         settings: the caps.
         now: UTC.
+        is_synced: whether ``now`` can be trusted.
         prune_interval_s: at least so often what is too old is removed.
     """
 
@@ -54,8 +58,10 @@ class CaptureStore:
         settings: CaptureSettings,
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
         prune_interval_s: float = PRUNE_INTERVAL_S,
+        is_synced: Callable[[], bool] = clock_is_synced,
     ) -> None:
         self._folder, self._settings, self._now = folder, settings, now
+        self._is_synced = is_synced
         self._queue: queue.Queue[tuple[str, GreyImage] | None] = queue.Queue(16)
         self._prune_interval_s = prune_interval_s
         self._complained = False
@@ -95,20 +101,42 @@ class CaptureStore:
             self._queue.put_nowait((name, crop))
 
     def prune(self) -> None:
-        """Removes what is too old or too many."""
-        oldest = (self._now() - timedelta(days=self._settings.max_days)).strftime(STAMP)
+        """Removes what is too old or too many.
+
+        A clock that jumped makes nothing old: what lies beyond a pause of a year is kept until
+        the clock is synchronised, and what has an impossible time then is as old as that moment.
+        """
+        now = self._now()
+        is_synced = self._is_synced()
+        if is_synced:
+            self._stamp_anew(now)
         self._names = deque(path.name for path in list_captures(self._folder))
-        while self._names and self._names[0] < oldest:
-            self._drop_oldest()
+        oldest = (now - timedelta(days=self._settings.max_days)).strftime(STAMP)
+        later = now
+        for name in reversed(self._names.copy()):
+            taken = _time_of(name) or later
+            if later - taken > MAX_PAUSE and not is_synced:
+                break
+            later = taken
+            if name < oldest:
+                self._drop(name)
         self._make_room(self._settings.max_pictures)
+
+    def _stamp_anew(self, now: datetime) -> None:
+        """Gives this moment to crops from before the clock was set, or from the future."""
+        latest = (now + timedelta(days=1)).strftime(STAMP)
+        for number, path in enumerate(list_captures(self._folder)):
+            if not CLOCK_SET <= path.name < latest:
+                stamp = (now + timedelta(microseconds=number)).strftime(STAMP)
+                path.replace(path.with_name(stamp + path.name[len(stamp) :]))
 
     def _make_room(self, most: int) -> None:
         while len(self._names) > most:
-            self._drop_oldest()
+            self._drop(self._names[0])
 
-    def _drop_oldest(self) -> None:
-        (self._folder / self._names[0]).unlink(missing_ok=True)
-        self._names.popleft()
+    def _drop(self, name: str) -> None:
+        (self._folder / name).unlink(missing_ok=True)
+        self._names.remove(name)
 
     def close(self) -> None:
         """Writes what waits and ends."""
@@ -148,6 +176,14 @@ class CaptureStore:
         part.write_bytes(data.tobytes())
         part.replace(self._folder / name)
         self._names.append(name)
+
+
+def _time_of(name: str) -> datetime | None:
+    """When a crop was taken; None when its name has no such day."""
+    try:
+        return datetime.strptime(name.partition("_")[0], STAMP).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
 
 
 def open_captures(settings: CaptureSettings, folder: Path, stack: ExitStack) -> CaptureStore | None:

@@ -80,8 +80,12 @@ class Tracks:
         self.active: list[Track] = []
         self._next_id = 1
 
-    def associate(self, detections: Sequence[Face], now_s: float) -> None:
-        """Gives each detection to the track whose prediction it overlaps best, or a new one."""
+    def associate(self, detections: Sequence[Face], now_s: float) -> list[int]:
+        """Gives each detection to the track whose prediction it overlaps best, or a new one.
+
+        Returns:
+            The track id of each detection.
+        """
         pairs = sorted(
             (
                 (track.predicted(now_s).intersection_over_union(face.box), i, j)
@@ -90,14 +94,14 @@ class Tracks:
             ),
             reverse=True,
         )
-        taken: set[int] = set()
+        taken: dict[int, int] = {}  # detection: track id
         found: set[int] = set()
         for overlap, i, j in pairs:
             if overlap < MIN_OVERLAP:
                 break
             if i not in found and j not in taken:
                 found.add(i)
-                taken.add(j)
+                taken[j] = self.active[i].track_id
                 _correct(self.active[i], detections[j], now_s)
         for i, track in enumerate(self.active):
             if i not in found:
@@ -105,8 +109,10 @@ class Tracks:
         for j, face in enumerate(detections):
             if j not in taken:
                 self.active.append(Track(self._next_id, face.box, face.score, now_s, now_s))
+                taken[j] = self._next_id
                 self._next_id += 1
         self.forget(now_s)
+        return [taken[j] for j in range(len(detections))]
 
     def forget(self, now_s: float) -> None:
         """Drops lost tracks, and unconfirmed ones at their first miss."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from device.camera.jetson import JetsonSource, pipeline
+from device.camera.jetson import JetsonSource, picture_size, pipeline
 from device.camera.source import CameraAbsentError
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
@@ -14,7 +14,7 @@ from device.settings.tree import Camera as CameraSettings
 FAKE_GST_LAUNCH = """
 import re, sys, time
 line = " ".join(sys.argv[1:])
-width, height = (int(n) for n in re.search(r"width=(\\d+),height=(\\d+)", line).groups())
+width, height = (int(n) for n in re.findall(r"width=(\\d+),height=(\\d+)", line)[-1])
 bytes_px = 4 if "RGBA" in line else 1
 behaviour = {behaviour!r}
 for number in range(1, 1 if behaviour in ("absent", "no jetson") else 4):
@@ -46,10 +46,18 @@ def test_the_pipeline_asks_the_hardware_for_grey_of_our_size_and_rate() -> None:
     line = " ".join(pipeline(CameraSettings(device="1", frame_rate_hz=12.5), color=False))
     assert line == (
         "--quiet nvarguscamerasrc sensor-id=1 "
-        "! video/x-raw(memory:NVMM),format=NV12,framerate=30/1 ! nvvidconv "
-        "! video/x-raw,format=GRAY8,width=640,height=480 "
+        "! video/x-raw(memory:NVMM),format=NV12,width=1920,height=1080,framerate=30/1 "
+        "! nvvidconv ! video/x-raw,format=GRAY8,width=640,height=360 "
         "! videorate drop-only=true ! video/x-raw,framerate=25/2 ! fdsink fd=1 sync=false"
     )
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
+    [(640, 480, (640, 360)), (480, 640, (480, 270)), (1920, 1080, (1920, 1080))],
+)
+def test_the_picture_is_not_stretched(width: int, height: int, expected: tuple[int, int]) -> None:
+    assert picture_size(CameraSettings(width=width, height=height)) == expected
 
 
 def test_grey_pictures_come_whole_though_the_pipe_cuts_them(tmp_path: Path) -> None:
@@ -59,7 +67,7 @@ def test_grey_pictures_come_whole_though_the_pipe_cuts_them(tmp_path: Path) -> N
         for number in (1, 2, 3):
             image = source.read()
             assert image is not None
-            assert image.shape == (480, 640)
+            assert image.shape == (360, 640)
             assert (image == number).all()
         with pytest.raises(CameraError, match=r"GStreamer ended: ERROR: .* Internal data stream"):
             source.read()
@@ -73,7 +81,7 @@ def test_rows_lose_gstreamers_padding(tmp_path: Path) -> None:
     image = source.read()
     source.close()
     assert image is not None
-    assert image.shape == (480, 641)
+    assert image.shape == (360, 641)
     assert (image == 1).all()
 
 
@@ -118,7 +126,7 @@ def test_color_is_rgb_without_the_fourth_byte(tmp_path: Path) -> None:
     finally:
         source.close()
     assert image is not None
-    assert image.shape == (480, 640, 3)
+    assert image.shape == (360, 640, 3)
     assert image[0, 0].tolist() == [1, 2, 3]
 
 

@@ -182,6 +182,16 @@ def test_frames_are_turned_mirrored_and_fitted() -> None:
     assert seen[0].mean() == pytest.approx(200, abs=1)  # left became top
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (1, 5000), (3000, 4000, 3), (2, 640)])
+def test_pictures_of_any_size_fit_into_the_working_size(shape: tuple[int, ...]) -> None:
+    source = ScriptedSource(picture(1), np.zeros(shape, np.uint8))
+    with running(source) as camera:
+        wait_for_reads(source, 3)
+        height, width = next_image(camera).shape[:2]
+    assert 1 <= height <= 480
+    assert 1 <= width <= 640
+
+
 def test_a_driver_that_fails_to_close_is_opened_again_all_the_same() -> None:
     class Stubborn(ScriptedSource):
         def close(self) -> None:

@@ -33,3 +33,12 @@ def test_does_not_catch_up_after_a_delay() -> None:
     pace.wait()
     pace.wait()
     assert clock.slept == [0.1]
+
+
+def test_a_picture_may_have_an_interval_of_its_own() -> None:
+    clock = Clock()
+    pace = Pace(10, clock, clock.sleep)
+    pace.wait(5)  # the first is due at once
+    pace.wait(0.4)
+    pace.wait()
+    assert clock.slept == [0.4, 0.1]

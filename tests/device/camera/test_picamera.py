@@ -1,28 +1,36 @@
 from __future__ import annotations
 
 import builtins
+import logging
+import sys
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
+from device.__main__ import main
 from device.camera.picamera import PicameraSource, csi_cameras
 from device.camera.source import CameraAbsentError
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
+from tests.device.camera.sensors import MODULE_2, MODULE_3, sensor_modes
 
 STRIDE = 704  # rows of 640 px padded to the hardware's 64 bytes
 
 
 class FakeRequest:
-    def __init__(self) -> None:
+    def __init__(self, configuration: dict[str, Any]) -> None:
+        self.configuration = configuration
         self.released = False
 
     def make_array(self, stream: str) -> np.ndarray:
+        width, height = self.configuration[stream]["size"]
         if stream == "main":
-            return np.full((480, 640, 3), (1, 2, 3), np.uint8)
-        plane = np.full((480 * 3 // 2, STRIDE), 128, np.uint8)
-        plane[:480, :640] = 77
+            return np.full((height, width, 3), (1, 2, 3), np.uint8)
+        plane = np.full((height * 3 // 2, STRIDE), 128, np.uint8)
+        plane[:height, :width] = 77
         return plane
 
     def release(self) -> None:
@@ -30,19 +38,31 @@ class FakeRequest:
 
 
 class FakePicamera2:
-    """The part of picamera2 that we use."""
+    """The part of picamera2 that we use, with its queue of jobs.
 
-    def __init__(self, silent: bool = False, busy: bool = False) -> None:
+    A job that is not done stays first in the queue, and all others wait behind it: ``stop``
+    too while the event loop runs. ``close`` ends the loop and then stops without a job.
+    """
+
+    def __init__(self, silent: bool = False, busy: bool = False, modes: Any = MODULE_2) -> None:
         self.silent, self.busy = silent, busy
+        self.modes = modes
         self.calls: list[str] = []
+        self.jobs: list[str] = []
         self.configuration: dict[str, Any] = {}
-        self.request = FakeRequest()
+        self.request = FakeRequest(self.configuration)
+
+    @property
+    def sensor_modes(self) -> list[dict[str, Any]]:
+        if not self.modes:
+            raise KeyError("ScalerCrop")
+        return sensor_modes(*self.modes)
 
     def create_video_configuration(self, **options: Any) -> dict[str, Any]:
         return options
 
     def configure(self, configuration: dict[str, Any]) -> None:
-        self.configuration = configuration
+        self.configuration.update(configuration)
 
     def start(self) -> None:
         if self.busy:
@@ -51,18 +71,24 @@ class FakePicamera2:
 
     def capture_request(self, wait: bool) -> str:
         assert wait is False
-        return "job"
+        self.jobs.append("capture")
+        return "capture"
 
     def wait(self, job: str, timeout: float) -> FakeRequest:
-        assert (job, timeout) == ("job", 5.0)
+        assert (job, timeout) == (self.jobs[-1], 5.0)
         if self.silent:
             raise TimeoutError
+        self.jobs.remove(job)
         return self.request
 
     def stop(self) -> None:
+        if self.jobs:
+            raise AssertionError(f"waits for ever behind {self.jobs}")
         self.calls.append("stop")
 
     def close(self) -> None:
+        self.jobs.clear()
+        self.stop()
         self.calls.append("close")
 
 
@@ -95,6 +121,42 @@ def test_a_silent_sensor_is_an_error_that_names_the_cable() -> None:
         open_source(FakePicamera2(silent=True)).read()
 
 
+def test_a_silent_sensor_can_be_closed_and_opened_again() -> None:
+    silent, awake = FakePicamera2(silent=True), FakePicamera2()
+    cameras = [silent, awake]
+    source = PicameraSource(CameraSettings(), connect=lambda number: cameras.pop(0))
+    source.open()
+    with pytest.raises(CameraError, match="no picture"):
+        source.read()
+    source.close()
+    assert silent.calls == ["start", "stop", "close"]
+    source.open()
+    assert source.read() is not None
+
+
+def test_the_whole_sensor_is_asked_for_and_its_aspect_kept(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    camera = FakePicamera2(modes=MODULE_3)
+    source = open_source(camera)
+    assert camera.configuration["sensor"] == {"output_size": (2304, 1296), "bit_depth": 10}
+    assert source.view is not None
+    assert (source.view.width_share, source.view.height_share) == (1, 1)
+    assert "100% of the sensor's width" in caplog.text
+    image = source.read()
+    assert image is not None
+    assert image.shape == (360, 640)
+    assert np.all(image == 77)
+
+
+def test_a_driver_without_raw_modes_chooses_itself() -> None:
+    camera = FakePicamera2(modes=())
+    source = open_source(camera)
+    assert camera.configuration["sensor"] == {}
+    assert source.view is None
+
+
 def test_a_busy_sensor_is_an_error_and_is_given_back() -> None:
     camera = FakePicamera2(busy=True)
     source = PicameraSource(CameraSettings(), connect=lambda number: camera)
@@ -122,3 +184,26 @@ def test_without_picamera2_the_way_to_get_it_is_said(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(builtins, "__import__", no_picamera2)
     with pytest.raises(CameraAbsentError, match="sudo apt install python3-picamera2"):
         PicameraSource(CameraSettings()).open()
+
+
+@pytest.mark.parametrize(
+    ("busy", "words"),
+    [(False, "100% of the sensor's width and 100% of its height"), (True, "cannot be started")],
+)
+def test_doctor_says_how_much_of_the_sensor_is_seen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], busy: bool, words: str
+) -> None:
+    module = ModuleType("picamera2")
+    module.__spec__ = ModuleSpec("picamera2", None)
+    monkeypatch.setitem(sys.modules, "picamera2", module)
+    camera = FakePicamera2(busy=busy)
+
+    def connect(number: int) -> FakePicamera2:
+        return camera
+
+    connect.global_camera_info = lambda: [{"Id": "imx219"}]  # type: ignore[attr-defined]
+    monkeypatch.setattr(module, "Picamera2", connect, raising=False)
+    main(["doctor"], {})
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "csi camera" in line]
+    assert words in line
+    assert camera.calls[-1] == "close"

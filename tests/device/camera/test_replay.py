@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -8,13 +10,40 @@ import numpy as np
 import pytest
 
 from device.camera.pace import Pace
-from device.camera.replay import ReplaySource, is_video, list_sources, read_all
+from device.camera.replay import ReplaySource, read_all
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
-from device.vocabulary import Frame
+from tests.device.camera.clips import NUM_FRAMES, cut_off, write_clip
+
+
+class SleepingClock:
+    """Real time without waiting."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+def play(path: Path, until_s: float) -> list[tuple[float, int]]:
+    """(second, grey level) of each picture of an endless replay."""
+    clock = SleepingClock()
+    settings = CameraSettings(source="replay", path=str(path), frame_rate_hz=10)
+    source = ReplaySource(settings, pace=Pace(10, clock, clock.sleep))
+    source.open()
+    seen = []
+    while clock.now_s < until_s:
+        image = source.read()
+        assert image is not None
+        seen.append((round(clock.now_s, 3), int(image[0, 0])))
+    return seen
+
 
 NO_WAIT = Pace(1000, sleep=lambda _: None)
-NUM_FRAMES = 30
 
 
 def write_picture(path: Path, level: int = 100, height: int = 24, width: int = 32) -> Path:
@@ -24,12 +53,7 @@ def write_picture(path: Path, level: int = 100, height: int = 24, width: int = 3
 
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
-    for number in range(NUM_FRAMES):
-        writer.write(np.full((48, 64, 3), 8 * number, np.uint8))
-    writer.release()
-    return path
+    return write_clip(tmp_path / "clip.avi")
 
 
 def replay(path: Path, loop: bool = False) -> ReplaySource:
@@ -57,16 +81,7 @@ def test_a_video_is_all_its_frames_at_its_own_rate(video: Path) -> None:
     frames = list(read_all(video))
     assert len(frames) == NUM_FRAMES
     assert [f.captured_at_s for f in frames[:3]] == pytest.approx([0.0, 0.1, 0.2])
-    assert frames[20].image.mean() == pytest.approx(160, abs=3)
-
-
-def test_a_cut_off_video_gives_its_frames_and_then_says_so(video: Path) -> None:
-    cut = video.with_name("cut.avi")
-    cut.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
-    frames: list[Frame] = []
-    with pytest.raises(CameraError, match=r"cut\.avi: ends after \d+ of 30 frames; .* cut off"):
-        frames.extend(read_all(cut))
-    assert 0 < len(frames) < 25
+    assert frames[20].image.mean() == pytest.approx(159, abs=3)
 
 
 @pytest.mark.parametrize("name", ["bad.png", "bad.mp4"])
@@ -86,28 +101,6 @@ def test_an_empty_file_and_a_missing_one_are_told_apart(tmp_path: Path) -> None:
         list(read_all(tmp_path / "gone.jpg"))
     with pytest.raises(CameraError, match="No such file"):
         list(read_all(tmp_path / "gone.mp4"))
-
-
-def test_a_folder_is_listed_in_order_with_its_subfolders(tmp_path: Path) -> None:
-    (tmp_path / "happy").mkdir()
-    inner = write_picture(tmp_path / "happy" / "b.JPG")
-    outer = write_picture(tmp_path / "a.png")
-    (tmp_path / "notes.txt").write_text("no picture")
-    write_picture(tmp_path / ".hidden.png")
-    assert list_sources(tmp_path) == [outer, inner]
-    assert list_sources(outer) == [outer]
-
-
-def test_an_empty_folder_and_a_missing_path_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(CameraError, match="no picture and no video in this folder"):
-        list_sources(tmp_path)
-    with pytest.raises(CameraError, match="No such file"):
-        list_sources(tmp_path / "gone")
-
-
-def test_videos_are_known_by_their_name() -> None:
-    assert is_video(Path("A.MP4"))
-    assert not is_video(Path("a.jpg"))
 
 
 def test_replay_ends_or_starts_again(tmp_path: Path) -> None:
@@ -149,8 +142,44 @@ def test_replay_of_nothing_readable_is_an_error(tmp_path: Path) -> None:
 def test_a_cut_off_video_is_replayed_as_far_as_it_goes(
     video: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cut = video.with_name("cut.avi")
-    cut.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
-    source = replay(cut, loop=True)
+    source = replay(cut_off(video), loop=True)
     assert all(source.read() is not None for _ in range(2 * NUM_FRAMES))
     assert len(caplog.records) == 1
+
+
+def test_replay_names_what_of_a_folder_it_leaves_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_picture(tmp_path / "a.png", 10)
+    (tmp_path / "notes.txt").write_text("no picture")
+    source = replay(tmp_path, loop=True)
+    assert all(source.read() is not None for _ in range(3))
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'notes.txt'}: not a picture and not a video"
+    ]
+
+
+def test_a_name_that_is_no_utf8_can_be_shown() -> None:
+    settings = CameraSettings(source="replay", path=os.fsdecode(b"gr\xfcn.mp4"))
+    assert ReplaySource(settings).name == r"gr\xfcn.mp4"
+
+
+def test_a_time_lapse_is_no_camera_that_went_silent(tmp_path: Path) -> None:
+    seen = play(write_clip(tmp_path / "clip.mp4", num_frames=3, rate_hz=0.2), until_s=9.5)
+    assert max(late - early for (early, _), (late, _) in pairwise(seen)) <= 0.5
+    changes = [late for (_, one), (late, other) in pairwise(seen) if one != other]
+    assert changes == [5.0]
+
+
+def test_a_video_of_one_frame_keeps_the_pace_of_a_picture(tmp_path: Path) -> None:
+    seen = play(write_clip(tmp_path / "clip.mp4", num_frames=1), until_s=0.95)
+    assert [second for second, _ in seen] == pytest.approx([n / 10 for n in range(len(seen))])
+    assert len(seen) == 11
+
+
+def test_a_single_picture_is_read_from_the_disk_once(tmp_path: Path) -> None:
+    path = write_picture(tmp_path / "a.png", 10)
+    source = replay(path, loop=True)
+    assert source.read() is not None
+    path.unlink()
+    assert source.read() is not None

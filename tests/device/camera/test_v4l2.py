@@ -14,6 +14,7 @@ from device.camera.v4l2_devices import CAPABILITY, list_cameras
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
 
+BLUE = np.full((480, 640, 3), (255, 0, 0), np.uint8)  # in OpenCV's BGR
 CAPTURE, METADATA, HAS_DEVICE_CAPS = 0x1, 0x00800000, 0x80000000
 
 
@@ -45,7 +46,15 @@ def dev(tmp_path: Path) -> Path:
 class FakeCapture:
     """OpenCV's capture; ``step_s`` passes on the clock with each picture."""
 
-    def __init__(self, num_pictures: int = 1000, step_s: float = 0.1, opened: bool = True) -> None:
+    def __init__(
+        self,
+        num_pictures: int = 1000,
+        step_s: float = 0.1,
+        opened: bool = True,
+        image: Any = BLUE,
+        spoilt_every: int = 0,
+    ) -> None:
+        self.image, self.spoilt_every = image, spoilt_every
         self.num_left, self.step_s, self.opened = num_pictures, step_s, opened
         self.now_s = 0.0
         self.properties: dict[int, float] = {}
@@ -66,7 +75,9 @@ class FakeCapture:
 
     def retrieve(self) -> tuple[bool, Any]:
         self.num_decoded += 1
-        return True, np.full((480, 640, 3), (255, 0, 0), np.uint8)  # blue in OpenCV's BGR
+        if self.spoilt_every and self.num_decoded % self.spoilt_every == 0:
+            return False, None
+        return True, self.image
 
     def release(self) -> None:
         self.released = True
@@ -177,3 +188,27 @@ def test_an_unplugged_camera_is_an_error_and_is_released() -> None:
     source.close()
     source.close()
     assert capture.released
+
+
+def test_single_pictures_that_cannot_be_decoded_are_left_out() -> None:
+    capture = FakeCapture(step_s=1 / 30, spoilt_every=10)
+    source = open_source(capture, rate_hz=15)
+    for _ in range(90):
+        assert source.read() is not None
+    assert capture.num_decoded == 99
+    assert capture.now_s == pytest.approx(6.0, abs=0.5)  # none of the rate is lost
+
+
+@pytest.mark.parametrize("image", [None, np.empty((0, 0, 3), np.uint8)])
+def test_a_camera_whose_pictures_all_cannot_be_decoded_is_lost(image: Any) -> None:
+    source = open_source(FakeCapture(image=image, step_s=0.1))
+    with pytest.raises(CameraError, match="no picture that can be decoded for 5 s"):
+        source.read()
+
+
+@pytest.mark.parametrize("shape", [(48, 64), (48, 64, 1)])
+@pytest.mark.parametrize("color", [False, True])
+def test_an_infrared_camera_gives_grey(shape: tuple[int, ...], color: bool) -> None:
+    image = open_source(FakeCapture(image=np.full(shape, 9, np.uint8)), color).read()
+    assert image is not None
+    assert image.shape == (48, 64)

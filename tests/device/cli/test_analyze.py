@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import cv2
@@ -7,6 +8,8 @@ import pytest
 
 from device.__main__ import main
 from device.camera import demo
+from device.camera.picture import read_picture
+from device.camera.replay import read_all
 from device.vocabulary import EXPRESSIONS
 
 PORTRAIT = Path(demo.__file__).parent / "astronaut.jpg"
@@ -65,6 +68,7 @@ def test_a_video_gives_a_line_a_frame_with_a_steady_track(
     status, results, _ = analyze(capsys, clip)
     assert status == 0
     assert [r["frame"] for r in results] == list(range(8))
+    assert [r["time_s"] for r in results] == pytest.approx([n / 15 for n in range(8)], abs=1e-3)
     assert {f["track_id"] for r in results for f in r["faces"]} == {1}
 
 
@@ -94,16 +98,62 @@ def test_a_picture_without_a_face_has_none(
     assert (status, result["faces"]) == (0, [])
 
 
-def test_save_writes_annotated_pictures(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, clip: Path
+def test_every_frame_of_a_video_answers_for_itself(
+    capsys: pytest.CaptureFixture[str], clip: Path
 ) -> None:
-    target = tmp_path / "out"
+    _, results, _ = analyze(capsys, clip)
+    assert [len(r["faces"]) for r in results] == [1] * 8
+
+
+@pytest.mark.parametrize("rate_hz", [1, 0.2])
+def test_a_slide_show_shows_the_face_of_each_slide(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, rate_hz: float
+) -> None:
+    path = tmp_path / "slides.avi"
+    portrait = cv2.imread(str(PORTRAIT))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), rate_hz, (512, 512))
+    for number in range(4):
+        writer.write(np.roll(portrait, 100 * (number % 2), axis=1))
+    writer.release()
+    _, results, _ = analyze(capsys, path)
+    assert [r["time_s"] for r in results] == [n / rate_hz for n in range(4)]
+    assert [len(r["faces"]) for r in results] == [1] * 4
+
+
+def test_a_still_gif_is_a_picture_with_a_face(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "still.gif"
+    assert cv2.imwrite(str(path), cv2.imread(str(PORTRAIT)))
+    status, (result,), _ = analyze(capsys, path)
+    assert (status, len(result["faces"])) == (0, 1)
+
+
+@pytest.mark.parametrize("name", [b"out", b"gr\xfcn"])
+def test_save_writes_annotated_pictures_and_one_video_of_a_video(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, clip: Path, name: bytes
+) -> None:
+    target = tmp_path / os.fsdecode(name)
     status, _, _ = analyze(capsys, PORTRAIT, clip, "--save", target)
     assert status == 0
-    names = sorted(p.name for p in target.iterdir())
-    assert names == ["astronaut.jpg", *(f"demo-{n:06d}.jpg" for n in range(8))]
-    drawn, original = cv2.imread(str(target / "astronaut.jpg")), cv2.imread(str(PORTRAIT))
+    assert sorted(p.name for p in target.iterdir()) == ["astronaut.jpg", "demo.mp4"]
+    drawn, original = read_picture(target / "astronaut.jpg", True), read_picture(PORTRAIT, True)
     assert np.abs(drawn.astype(int) - original).max() > 100
+    pairs = list(zip(read_all(target / "demo.mp4"), read_all(clip), strict=True))
+    assert len(pairs) == 8
+    assert all(np.abs(a.image.astype(int) - b.image).max() > 100 for a, b in pairs)
+    assert pairs[7][0].captured_at_s == pytest.approx(7 / 15)
+
+
+def test_a_video_that_cannot_be_written_is_an_error(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, clip: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "demo.mp4").mkdir()
+    status, _, err = analyze(capsys, clip, "--save", tmp_path / "out")
+    assert status == 2
+    assert "demo.mp4: cannot write" in err
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["demo.mp4"]
 
 
 def test_pictures_of_one_name_do_not_overwrite_each_other(

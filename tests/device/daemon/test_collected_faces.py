@@ -97,6 +97,64 @@ def test_each_goes_when_it_is_too_old(
     assert len(list_captures(tmp_path / "capture")) == 1
 
 
+def collect(folder: Path, *years: int) -> None:
+    folder.mkdir(mode=0o700)
+    for year in years:
+        (folder / f"{year}1123T120000000000Z_happy_090_1.png").write_bytes(b"x")
+
+
+@pytest.mark.parametrize("year", [1970, 2038])
+def test_a_clock_that_is_not_set_makes_nothing_old(
+    tmp_path: Path, calendar: Calendar, year: int
+) -> None:
+    folder = tmp_path / "capture"
+    collect(folder, 2026)
+    calendar.now = calendar.now.replace(year=year)
+    settings = Capture(max_pictures=5, max_days=2)
+    store = CaptureStore(folder, settings, calendar, is_synced=lambda: False)
+    add(store, folder, 2)
+    store.prune()
+    store.close()
+    assert len(list_captures(folder)) == 3
+
+
+@pytest.mark.parametrize("year", [1970, 2038])
+def test_what_has_an_impossible_time_is_as_old_as_the_moment_the_clock_is_set(
+    tmp_path: Path, calendar: Calendar, year: int
+) -> None:
+    folder = tmp_path / "capture"
+    collect(folder, year)
+    settings = Capture(max_pictures=5, max_days=2)
+    store = CaptureStore(folder, settings, calendar, is_synced=lambda: True)
+    assert len(list_captures(folder)) == 1
+    calendar.now += timedelta(days=1)
+    store.prune()
+    assert len(list_captures(folder)) == 1
+    calendar.now += timedelta(days=1, hours=1)
+    store.prune()
+    store.close()
+    assert list_captures(folder) == []
+
+
+@pytest.mark.parametrize(("is_synced", "expected"), [(True, 0), (False, 1)])
+def test_after_a_long_pause_only_a_set_clock_makes_old(
+    tmp_path: Path, calendar: Calendar, is_synced: bool, expected: int
+) -> None:
+    folder = tmp_path / "capture"
+    collect(folder, 2025)
+    calendar.now += timedelta(days=1)
+    store = CaptureStore(folder, Capture(max_days=2), calendar, is_synced=lambda: is_synced)
+    store.close()
+    assert len(list_captures(folder)) == expected
+
+
+def test_a_name_with_an_impossible_day_ends_nothing(store: CaptureStore, tmp_path: Path) -> None:
+    (tmp_path / "capture" / "20260230T120000000000Z_happy_090_1.png").write_bytes(b"x")
+    add(store, tmp_path / "capture", 1)
+    store.prune()
+    assert len(list_captures(tmp_path / "capture")) == 1
+
+
 def test_other_files_in_the_folder_are_left_alone(store: CaptureStore, tmp_path: Path) -> None:
     (tmp_path / "capture" / "notes.txt").write_text("mine")
     clear_captures(tmp_path / "capture")

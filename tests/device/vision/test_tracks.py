@@ -90,3 +90,9 @@ def test_two_detections_of_one_frame_never_share_a_track() -> None:
     tracks.associate([face(0)], 0.0)
     tracks.associate([face(2), face(6)], 0.2)
     assert sorted(ids(tracks)) == [1, 2]
+
+
+def test_each_detection_is_told_its_track() -> None:
+    tracks = Tracks()
+    assert tracks.associate([face(0), face(500)], 0.0) == [1, 2]
+    assert tracks.associate([face(900), face(502), face(2)], 0.1) == [3, 2, 1]

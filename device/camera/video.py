@@ -1,0 +1,107 @@
+"""Video files, frame by frame."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from device import MAX_PICTURE_PIXELS
+from device.camera.container import describe_cut
+from device.camera.media_file import open_media, read_kind, shown
+from device.camera.picture import explain_too_large
+from device.errors import CameraError
+from device.vocabulary import Image
+
+MAX_RATE_HZ = 240.0
+
+
+class Video:
+    """A video file, frame by frame.
+
+    The end is where OpenCV finds no more. What the file says of its length is no promise: sound
+    may last longer, the rate may vary, an edit list may leave out most frames. So a video counts
+    as damaged when its container is cut off or no frame can be decoded. OpenCV leaves out single
+    frames that it cannot decode; FFmpeg says so on stderr.
+
+    Args:
+        path: a file; OpenCV gets an open descriptor, for a name may be no UTF-8 or look like
+            a protocol.
+        color: RGB instead of grey.
+
+    Raises:
+        CameraError: missing, not permitted, too large or not a video.
+    """
+
+    def __init__(self, path: Path, color: bool) -> None:
+        self._path = path
+        self._code = cv2.COLOR_BGR2RGB if color else cv2.COLOR_BGR2GRAY
+        self._file = open_media(path)
+        try:
+            self._kind = read_kind(self._file, path)
+            self._capture = self._open()
+        except BaseException:
+            self._file.close()
+            raise
+        rate_hz = self._capture.get(cv2.CAP_PROP_FPS)
+        self.rate_hz = rate_hz if 0 < rate_hz <= MAX_RATE_HZ else None  # some files lie
+        self.time_s = 0.0
+        self._num_read = 0
+
+    def read(self) -> Image | None:
+        """The next frame, None at the end; ``time_s`` is then its time from the start.
+
+        Raises:
+            CameraError: the file is cut off or damaged.
+        """
+        try:
+            good, bgr = self._capture.read()
+            image = np.asarray(cv2.cvtColor(bgr, self._code), np.uint8) if good else None
+        except (cv2.error, MemoryError) as error:
+            raise CameraError(f"{shown(self._path)}: cannot decode: {error}") from error
+        if image is None:
+            self._complain_of_damage()
+            return None
+        self._num_read += 1
+        self._note_time()
+        return image
+
+    def close(self) -> None:
+        """Frees the decoder."""
+        self._capture.release()
+        self._file.close()
+
+    def _open(self) -> cv2.VideoCapture:
+        capture = cv2.VideoCapture(f"/proc/self/fd/{self._file.fileno()}", cv2.CAP_FFMPEG)
+        if not capture.isOpened():
+            cut = describe_cut(self._file, self._kind)
+            why = f"not a video that OpenCV can decode, or damaged{f' ({cut})' if cut else ''}"
+            raise CameraError(f"{shown(self._path)}: {why}")
+        width = capture.get(cv2.CAP_PROP_FRAME_WIDTH)
+        height = capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+        if width * height > MAX_PICTURE_PIXELS:
+            capture.release()
+            raise CameraError(explain_too_large(self._path))
+        return capture
+
+    def _note_time(self) -> None:
+        """The frame's own time where it goes forward, else one interval more than the last."""
+        told_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+        if self._num_read == 1:
+            self.time_s = told_s if 0 < told_s < math.inf else 0.0
+        elif self.time_s < told_s < math.inf:
+            self.time_s = told_s
+        else:
+            self.time_s += 1 / (self.rate_hz or MAX_RATE_HZ)
+
+    def _complain_of_damage(self) -> None:
+        cut = describe_cut(self._file, self._kind)
+        if cut:
+            raise CameraError(
+                f"{shown(self._path)}: ends after {self._num_read} frames; "
+                f"the file is cut off: {cut}"
+            )
+        if not self._num_read:
+            raise CameraError(f"{shown(self._path)}: no frame can be decoded")

@@ -1,0 +1,136 @@
+"""Annotated copies for ``mien analyze --save``: a picture of a picture, a video of a video."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from device.camera.media_file import is_video
+from device.camera.video import Video
+from device.errors import CameraError, UsageError
+from device.vision.annotate import draw
+from device.vocabulary import Classification, Frame, Image
+
+RATE_HZ = 15.0  # of a video that doesn't say its own
+UNFINISHED = ".unfinished.mp4"
+
+
+class Album:
+    """Writes into one folder, each source under a name of its own.
+
+    Raises:
+        UsageError: the folder cannot be made, or holds pictures that would be overwritten.
+    """
+
+    def __init__(self, folder: Path, sources: Sequence[Path]) -> None:
+        if folder.resolve() in {path.resolve().parent for path in sources}:
+            raise UsageError(
+                f"--save {folder}: holds pictures to analyze, which must not be overwritten; "
+                "name another folder"
+            )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{folder}: cannot make the folder: {error.strerror}") from error
+        self._folder = folder
+        self._stems: set[str] = set()
+
+    def page(self, source: Path) -> Picture | Clip:
+        """Where the frames of one source go; to be closed after the last."""
+        stem, number = source.stem, 1
+        while stem in self._stems:
+            number += 1
+            stem = f"{source.stem}-{number}"
+        self._stems.add(stem)
+        if is_video(source):
+            return Clip(self._folder / f"{stem}.mp4", source)
+        return Picture(self._folder / f"{stem}.jpg")
+
+
+class Picture:
+    """One annotated picture."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+
+    def add(self, frame: Frame, classifications: list[Classification]) -> None:
+        """Draws and writes the picture.
+
+        Raises:
+            UsageError: the folder cannot be written to.
+        """
+        _, data = cv2.imencode(".jpg", _annotated(frame, classifications))
+        try:
+            self._target.write_bytes(data.tobytes())
+        except OSError as error:
+            raise UsageError(f"{self._target}: cannot write: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Clip:
+    """One annotated video, without sound, at the mean rate of its source.
+
+    OpenCV writes it under a plain name in the open folder, whose own name may be no UTF-8.
+    """
+
+    def __init__(self, target: Path, source: Path) -> None:
+        self._target, self._source = target, source
+        self._unfinished = target.with_name(UNFINISHED)
+        self._writer: cv2.VideoWriter | None = None
+
+    def add(self, frame: Frame, classifications: list[Classification]) -> None:
+        """Draws and writes the next frame.
+
+        Raises:
+            UsageError: the folder cannot be written to.
+        """
+        image = _annotated(frame, classifications)
+        if self._writer is None:
+            self._writer = self._open(image.shape[1], image.shape[0])
+        self._writer.write(image)
+
+    def close(self) -> None:
+        """Ends the video and gives it its name.
+
+        Raises:
+            UsageError: it could not be written to its end.
+        """
+        if self._writer is None:
+            return
+        self._writer.release()
+        try:
+            Video(self._unfinished, color=False).close()  # OpenCV does not say that a disk is full
+            self._unfinished.replace(self._target)
+        except (CameraError, OSError) as error:
+            self._unfinished.unlink(missing_ok=True)
+            raise UsageError(f"{self._target}: cannot write; is the disk full?") from error
+
+    def _open(self, width: int, height: int) -> cv2.VideoWriter:
+        video = Video(self._source, color=False)
+        video.close()
+        folder = os.open(self._target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            writer = cv2.VideoWriter(
+                f"/proc/self/fd/{folder}/{UNFINISHED}",
+                cv2.CAP_FFMPEG,
+                cv2.VideoWriter.fourcc(*"mp4v"),
+                video.rate_hz or RATE_HZ,
+                (width, height),
+            )
+        finally:
+            os.close(folder)
+        if not writer.isOpened():
+            raise UsageError(f"{self._target}: cannot write; OpenCV opens no MP4 file there")
+        return writer
+
+
+def _annotated(frame: Frame, classifications: list[Classification]) -> Image:
+    """(height, width, 3) uint8 BGR, as OpenCV writes it."""
+    bgr = cv2.cvtColor(draw(frame.image, classifications), cv2.COLOR_RGB2BGR)
+    return np.asarray(bgr, np.uint8)
