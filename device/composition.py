@@ -17,8 +17,7 @@ from device.display.screen import NoScreen
 from device.errors import ModelError
 from device.mqtt.access import BrokerAccess, broker_access, embedded_access
 from device.mqtt.embedded_broker import EmbeddedBroker
-from device.mqtt.identity import Identity, make_device_id
-from device.mqtt.message import Topics
+from device.mqtt.identity import Identity, Topics, make_device_id
 from device.mqtt.outbox import MemoryOutbox, Outbox
 from device.mqtt.publisher import MqttPublisher
 from device.pipeline import FaceDetector, Parts

@@ -25,7 +25,7 @@ from device.display.screen import NoScreen, Screen
 from device.errors import ConfigurationError, DetectorError, ModelError, is_storage_trouble
 from device.live import LiveActions, Makers
 from device.mqtt.access import BrokerAccess
-from device.mqtt.message import Topics
+from device.mqtt.identity import Topics
 from device.pipeline import Classifier, Parts
 from device.remote import Remote, make_outbox
 from device.service.capture import CaptureStore, CapturingClassifier, list_captures

@@ -13,9 +13,9 @@ from device.live import LiveActions
 from device.mqtt.commands import CommandDesk
 from device.mqtt.discovery import BIRTH_DELAY_S, Announcer, discovery_topic, encode_discovery
 from device.mqtt.disk_outbox import DiskOutbox
+from device.mqtt.identity import DuplicateIdWatch
 from device.mqtt.outbox import MemoryOutbox, Outbox
 from device.mqtt.publisher import MqttPublisher
-from device.mqtt.twin import TwinWatch
 from device.pipeline import Parts
 from device.service.board import Board
 from device.service.health import HealthReporter, Report, Sources
@@ -61,7 +61,7 @@ class Remote:
     ) -> None:
         self._settings, self._state, self._publisher = settings, state, publisher
         self._desk = CommandDesk(publisher.respond)
-        self._twin = TwinWatch(publisher.identity)
+        self._twin = DuplicateIdWatch(publisher.identity)
         publisher.listen(publisher.topics("command/+"), self._desk.receive)
         publisher.listen(publisher.topics("health"), self._twin.receive)
         self._announcer = Announcer(publisher.repeat, delay_s=birth_delay_s)

@@ -13,7 +13,7 @@ from device.errors import UsageError
 from device.mqtt.access import broker_access
 from device.mqtt.discovery import discovery_topic
 from device.mqtt.identity import make_device_id
-from device.mqtt.retract import retract
+from device.mqtt.watch import retract
 from device.settings import load_settings
 
 

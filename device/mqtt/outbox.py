@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -20,19 +20,19 @@ class Waiting:
 
     Attributes:
         number: rises with every event.
-        payload: as built when it happened.
+        payload: JSON as built when it happened.
         late: true when it was put while the broker was away (or before a restart).
     """
 
     number: int
-    payload: dict[str, Any]
+    payload: bytes
     late: bool
 
 
 class Outbox(Protocol):
     """Put by the loop, emptied by the network thread; no method raises or blocks for long."""
 
-    def put(self, payload: dict[str, Any], late: bool) -> None:
+    def put(self, payload: bytes, late: bool) -> None:
         """Keeps an event; drops the oldest when full."""
 
     def after(self, number: int, limit: int) -> list[Waiting]:
@@ -71,7 +71,7 @@ class MemoryOutbox:
         self._events: OrderedDict[int, Waiting] = OrderedDict()
         self._max_events, self._number, self._dropped = max_events, 0, 0
 
-    def put(self, payload: dict[str, Any], late: bool) -> None:
+    def put(self, payload: bytes, late: bool) -> None:
         """Keeps an event; drops the oldest when full."""
         with self._lock:
             self._number += 1

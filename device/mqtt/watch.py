@@ -1,57 +1,64 @@
-"""``mien watch``: follows the events of all appliances of a broker, one line each, for people."""
+"""What commands do at a broker: ``mien watch`` follows it, ``doctor`` asks it, ``clear`` empties a topic."""
 
 from __future__ import annotations
 
 import json
 import queue
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, TextIO
 
 from device.errors import BrokerError
 from device.mqtt.access import BrokerAccess
-from device.mqtt.connection import Connection
-from device.mqtt.link import Link
+from device.mqtt.client import MqttClient
+from device.mqtt.packets import Message
 
 COLORS = {"angry": 31, "disgust": 32, "fear": 35, "happy": 33, "sad": 34, "surprise": 36}
 ESCAPE = "\x1b"
 MAX_WAITING = 1000
 SHOWN = ("availability", "camera", "event")
-Line = tuple[str, bytes]
 
 
-class _Follower:
-    """The session: subscribes and hands messages to the printing thread."""
+@contextmanager
+def client_for(access: BrokerAccess, command: str) -> Iterator[MqttClient]:
+    """A quiet client with an id of its own, for a command that ends."""
+    own = replace(access, client_id=f"mien-{command}-{uuid.uuid4().hex[:8]}")
+    client = MqttClient(own, quiet=True).start()
+    try:
+        yield client
+    finally:
+        client.close()
 
-    def __init__(self, topics: Sequence[str]) -> None:
-        self._topics = topics
-        self.lines: queue.Queue[Line] = queue.Queue(MAX_WAITING)
-        self.refused: str | None = None
 
-    def connected(self, connection: Connection) -> None:
-        connection.subscribe(self._topics)
+def probe(access: BrokerAccess, within_s: float = 6.0) -> None:
+    """Asks once whether a broker takes us, for ``mien doctor``.
 
-    def pump(self, connection: Connection) -> None:
-        pass
+    Raises:
+        BrokerError: it cannot be reached, refuses us, or does not answer in time.
+    """
+    with client_for(access, "probe") as client:
+        client.wait_for(lambda: client.connected, within_s)
 
-    def acknowledged(self, number: int, refusal: str | None) -> None:
-        pass
 
-    def received(self, topic: str, payload: bytes, retained: bool) -> None:
-        if topic.rpartition("/")[2] not in SHOWN:
-            return  # the demo's small broker sends retained topics that nobody asked for
-        if not self.lines.full():  # a stalled terminal must not eat the memory
-            self.lines.put_nowait((topic, payload))
+def retract(access: BrokerAccess, topic: str, within_s: float = 20.0) -> None:
+    """Empties a retained topic and looks whether it is empty: MQTT 3.1.1 tells no refusal.
 
-    def denied(self, topics: Sequence[str]) -> None:
-        self.refused = f"the broker denies the subscription to {', '.join(topics)}; see its ACL"
-
-    def lost(self) -> None:
-        pass
-
-    def leaving(self, connection: Connection) -> None:
-        pass
+    Raises:
+        BrokerError: the broker cannot be reached, or refuses us or the topic.
+    """
+    found: list[bytes] = []
+    with client_for(access, "clear") as client:
+        for _ in range(2):  # once the second is acknowledged, all that is retained has come
+            erased = client.publish(Message(topic, b"", retain=True))
+            client.wait_for(lambda: erased.done, within_s)  # noqa: B023 - called at once
+            if erased.refused:
+                raise BrokerError(f"broker {access} refuses {topic}: {erased.refused}")
+            looked = client.subscribe(topic, lambda _, payload, __: found.append(payload))
+            client.wait_for(lambda: looked.answered, within_s)  # noqa: B023
+    if any(found):
+        raise BrokerError(f"broker {access} refuses {topic}: it is still there; see its ACL")
 
 
 def watch(
@@ -68,29 +75,25 @@ def watch(
     Raises:
         BrokerError: the broker cannot be reached, refuses us, or denies the topics.
     """
-    follower = _Follower([f"{prefix}/+/{name}" for name in SHOWN])
-    own = replace(access, client_id=f"mien-watch-{uuid.uuid4().hex[:8]}")
-    link = Link(own, follower, quiet=True)
-    link.start()
+    lines: queue.Queue[tuple[str, bytes]] = queue.Queue()
+
+    def keep(topic: str, payload: bytes, _: bool) -> None:
+        if lines.qsize() < MAX_WAITING:  # a stalled terminal must not eat the memory
+            lines.put((topic, payload))
+
     colors = out.isatty()
-    was_connected, told = False, None
-    try:
+    with client_for(access, "watch") as client, suppress(KeyboardInterrupt):
+        wanted = [client.subscribe(f"{prefix}/+/{name}", keep) for name in SHOWN]
+        client.wait_for(lambda: client.connected or stop(), float("inf"))
+        told = None
         while not stop():
-            if was_connected and link.problem != told:
-                told = link.problem
+            if client.problem != told:
+                told = client.problem
                 print(f"{'':12} {told or 'connected again'}", file=out, flush=True)
-            was_connected = was_connected or link.connected
-            if follower.refused or (not was_connected and link.failed):
-                raise BrokerError(follower.refused or link.problem or "no connection")
-            try:
-                topic, payload = follower.lines.get(timeout=0.2)
-            except queue.Empty:
-                continue
-            print(describe(topic, payload, colors), file=out, flush=True)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        link.close()
+            if refused := next((each.refused for each in wanted if each.refused), None):
+                raise BrokerError(refused)
+            with suppress(queue.Empty):
+                print(describe(*lines.get(timeout=0.2), colors), file=out, flush=True)
 
 
 def describe(topic: str, payload: bytes, colors: bool) -> str:

@@ -14,7 +14,7 @@ from device.__main__ import main
 from device.errors import BrokerError
 from device.mqtt.access import BrokerAccess
 from device.mqtt.publisher import MqttPublisher
-from device.mqtt.retract import retract
+from device.mqtt.watch import retract
 from device.remote import Remote
 from device.service.state_file import StateFile
 from device.settings import Settings

@@ -10,9 +10,8 @@ import jsonschema
 import pytest
 
 from device.errors import ConfigurationError
-from device.mqtt.clock import WallClock
 from device.mqtt.identity import Identity
-from device.mqtt.payloads import Payloads
+from device.mqtt.payloads import Payloads, WallClock
 from device.mqtt.schemas import read_schema
 from device.service.board import Board
 from device.service.health import HealthReporter, Report, Sources, collect
