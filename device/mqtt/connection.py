@@ -176,7 +176,7 @@ class Connection:
     def step(self, timeout_s: float) -> list[Note] | None:
         """Waits for the network or a wake-up and moves bytes; None at the end."""
         stream = self._client.socket()
-        if stream is None:
+        if stream is None or self._is_stuck():
             return None
         decrypted: Any = getattr(stream, "pending", int)  # TLS: bytes that select cannot see
         at_hand = decrypted() or self._client.input.ready
@@ -193,7 +193,6 @@ class Connection:
         for number, code in self._answers:
             self._finish(number, code)
         self._answers.clear()
-        self._check_stuck()
         notes, self._notes = self._notes, []
         if not notes and (self._client.socket() is None or self.refused):
             return None
@@ -210,15 +209,17 @@ class Connection:
             publication.refused = publication.cause + hint
         self._notes.append(publication)
 
-    def _check_stuck(self) -> None:
+    def _is_stuck(self) -> bool:
         """A broker may go on answering pings and yet deliver nothing any more.
 
         mosquitto 2.0.11 does so after a flood has overrun its queue for us.
         """
         _, oldest_s = next(iter(self._in_flight.values()), (None, float("inf")))
-        if time.monotonic() - oldest_s >= self._access.ack_within_s:
-            self.reason = f"no acknowledgement within {self._access.ack_within_s:g} s"
-            self.close()
+        limit_s = self._access.ack_within_s
+        if time.monotonic() - oldest_s < limit_s:
+            return False
+        self.reason = f"no acknowledgement within {limit_s:g} s"
+        return True
 
     def _read(self) -> None:
         """Takes the packets that are there, so that a flood is over as soon as can be."""
