@@ -21,9 +21,9 @@ from device.camera.v4l2_devices import list_cameras
 from device.composition import load_classifier
 from device.errors import MienError
 from device.mqtt.access import broker_access
+from device.mqtt.client import probe
 from device.mqtt.identity import make_device_id
 from device.mqtt.payloads import clock_is_synced
-from device.mqtt.watch import probe
 from device.settings import Settings, load_settings
 from device.vision.detector import build_detector, choose_kind
 from device.vision.runtime import runtime_name

@@ -11,12 +11,11 @@ import logging
 import socket
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
-from paho.mqtt.client import topic_matches_sub
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from device.errors import BrokerError, MienError
@@ -30,7 +29,8 @@ from device.mqtt.access import (
     explain_refusal,
     explain_silence,
 )
-from device.mqtt.connection import ANSWER_WITHIN_S, Connection, Received, Subscribed
+from device.mqtt.connection import ANSWER_WITHIN_S, Connection
+from device.mqtt.exchange import Exchange
 from device.mqtt.packets import Message, Publication, Receiver, Source, Subscription
 
 log = logging.getLogger("mien.mqtt")
@@ -38,12 +38,6 @@ log = logging.getLogger("mien.mqtt")
 STABLE_AFTER_S = 10.0  # a connection that lasted this long was a good one
 MANY_SHORT = 4  # connections in a row that did not: another client may fight for our id
 LEAVE_WITHIN_S = 2.0  # for the acknowledgements of the last words
-MAX_WAITING = 100  # publications that wait; a flood of commands must not fill the memory
-MAX_NAMED = 100  # topics whose refusal is remembered
-WILL_REFUSED: dict[str, dict[str, Any]] = {
-    "QoS not supported": {"qos": 0},
-    "Retain not supported": {"retain": False},
-}
 MQTT_5, MQTT_311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 
 
@@ -57,9 +51,6 @@ class MqttClient:
         source: what else there is to send.
         quiet: leaves it to ``problem`` to say what is wrong, for commands that end.
 
-    Attributes:
-        num_refused: publications that the broker refused or that go beyond its limits.
-        num_cut: messages for us that were too long.
     """
 
     def __init__(
@@ -70,20 +61,13 @@ class MqttClient:
         source: Source | None = None,
         quiet: bool = False,
     ) -> None:
-        self.num_refused = self.num_cut = 0
-        self._access, self._will, self._source, self._quiet = access, will, source, quiet
+        self._access, self._will, self._quiet = access, will, quiet
         self._backoff = backoff or Backoff()
-        self._lock = threading.Lock()
-        self._queue: deque[Publication] = deque()
-        self._subscriptions: list[Subscription] = []
-        self._asked: dict[int, Sequence[Subscription]] = {}
-        self._num_asked = 0  # subscriptions that this connection knows
-        self._refusals: dict[str, str] = {}  # topic -> the sentence
-        self._named: set[tuple[str, str]] = set()  # in the log
+        self._exchange = Exchange(source, quiet)
         self._speaks_5, self._num_short = True, 0
         self._connected = self._failed = False
         self._away: str | None = "connecting to the broker"
-        self._last_words: Publication | None = None
+        self._last_words: Message | None = None
         self._closing = threading.Event()
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
@@ -105,8 +89,17 @@ class MqttClient:
     @property
     def problem(self) -> str | None:
         """Why we are not connected or what the broker refuses, in one line."""
-        with self._lock:
-            return self._away or next(iter(self._refusals.values()), None)
+        return self._away or self._exchange.problem
+
+    @property
+    def num_refused(self) -> int:
+        """Publications that the broker refused, or that go beyond what it takes."""
+        return self._exchange.num_refused
+
+    @property
+    def num_cut(self) -> int:
+        """Messages for us that were too long to be read."""
+        return self._exchange.num_cut
 
     @property
     def failed(self) -> bool:
@@ -115,18 +108,13 @@ class MqttClient:
 
     def publish(self, message: Message) -> Publication:
         """Says something once; the oldest of too many that wait are forgotten."""
-        publication = Publication(message, from_source=False)
-        with self._lock:
-            self._queue.append(publication)
-            if len(self._queue) > MAX_WAITING:
-                self._queue.popleft().refused = "too many publications wait"
+        publication = self._exchange.publish(message)
         self.wake()
         return publication
 
     def subscribe(self, topic_filter: str, receiver: Receiver) -> Subscription:
         """Subscribes at every connect; calls ``receiver(topic, payload, retained)``."""
-        subscription = Subscription(topic_filter, receiver)
-        self._subscriptions.append(subscription)
+        subscription = self._exchange.subscribe(topic_filter, receiver)
         self.wake()
         return subscription
 
@@ -151,7 +139,7 @@ class MqttClient:
 
     def close(self, last_words: Message | None = None) -> None:
         """Last words and a clean end; returns in seconds whatever the broker does."""
-        self._last_words = Publication(last_words, from_source=False) if last_words else None
+        self._last_words = last_words
         self._closing.set()
         self.wake()
         if self._thread.is_alive():
@@ -191,7 +179,9 @@ class MqttClient:
             return False
         finally:
             connection.close()
-            self._lose(connection)
+            if self._connected:
+                self._connected = False
+                self._exchange.lose(connection)
         return self._judge(connection, access, version, time.monotonic() - started_s)
 
     def _converse(
@@ -213,14 +203,9 @@ class MqttClient:
         """Moves bytes, passes on what has come and sends what waits; False at the end."""
         notes = connection.step(0.2 if connection.in_flight else 1.0)
         for note in notes or ():
-            if isinstance(note, Publication):
-                self._finish(note)
-            elif isinstance(note, Received):
-                self._receive(note)
-            else:
-                self._note_subscribed(note)
+            self._exchange.pass_on(note)
         if self._connected and notes is not None:
-            self._send(connection)
+            self._exchange.send(connection)
         return notes is not None
 
     def _greet(
@@ -231,100 +216,17 @@ class MqttClient:
         log.info("connected to broker %s (MQTT %s%s)", access, name, ", TLS" if access.tls else "")
         was_away = self._failed
         self._connected, self._failed, self._away = True, False, None
-        self._num_asked = 0
-        self._subscribe(connection)  # first: another device's report shows before ours replaces it
-        if self._source:
-            self._source.begin(was_away)
-            for publication in self._source.take(connection.room):
-                connection.publish(publication)
-        self._send(connection)
-
-    def _send(self, connection: Connection) -> None:
-        """Says as much of what waits as the broker has room for."""
-        self._subscribe(connection)
-        while (room := connection.room) > 0:
-            with self._lock:
-                due: Sequence[Publication] = [
-                    self._queue.popleft() for _ in range(min(room, len(self._queue)))
-                ]
-            if not due and self._source:
-                due = self._source.take(room)
-            if not due:
-                return
-            for publication in due:
-                connection.publish(publication)
-
-    def _subscribe(self, connection: Connection) -> None:
-        """Asks for what this connection does not know yet."""
-        if new := self._subscriptions[self._num_asked :]:
-            self._num_asked += len(new)
-            self._asked[connection.subscribe([each.topic_filter for each in new])] = new
-
-    def _finish(self, publication: Publication) -> None:
-        """Writes down what became of a publication; names a topic and cause once in the log."""
-        topic, named = publication.message.topic, (publication.message.topic, publication.cause)
-        with self._lock:
-            self._refusals.pop(topic, None)
-            if publication.refused:
-                self.num_refused += 1
-                text = f"the broker refuses a publication to {topic}: {publication.refused}"
-                if named not in self._named and len(self._named) < MAX_NAMED:
-                    self._named.add(named)
-                    if not self._quiet:
-                        log.warning("%s", text)
-                if named in self._named:
-                    self._refusals[topic] = text
-        if publication.from_source and self._source:
-            self._source.finished(publication)
-
-    def _receive(self, note: Received) -> None:
-        if note.cut_bytes:
-            self.num_cut += 1
-            if self.num_cut == 1:
-                log.warning(
-                    "a message of %d bytes on %.100r is too long; such ones are dropped",
-                    note.cut_bytes,
-                    note.topic,
-                )
-            return
-        for subscription in self._subscriptions:
-            if topic_matches_sub(subscription.topic_filter, note.topic):
-                subscription.receiver(note.topic, note.payload, note.retained)
-
-    def _note_subscribed(self, note: Subscribed) -> None:
-        for subscription, refused in zip(
-            self._asked.pop(note.number, ()), note.refused, strict=False
-        ):
-            subscription.answered = True
-            if refused:
-                subscription.refused = (
-                    f"the broker denies the subscription to {subscription.topic_filter}; "
-                    "see its ACL"
-                )
-                if not self._quiet:
-                    log.warning("%s", subscription.refused)
+        self._exchange.begin(connection, was_away)
 
     def _leave(self, connection: Connection) -> None:
         """Last words, then a DISCONNECT; without them the will is the better last word."""
-        with self._lock:
-            if self._last_words:
-                self._queue.append(self._last_words)
+        last = self._exchange.publish(self._last_words) if self._last_words else None
         by_s = time.monotonic() + LEAVE_WITHIN_S
-        while (connection.in_flight or self._queue) and time.monotonic() < by_s:
+        while (connection.in_flight or self._exchange.waiting) and time.monotonic() < by_s:
             if not self._turn(connection):
                 return
-        if not self._last_words or self._last_words.done:
+        if last is None or last.done:
             connection.disconnect()
-
-    def _lose(self, connection: Connection) -> None:
-        """Nothing in flight will be acknowledged any more; what is ours goes again."""
-        again = [publication for publication in connection.in_flight if not publication.from_source]
-        with self._lock:
-            self._queue.extendleft(reversed(again))
-        self._asked.clear()
-        if self._connected and self._source:
-            self._source.lost()
-        self._connected = False
 
     def _judge(
         self,
@@ -338,8 +240,8 @@ class MqttClient:
             return False
         refused, falls_back = connection.refused, access.protocol == "auto" and version == MQTT_5
         if not connection.accepted:
-            if self._will and refused in WILL_REFUSED:
-                self._will = replace(self._will, **WILL_REFUSED.pop(refused))
+            if self._will and (poorer := _without(self._will, refused)) != self._will:
+                self._will = poorer
                 return True
             if "protocol version" in refused or not refused:
                 self._speaks_5 = not falls_back  # both fail: they take turns
@@ -362,5 +264,32 @@ class MqttClient:
         """Logs a problem when it is a new one."""
         if problem != self._away and not self._quiet:
             log.warning("%s; trying again", problem)
-        with self._lock:
-            self._away, self._failed = problem, True
+        self._away, self._failed = problem, True
+
+
+def _without(will: Message, refused: str) -> Message:
+    """The will without what a broker has refused in it."""
+    if refused == "QoS not supported":
+        return replace(will, qos=0)
+    return replace(will, retain=False) if refused == "Retain not supported" else will
+
+
+@contextmanager
+def client_for(access: BrokerAccess, command: str) -> Iterator[MqttClient]:
+    """A quiet client with an id of its own, for a command that ends."""
+    own = replace(access, client_id=f"mien-{command}-{uuid.uuid4().hex[:8]}")
+    client = MqttClient(own, quiet=True).start()
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def probe(access: BrokerAccess, within_s: float = 6.0) -> None:
+    """Asks once whether a broker takes us, for ``mien doctor``.
+
+    Raises:
+        BrokerError: it cannot be reached, refuses us, or does not answer in time.
+    """
+    with client_for(access, "probe") as client:
+        client.wait_for(lambda: client.connected, within_s)

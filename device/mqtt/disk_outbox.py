@@ -23,8 +23,7 @@ from collections.abc import Callable, Collection
 from itertools import islice
 from pathlib import Path
 
-from device.errors import ConfigurationError, StorageError, is_storage_trouble
-from device.mqtt.outbox import Waiting
+from device.mqtt.outbox import Waiting, connect, open_event_file
 
 log = logging.getLogger("mien.outbox")
 
@@ -37,13 +36,6 @@ MUST_FOLD_AFTER = 32  # changes; in a burst, by put: at six pages each the log s
 REMOVED_AT_ONCE = 16  # events; each may have a page of its own
 MAX_OVERFLOW = 100  # events kept in memory when the disk takes nothing at all
 MAX_NUMBER = 1 << 53  # far more events than there will be, far from SQLite's largest number
-TABLES = (
-    "CREATE TABLE IF NOT EXISTS event"
-    "(number INTEGER PRIMARY KEY, late INTEGER NOT NULL, payload TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS room(filler BLOB)",
-    "DELETE FROM room",
-)
-COLUMNS = [("number", "INTEGER"), ("late", "INTEGER"), ("payload", "TEXT")]
 OLDEST = "SELECT number FROM event ORDER BY number LIMIT ?"
 
 
@@ -74,7 +66,7 @@ class DiskOutbox:
         self._overflow: OrderedDict[int, Waiting] = OrderedDict()  # not in the file yet
         self._gone: set[int] = set()  # acknowledged, but the disk would not let them go
         self._changes = 0  # since the log was folded
-        self._db = _open_file(path)
+        self._db = open_event_file(path)
         self._drop(self._db.execute("DELETE FROM event WHERE number > ?", (MAX_NUMBER,)).rowcount)
         self._db.commit()
         row = self._db.execute("SELECT count(*), coalesce(max(number), 0) FROM event").fetchone()
@@ -228,7 +220,7 @@ class DiskOutbox:
 
     def _tend(self) -> None:
         """Writes the log through after every change, folds it when it has grown, takes room."""
-        db = _connect(self._path)
+        db = connect(self._path)
         try:
             while not self._closing:
                 if not self._turn(db):
@@ -287,67 +279,4 @@ def _is_event(payload: bytes) -> bool:
     try:
         return isinstance(json.loads(payload), dict)
     except (ValueError, TypeError, RecursionError):
-        return False
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """A connection that never waits for the medium; whoever uses it writes the log through."""
-    db = sqlite3.connect(path, timeout=1.0, check_same_thread=False)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("PRAGMA wal_autocheckpoint = 0")
-        db.execute("PRAGMA secure_delete = OFF")  # Debian's default writes freed pages once more
-    except sqlite3.Error:
-        db.close()
-        raise
-    return db
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    db = _connect(path)
-    try:
-        with db:
-            for statement in TABLES:
-                db.execute(statement)
-        damage = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if damage != "ok":
-            raise sqlite3.DatabaseError(damage)
-        columns = [row[1:3] for row in db.execute("PRAGMA table_info(event)")]
-        if columns != COLUMNS:
-            raise sqlite3.DatabaseError("another layout")
-    except sqlite3.Error:
-        db.close()
-        raise
-    return db
-
-
-def _open_file(path: Path) -> sqlite3.Connection:
-    """Opens or makes the file, and its folder; one that is damaged or foreign is moved aside."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            return _open(path)
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError as error:
-            aside = path.with_name(path.name + ".damaged")
-            log.error("outbox %s is damaged (%s); moved to %s", path, error, aside.name)
-            path.replace(aside)
-            for suffix in ("-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
-            return _open(path)
-    except (OSError, sqlite3.Error) as error:
-        passes = is_storage_trouble(error) or "locked" in str(error) or _is_read_only(path.parent)
-        reason = getattr(error, "strerror", None) or error
-        raise (StorageError if passes else ConfigurationError)(
-            f"outbox.path = {str(path)!r}: cannot use it: {reason}"
-        ) from error
-
-
-def _is_read_only(folder: Path) -> bool:
-    """True where the whole file system is; SQLite does not say."""
-    try:
-        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
-    except OSError:
         return False

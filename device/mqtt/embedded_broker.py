@@ -102,7 +102,7 @@ def _free_port(port: int) -> int:
 
 
 def _broker_class() -> Any:
-    """amqtt's broker without one fault of its versions 0.11 and 0.12.
+    """Amqtt's broker without one fault of its versions 0.11 and 0.12.
 
     To a client that connects it sends what is retained for the subscriptions of *all* clients, so
     that each but the first gets every message twice, and ones that it never asked for. It means

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from device.__main__ import main
+from device.cli.discovery import retract
 from device.errors import BrokerError
 from device.mqtt.access import BrokerAccess
 from device.mqtt.publisher import MqttPublisher
-from device.mqtt.watch import retract
 from device.remote import Remote
 from device.service.state_file import StateFile
 from device.settings import Settings
