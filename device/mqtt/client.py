@@ -1,8 +1,7 @@
 """The one MQTT client of this package: a thread that connects, sends, listens, and tries again.
 
-``publish`` and ``subscribe`` may be called from any thread and return at once; what they return
-tells later what became of it. A ``Source`` (the publisher) is asked for more whenever the broker
-has room. Receivers and the source are called in the client's thread and must be quick.
+``publish`` and ``subscribe`` return at once; what they return tells later what became of it. A
+``Source`` is asked for more while the broker has room. It and receivers run in the client's thread.
 """
 
 from __future__ import annotations
@@ -97,11 +96,6 @@ class MqttClient:
         return self._exchange.num_refused
 
     @property
-    def num_cut(self) -> int:
-        """Messages for us that were too long to be read."""
-        return self._exchange.num_cut
-
-    @property
     def failed(self) -> bool:
         """True after an attempt failed, until one succeeds."""
         return self._failed
@@ -133,8 +127,10 @@ class MqttClient:
         """
         by_s = time.monotonic() + within_s
         while not check():
-            if self._failed or time.monotonic() > by_s:
-                raise BrokerError(self._away or f"the broker did not answer within {within_s:g} s")
+            if self._failed:
+                raise BrokerError(self._away or "no connection")
+            if time.monotonic() > by_s:
+                raise BrokerError(f"the broker did not answer within {within_s:g} s")
             time.sleep(0.02)
 
     def close(self, last_words: Message | None = None) -> None:
@@ -220,13 +216,22 @@ class MqttClient:
 
     def _leave(self, connection: Connection) -> None:
         """Last words, then a DISCONNECT; without them the will is the better last word."""
-        last = self._exchange.publish(self._last_words) if self._last_words else None
+        self._exchange.send(connection)
         by_s = time.monotonic() + LEAVE_WITHIN_S
-        while (connection.in_flight or self._exchange.waiting) and time.monotonic() < by_s:
-            if not self._turn(connection):
-                return
+        if not self._empty(connection, by_s - LEAVE_WITHIN_S / 2):
+            return
+        last = self._exchange.publish(self._last_words) if self._last_words else None
+        if not self._empty(connection, by_s):
+            return
         if last is None or last.done:
             connection.disconnect()
+
+    def _empty(self, connection: Connection, by_s: float) -> bool:
+        """Sends what waits; false when the connection ends."""
+        while (connection.in_flight or self._exchange.waiting) and time.monotonic() < by_s:
+            if not self._turn(connection):
+                return False
+        return True
 
     def _judge(
         self,
