@@ -50,6 +50,8 @@ class MqttClient:
         source: what else there is to send.
         quiet: leaves it to ``problem`` to say what is wrong, for commands that end.
 
+    Attributes:
+        exchange: what is said and heard, with its counters.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class MqttClient:
     ) -> None:
         self._access, self._will, self._quiet = access, will, quiet
         self._backoff = backoff or Backoff()
-        self._exchange = Exchange(source, quiet)
+        self.exchange = Exchange(source, quiet)
         self._speaks_5, self._num_short = True, 0
         self._connected = self._failed = False
         self._away: str | None = "connecting to the broker"
@@ -88,12 +90,7 @@ class MqttClient:
     @property
     def problem(self) -> str | None:
         """Why we are not connected or what the broker refuses, in one line."""
-        return self._away or self._exchange.problem
-
-    @property
-    def num_refused(self) -> int:
-        """Publications that the broker refused, or that go beyond what it takes."""
-        return self._exchange.num_refused
+        return self._away or self.exchange.problem
 
     @property
     def failed(self) -> bool:
@@ -102,13 +99,13 @@ class MqttClient:
 
     def publish(self, message: Message) -> Publication:
         """Says something once; the oldest of too many that wait are forgotten."""
-        publication = self._exchange.publish(message)
+        publication = self.exchange.publish(message)
         self.wake()
         return publication
 
     def subscribe(self, topic_filter: str, receiver: Receiver) -> Subscription:
         """Subscribes at every connect; calls ``receiver(topic, payload, retained)``."""
-        subscription = self._exchange.subscribe(topic_filter, receiver)
+        subscription = self.exchange.subscribe(topic_filter, receiver)
         self.wake()
         return subscription
 
@@ -177,7 +174,7 @@ class MqttClient:
             connection.close()
             if self._connected:
                 self._connected = False
-                self._exchange.lose(connection)
+                self.exchange.lose(connection)
         return self._judge(connection, access, version, time.monotonic() - started_s)
 
     def _converse(
@@ -199,9 +196,9 @@ class MqttClient:
         """Moves bytes, passes on what has come and sends what waits; False at the end."""
         notes = connection.step(0.2 if connection.in_flight else 1.0)
         for note in notes or ():
-            self._exchange.pass_on(note)
+            self.exchange.pass_on(note)
         if self._connected and notes is not None:
-            self._exchange.send(connection)
+            self.exchange.send(connection)
         return notes is not None
 
     def _greet(
@@ -212,15 +209,15 @@ class MqttClient:
         log.info("connected to broker %s (MQTT %s%s)", access, name, ", TLS" if access.tls else "")
         was_away = self._failed
         self._connected, self._failed, self._away = True, False, None
-        self._exchange.begin(connection, was_away)
+        self.exchange.begin(connection, was_away)
 
     def _leave(self, connection: Connection) -> None:
         """Last words, then a DISCONNECT; without them the will is the better last word."""
-        self._exchange.send(connection)
+        self.exchange.send(connection)
         by_s = time.monotonic() + LEAVE_WITHIN_S
         if not self._empty(connection, by_s - LEAVE_WITHIN_S / 2):
             return
-        last = self._exchange.publish(self._last_words) if self._last_words else None
+        last = self.exchange.publish(self._last_words) if self._last_words else None
         if not self._empty(connection, by_s):
             return
         if last is None or last.done:
@@ -228,7 +225,7 @@ class MqttClient:
 
     def _empty(self, connection: Connection, by_s: float) -> bool:
         """Sends what waits; false when the connection ends."""
-        while (connection.in_flight or self._exchange.waiting) and time.monotonic() < by_s:
+        while (connection.in_flight or self.exchange.waiting) and time.monotonic() < by_s:
             if not self._turn(connection):
                 return False
         return True

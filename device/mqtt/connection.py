@@ -46,12 +46,12 @@ class Subscribed:
 
 @dataclass(frozen=True)
 class Received:
-    """A message for us; ``cut_bytes`` is the length of one that was too long to be read."""
+    """A message for us, or (with a reason) one that cannot be passed on."""
 
     topic: str
     payload: bytes
     retained: bool
-    cut_bytes: int = 0
+    dropped: str = ""
 
 
 Note = Publication | Subscribed | Received
@@ -247,13 +247,14 @@ class Connection:
         self._notes.append(Subscribed(number, [code.is_failure for code in codes]))
 
     def _on_message(self, _c: Any, _d: Any, message: paho.MQTTMessage) -> None:
+        payload, mark, dropped = bytes(message.payload), self._client.input.mark, ""
+        if payload.startswith(mark):
+            dropped = f"its {int.from_bytes(payload[16:24], 'big')} bytes are too many"
         try:
             topic = message.topic
-        except UnicodeDecodeError:  # such a topic is ours by accident only
-            return
-        payload, mark = bytes(message.payload), self._client.input.mark
-        cut_bytes = int.from_bytes(payload[16:24], "big") if payload.startswith(mark) else 0
-        self._notes.append(Received(topic, payload, message.retain, cut_bytes))
+        except UnicodeDecodeError as error:
+            topic, dropped = error.object.decode(errors="replace"), "its topic is not UTF-8"
+        self._notes.append(Received(topic, payload, message.retain, dropped))
 
 
 def _drain(waker: socket.socket) -> None:

@@ -30,11 +30,11 @@ class Exchange:
 
     Attributes:
         num_refused: publications that the broker refused or that go beyond its limits.
-        num_cut: messages for us that were too long.
+        num_dropped: messages for us that were too long, or their topics no UTF-8.
     """
 
     def __init__(self, source: Source | None, quiet: bool) -> None:
-        self.num_refused = self.num_cut = 0
+        self.num_refused = self.num_dropped = 0
         self._source, self._quiet = source, quiet
         self._lock = threading.Lock()
         self._queue: deque[Publication] = deque()
@@ -141,14 +141,10 @@ class Exchange:
             self._source.finished(publication)
 
     def _receive(self, note: Received) -> None:
-        if note.cut_bytes:
-            self.num_cut += 1
-            if self.num_cut == 1:
-                log.warning(
-                    "a message of %d bytes on %.100r is too long; such ones are dropped",
-                    note.cut_bytes,
-                    note.topic,
-                )
+        if note.dropped:
+            self.num_dropped += 1
+            if self.num_dropped == 1 and not self._quiet:
+                log.warning("a message on %.100r is dropped: %s", note.topic, note.dropped)
             return
         for subscription in self._subscriptions:
             if topic_matches_sub(subscription.topic_filter, note.topic):

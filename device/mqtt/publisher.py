@@ -91,7 +91,12 @@ class MqttPublisher:
     @property
     def num_refused(self) -> int:
         """Publications that the broker refused, or that go beyond what it takes."""
-        return self._client.num_refused
+        return self._client.exchange.num_refused
+
+    @property
+    def num_dropped(self) -> int:
+        """Messages for us that could not be read."""
+        return self._client.exchange.num_dropped
 
     def close(self) -> None:
         """Says that nobody is seen any more and ``stopped``, waits shortly, disconnects."""
