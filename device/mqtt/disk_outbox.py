@@ -263,9 +263,10 @@ class DiskOutbox:
             self._fold(db, "PASSIVE")
             self._measure(db)
             return True
-        with db:
-            db.execute("DELETE FROM room")  # its pages stay in the file, free
-        self.settled = True
+        if not self.settled:  # once: the thread must not take the lock from put
+            with db:
+                db.execute("DELETE FROM room")  # its pages stay in the file, free
+            self.settled = True
         with self._lock:
             if self.problem and self._gone:
                 self._let_go()
