@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from device.mqtt.clock import WallClock
 from device.mqtt.identity import Identity
-from device.mqtt.payloads import Payloads
+from device.mqtt.payloads import Payloads, WallClock
 from device.mqtt.schemas import names, read_schema
 from device.vocabulary import Expression
 from tests.scenes import ONLINE, change, scene_with

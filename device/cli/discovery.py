@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from device.errors import UsageError
-from device.mqtt.access import broker_access
+from device.errors import BrokerError, UsageError
+from device.mqtt.access import BrokerAccess, broker_access
+from device.mqtt.client import client_for
 from device.mqtt.discovery import discovery_topic
 from device.mqtt.identity import make_device_id
-from device.mqtt.retract import retract
+from device.mqtt.packets import Message
 from device.settings import load_settings
 
 
@@ -33,3 +34,27 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     retract(broker_access(settings.mqtt, device_id), topic)
     print(f"removed {topic}")
     return 0
+
+
+def retract(access: BrokerAccess, topic: str, within_s: float = 20.0) -> None:
+    """Empties a retained topic and looks whether it is empty: MQTT 3.1.1 tells no refusal.
+
+    Raises:
+        BrokerError: the broker cannot be reached, or refuses us or the topic.
+    """
+    found: list[bytes] = []
+
+    def keep(_: str, payload: bytes, retained: bool) -> None:
+        if retained and payload:
+            found.append(payload)
+
+    with client_for(access, "clear") as client:
+        for _ in range(2):  # once the second is acknowledged, all that is retained has come
+            erased = client.publish(Message(topic, b"", retain=True))
+            client.wait_for(lambda: erased.done, within_s)  # noqa: B023 - called at once
+            if erased.refused:
+                raise BrokerError(f"broker {access} refuses {topic}: {erased.refused}")
+            looked = client.subscribe(topic, keep)
+            client.wait_for(lambda: looked.answered, within_s)  # noqa: B023
+    if found:
+        raise BrokerError(f"broker {access} refuses {topic}: it is still there; see its ACL")

@@ -1,17 +1,26 @@
-"""``mien watch``: follows the events of running appliances, for people."""
+"""``mien watch``: follows the events of all appliances of a broker, one line each, for people."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import queue
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any, TextIO
 
-from device.errors import UsageError
-from device.mqtt.access import broker_access
-from device.mqtt.watch import watch
+from device.errors import BrokerError, UsageError
+from device.mqtt.access import BrokerAccess, broker_access
+from device.mqtt.client import client_for
 from device.settings import load_settings
 from device.settings.tree import Mqtt
+
+COLORS = {"angry": 31, "disgust": 32, "fear": 35, "happy": 33, "sad": 34, "surprise": 36}
+ESCAPE = "\x1b"
+MAX_WAITING = 1000
+SHOWN = ("availability", "camera", "event")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,3 +48,70 @@ def _with_address(mqtt: Mqtt, address: str) -> Mqtt:
     if not host or not port.isdigit() or int(port) > 65535:
         raise UsageError(f"--broker {address}: expected HOST or HOST:PORT")
     return replace(mqtt, host=host.strip("[]"), port=int(port))
+
+
+def watch(
+    access: BrokerAccess, prefix: str, out: TextIO, stop: Callable[[], bool] = lambda: False
+) -> None:
+    """Prints events, and what becomes of the appliances, until Ctrl-C or ``stop``.
+
+    Args:
+        access: the broker; the client id is replaced by one of our own.
+        prefix: first part of the topics.
+        out: where to print; colours only on a terminal.
+        stop: asked several times a second.
+
+    Raises:
+        BrokerError: the broker cannot be reached, refuses us, or denies the topics.
+    """
+    lines: queue.Queue[tuple[str, bytes]] = queue.Queue()
+
+    def keep(topic: str, payload: bytes, _: bool) -> None:
+        if lines.qsize() < MAX_WAITING:  # a stalled terminal must not eat the memory
+            lines.put((topic, payload))
+
+    colors = out.isatty()
+    with client_for(access, "watch") as client, suppress(KeyboardInterrupt):
+        wanted = [client.subscribe(f"{prefix}/+/{name}", keep) for name in SHOWN]
+        client.wait_for(lambda: client.connected or stop(), float("inf"))
+        told = None
+        while not stop():
+            if client.problem != told:
+                told = client.problem
+                print(f"{'':12} {told or 'connected again'}", file=out, flush=True)
+            if refused := next((each.refused for each in wanted if each.refused), None):
+                raise BrokerError(refused)
+            with suppress(queue.Empty):
+                print(describe(*lines.get(timeout=0.2), colors), file=out, flush=True)
+
+
+def describe(topic: str, payload: bytes, colors: bool) -> str:
+    """One line; whatever a stranger publishes there, no control character reaches the terminal."""
+    device_id, name = topic.split("/")[-2:]
+    if name != "event":
+        return printable(f"{'':12} {device_id}  {name} {payload[:80].decode(errors='replace')}")
+    try:
+        event: dict[str, Any] = json.loads(payload)
+        time = str(event["at"])[11:23]
+        expression, previous = str(event["expression"]), event["previous"]
+        change = {"appeared": "appeared, ", "vanished": "vanished, last "}.get(
+            event["event_type"], f"{previous} -> "
+        )
+        text = (
+            f"{time:12} {device_id}  face {event['track_id']}: {change}{expression} "
+            f"{float(event['probability']):.0%}"
+        )
+        text += "  (late)" if event.get("historical") else ""
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return printable(f"{'':12} {device_id}  not an event: {payload[:80]!r}")
+    text = printable(text)
+    return (
+        f"{ESCAPE}[{COLORS[expression]}m{text}{ESCAPE}[0m"
+        if colors and expression in COLORS
+        else text
+    )
+
+
+def printable(text: str) -> str:
+    """The text without control characters."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -15,11 +15,9 @@ from device.mqtt.commands import CommandDesk
 from device.mqtt.discovery import BIRTH_DELAY_S, Announcer, discovery_topic, encode_discovery
 from device.mqtt.disk_outbox import DiskOutbox
 from device.mqtt.embedded_broker import EmbeddedBroker
-from device.mqtt.identity import Identity, make_device_id
-from device.mqtt.message import Topics
+from device.mqtt.identity import DuplicateIdWatch, Identity, Topics, make_device_id
 from device.mqtt.outbox import MemoryOutbox, Outbox
 from device.mqtt.publisher import MqttPublisher
-from device.mqtt.twin import TwinWatch
 from device.settings import Settings
 from device.settings.tree import MOST_IN_MEMORY
 
@@ -42,13 +40,13 @@ class BrokerSide:
     publisher: MqttPublisher
     reach: Reach
     desk: CommandDesk
-    duplicates: TwinWatch
+    duplicates: DuplicateIdWatch
 
 
 def connect(settings: Settings, state: StateFile, state_dir: Path, stack: ExitStack) -> BrokerSide:
     """Makes the broker's side and begins to connect; whoever listens does so before."""
     publisher, reach = make_publisher(settings, make_outbox(settings, state_dir), stack)
-    desk, duplicates = CommandDesk(publisher.respond), TwinWatch(publisher.identity)
+    desk, duplicates = CommandDesk(publisher.respond), DuplicateIdWatch(publisher.identity)
     publisher.listen(publisher.topics("command/+"), desk.receive)
     publisher.listen(publisher.topics("health"), duplicates.receive)
     stack.callback(announce(settings, state, publisher).close)

@@ -24,7 +24,7 @@ import numpy as np
 
 from device.daemon.paths import write_atomically
 from device.errors import ConfigurationError, UsageError, is_storage_trouble
-from device.mqtt.clock import clock_is_synced
+from device.mqtt.payloads import clock_is_synced
 from device.settings.tree import Capture as CaptureSettings
 from device.vocabulary import Classification, GreyImage
 

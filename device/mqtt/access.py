@@ -1,7 +1,9 @@
-"""How to reach the broker: address, credentials and TLS, checked before anything connects."""
+"""How to reach the broker: address, credentials, TLS, pace; and in one line why it failed."""
 
 from __future__ import annotations
 
+import random
+import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,3 +110,91 @@ def _tls_context(mqtt: Mqtt) -> ssl.SSLContext:
         reason = error.strerror if isinstance(error, FileNotFoundError) else error
         raise ConfigurationError(f"mqtt.{key} = {path!r}: cannot use it: {reason}") from error
     return context
+
+
+class Backoff:
+    """Delays between attempts: doubling, with jitter so that a fleet does not march."""
+
+    def __init__(
+        self, first_s: float = 1.0, most_s: float = 60.0, rng: random.Random | None = None
+    ) -> None:
+        self._first_s, self._most_s = first_s, most_s
+        self._rng = rng or random.Random()
+        self._next_s = first_s
+
+    def reset(self) -> None:
+        """After a success."""
+        self._next_s = self._first_s
+
+    def leap(self) -> None:
+        """Straight to the longest delay, where trying again soon would do harm."""
+        self._next_s = self._most_s
+
+    def next_s(self) -> float:
+        """Half to all of the current delay; the one after it is twice as long."""
+        delay_s = self._next_s
+        self._next_s = min(self._next_s * 2, self._most_s)
+        return delay_s * self._rng.uniform(0.5, 1.0)
+
+
+REFUSALS = {
+    "Bad user name or password": "wrong user name or password; see mqtt.username and mqtt.password_file",
+    "Not authorized": "user not accepted; see mqtt.username, mqtt.password_file and the broker's ACL",
+    "Unsupported protocol version": 'it does not speak this MQTT version; see mqtt.protocol = "auto"',
+    "Client identifier not valid": "client id not accepted; see mqtt.client_id",
+    "Banned": "this client is banned there",
+}
+TAKEN_OVER = "Session taken over"
+
+
+def explain_failure(error: Exception, access: BrokerAccess) -> str:
+    """A connection that could not be made."""
+    where = f"broker {access}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{where}: certificate not accepted: {error.verify_message}; see mqtt.ca_file and mqtt.host"
+    is_cut = access.tls is not None and isinstance(error, ConnectionResetError)
+    if isinstance(error, ssl.SSLError) or is_cut:
+        reason = getattr(error, "reason", None) or "handshake failed"
+        return f"{where}: TLS: {reason}; does this port speak TLS, and does it want mqtt.cert_file?"
+    if isinstance(error, socket.gaierror):
+        return f"{where}: host name not found; see mqtt.host and the network's DNS"
+    if isinstance(error, ConnectionRefusedError):
+        return f"{where}: nothing listens there; is the broker running, is mqtt.port right?"
+    if isinstance(error, TimeoutError):
+        return f"{where}: no answer; see mqtt.host, mqtt.port and firewalls"
+    if isinstance(error, OSError):
+        return f"{where}: {error.strerror or error}"
+    return f"{where}: {type(error).__name__}: {error}"
+
+
+def explain_refusal(reason: str, access: BrokerAccess) -> str:
+    """A CONNACK that says no."""
+    return f"broker {access} refuses: {REFUSALS.get(reason, reason)}"
+
+
+def explain_loss(reason: str, access: BrokerAccess) -> str:
+    """A connection that ended."""
+    if reason == TAKEN_OVER:
+        return (
+            f"broker {access}: session taken over: another client uses the id {access.client_id!r}; "
+            "give each device its own device.id (a copied image shares its machine id)"
+        )
+    return f"broker {access}: connection lost ({reason})"
+
+
+def explain_flapping(access: BrokerAccess) -> str:
+    """Lost soon after every success, as MQTT 3.1.1 shows a taken-over session."""
+    return (
+        f"broker {access}: lost again and again right after it accepted us; "
+        f"does another client use the id {access.client_id!r}? See mqtt.client_id and device.id"
+    )
+
+
+def explain_silence(access: BrokerAccess) -> str:
+    """A connection that ended, or stayed mute, before the broker accepted it."""
+    hint = (
+        "does it want a client certificate (mqtt.cert_file)?"
+        if access.tls
+        else "does this port want TLS (mqtt.tls)?"
+    )
+    return f"broker {access}: closed or mute before it accepted us; {hint}"

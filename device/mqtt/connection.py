@@ -1,9 +1,9 @@
 """One connection's life, from CONNECT to its end, driven by one thread.
 
 paho does the protocol; its documented calls for foreign loops (``loop_read``, ``loop_write``,
-``loop_misc``) let the caller own the socket. Its callbacks only take notes, so nothing that
-goes wrong in our code can hurt its state. Nothing is left in the library's queues: what was not
-acknowledged is sent again by its owner (retained topics, outbox) over the next connection.
+``loop_misc``) let the caller own the socket. Its callbacks only take notes, so nothing that goes
+wrong in our code can hurt its state. Nothing stays in the library's queues: its owner sends what
+was not acknowledged again over the next connection.
 """
 
 from __future__ import annotations
@@ -11,62 +11,50 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device.mqtt.access import BrokerAccess
-from device.mqtt.message import Message
+from device.mqtt.packets import (
+    MAX_IN_FLIGHT,
+    MAX_INPUT_BYTES,
+    BoundedClient,
+    Limits,
+    Message,
+    Publication,
+)
 
 ANSWER_WITHIN_S = 10.0  # for the broker's CONNACK
-LEAVE_WITHIN_S = 2.0  # for the acknowledgements of the last words
-MAX_INFLIGHT = 20
+FOR_EVER = (0x87, 0x90, 0x99)  # not authorized, topic or payload not accepted; others may pass
 MAX_PACKETS = 200  # read at a time, before we send again
 
 
-class Session(Protocol):
-    """Whoever uses the connection; called from its thread only."""
+@dataclass(frozen=True)
+class Subscribed:
+    """The broker's answers to the subscription ``number``; true where it was refused."""
 
-    def connected(self, connection: Connection) -> None:
-        """The broker has accepted us: subscribe, and say everything that is retained."""
-
-    def pump(self, connection: Connection) -> None:
-        """Send what waits; called after every wake-up."""
-
-    def acknowledged(self, number: int, refusal: str | None) -> None:
-        """The broker has (or, with a reason, refuses) the publication ``number``."""
-
-    def received(self, topic: str, payload: bytes, retained: bool) -> None:
-        """A message for us."""
-
-    def denied(self, topics: Sequence[str]) -> None:
-        """The broker does not let us subscribe to these."""
-
-    def lost(self) -> None:
-        """The connection has ended; nothing in flight will be acknowledged any more."""
-
-    def leaving(self, connection: Connection) -> None:
-        """Last words before a clean end."""
+    number: int
+    refused: Sequence[bool]
 
 
 @dataclass(frozen=True)
-class Ending:
-    """How a connection ended.
+class Received:
+    """A message for us, or (with a reason) one that cannot be passed on."""
 
-    Attributes:
-        accepted: whether the broker had accepted us.
-        refused: the broker's reason when it said no.
-        reason: why it ended after that; empty when we ended it.
-    """
+    topic: str
+    payload: bytes
+    retained: bool
+    dropped: str = ""
 
-    accepted: bool
-    refused: str = ""
-    reason: str = ""
+
+Note = Publication | Subscribed | Received
 
 
 class Connection:
@@ -75,141 +63,163 @@ class Connection:
     Args:
         access: the broker.
         version: MQTT 5 or 3.1.1.
-        session: who speaks and listens.
         will: what the broker says when we vanish.
         waker: becomes readable when there is something to send.
-        leave: true when it is time to end.
+
+    Attributes:
+        accepted: the broker has accepted us.
+        refused: the broker's reason when it said no.
+        reason: why it ended after that.
+        limits: what the broker takes.
     """
 
     def __init__(
         self,
         access: BrokerAccess,
         version: MQTTProtocolVersion,
-        session: Session,
         will: Message | None,
         waker: socket.socket,
-        leave: Callable[[], bool],
     ) -> None:
-        self._access, self._session, self._waker, self._leave = access, session, waker, leave
-        self._notes: list[Callable[[], None]] = []
-        self._unacknowledged: dict[int, float] = {}  # number -> when it was sent
-        self._subscriptions: dict[int, Sequence[str]] = {}
-        self._accepted, self._refused, self._reason = False, "", ""
-        self._client = self._make_client(version, will)
-
-    def _make_client(self, version: MQTTProtocolVersion, will: Message | None) -> paho.Client:
-        is_5 = version == MQTTProtocolVersion.MQTTv5
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._access.client_id,
-            clean_session=None if is_5 else True,
+        self.accepted, self.refused, self.reason = False, "", ""
+        self.limits = Limits()
+        self._access, self._waker = access, waker
+        self._notes: list[Note] = []
+        self._in_flight: dict[int, tuple[Publication, float]] = {}  # and when it was sent
+        self._answers: list[tuple[int, ReasonCode]] = []
+        self._is_5 = version == MQTTProtocolVersion.MQTTv5
+        self._client = client = BoundedClient(
+            self._is_5,
+            client_id=access.client_id,
+            clean_session=None if self._is_5 else True,
             protocol=version,
             reconnect_on_failure=False,
         )
-        if self._access.username or self._access.password:
-            client.username_pw_set(self._access.username, self._access.password or None)
-        if self._access.tls:
-            client.tls_set_context(self._access.tls)
+        if access.username or access.password:
+            client.username_pw_set(access.username, access.password or None)
+        if access.tls:
+            client.tls_set_context(access.tls)
         if will:
             client.will_set(will.topic, will.payload, will.qos, will.retain)
-        client.max_inflight_messages = MAX_INFLIGHT
+        client.max_inflight_messages = MAX_IN_FLIGHT
         client.connect_timeout = ANSWER_WITHIN_S / 2
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
-        return client
 
-    def publish(self, message: Message) -> int:
-        """Hands a message to the broker; its number comes back in ``acknowledged``."""
-        info = self._client.publish(message.topic, message.payload, message.qos, message.retain)
-        if message.qos:
-            self._unacknowledged[info.mid] = time.monotonic()
-        return info.mid
-
-    def subscribe(self, topics: Sequence[str]) -> None:
-        """Subscribes at QoS 1."""
-        _, number = self._client.subscribe([(topic, 1) for topic in topics])
-        if number is not None:
-            self._subscriptions[number] = topics
-
-    def run(self, on_accepted: Callable[[], None]) -> Ending:
-        """Connects and stays until the end.
-
-        Args:
-            on_accepted: called once the broker has accepted us, before the session.
+    def open(self) -> None:
+        """Connects; the broker's answer comes in a later ``step``.
 
         Raises:
             OSError: no connection could be made.
         """
-        self._client.connect(self._access.host, self._access.port, self._access.keepalive_s)
-        answer_by_s = time.monotonic() + ANSWER_WITHIN_S
-        greeted = False
+        properties = None
+        if self._is_5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.ReceiveMaximum = MAX_IN_FLIGHT
+            properties.MaximumPacketSize = MAX_INPUT_BYTES
+        access = self._access
+        self._client.connect(access.host, access.port, access.keepalive_s, properties=properties)
+
+    @property
+    def room(self) -> int:
+        """Publications that may be sent now."""
+        return self.limits.in_flight - len(self._in_flight)
+
+    @property
+    def in_flight(self) -> list[Publication]:
+        """What was sent and not answered yet."""
+        return [publication for publication, _ in self._in_flight.values()]
+
+    def publish(self, publication: Publication) -> None:
+        """Sends a publication; a later ``step`` returns it when it is done."""
+        message, limits = publication.message, self.limits
+        if unsayable := self._unsayable(message):
+            publication.cause, publication.refused = unsayable
+            publication.for_ever = True
+            self._notes.append(publication)
+            return
+        qos, retain = min(message.qos, limits.qos), message.retain and limits.retain
+        number = self._client.publish(message.topic, message.payload, qos, retain).mid
+        self._in_flight[number] = publication, time.monotonic()
+
+    def _unsayable(self, message: Message) -> tuple[str, str] | None:
+        """Why the message cannot be said here: the cause, and the sentence."""
         try:
-            while self._step():
-                if self._accepted and not greeted:
-                    greeted = True
-                    on_accepted()
-                    self._session.connected(self)
-                if greeted:
-                    self._session.pump(self)
-                    if self._is_stuck():
-                        break
-                elif time.monotonic() > answer_by_s:
-                    break
-                if self._leave():
-                    if greeted:
-                        self._part()
-                    break
-        finally:
-            if stream := self._client.socket():
-                stream.close()
-        return Ending(self._accepted, self._refused, self._reason)
+            topic = message.topic.encode()
+        except UnicodeEncodeError:
+            return "topic", "the topic is not UTF-8"
+        if not 0 < len(topic) < 1 << 16 or set(message.topic) & set("#+\0"):
+            return "topic", "nobody may publish to such a topic"
+        size = len(topic) + len(message.payload) + 4 + self._is_5
+        size += 2 + sum(size >= 128**power for power in (1, 2, 3))
+        if size > self.limits.packet_bytes:
+            most = self.limits.packet_bytes
+            return "size", f"its {size} bytes are more than the {most} that the broker takes"
+        return None
+
+    def subscribe(self, topics: Sequence[str]) -> int:
+        """Subscribes at QoS 1; the answer carries the number."""
+        return self._client.subscribe([(topic, 1) for topic in topics])[1] or 0
+
+    def disconnect(self) -> None:
+        """Sends a DISCONNECT, after which the broker keeps the will to itself."""
+        self._client.disconnect()
+        self.step(0.0)
+
+    def close(self) -> None:
+        """Closes the socket, whatever has happened."""
+        if stream := self._client.socket():
+            stream.close()
+
+    def step(self, timeout_s: float) -> list[Note] | None:
+        """Waits for the network or a wake-up and moves bytes; None at the end."""
+        stream = self._client.socket()
+        if stream is None or self._is_stuck():
+            return None
+        decrypted: Any = getattr(stream, "pending", int)  # TLS: bytes that select cannot see
+        at_hand = decrypted() or self._client.input.ready
+        writers = [stream] if self._client.want_write() else []
+        wait_s = 0.0 if at_hand or self._notes or self._answers else timeout_s
+        readable, _, _ = select.select([stream, self._waker], writers, [], wait_s)
+        if self._waker in readable:
+            _drain(self._waker)
+        if stream in readable or at_hand:
+            self._read()
+        if self._client.want_write():
+            self._client.loop_write()
+        self._client.loop_misc()
+        for number, code in self._answers:
+            self._finish(number, code)
+        self._answers.clear()
+        notes, self._notes = self._notes, []
+        if not notes and (self._client.socket() is None or self.refused):
+            return None
+        return notes
+
+    def _finish(self, number: int, code: ReasonCode) -> None:
+        publication, _ = self._in_flight.pop(number, (None, 0.0))
+        if publication is None:
+            return
+        publication.acknowledged = not code.is_failure
+        if code.is_failure:
+            publication.cause, publication.for_ever = code.getName(), code.value in FOR_EVER
+            hint = "; see its ACL" if publication.for_ever else ""
+            publication.refused = publication.cause + hint
+        self._notes.append(publication)
 
     def _is_stuck(self) -> bool:
         """A broker may go on answering pings and yet deliver nothing any more.
 
         mosquitto 2.0.11 does so after a flood has overrun its queue for us.
         """
-        oldest_s = next(iter(self._unacknowledged.values()), None)
+        _, oldest_s = next(iter(self._in_flight.values()), (None, float("inf")))
         limit_s = self._access.ack_within_s
-        if oldest_s is None or time.monotonic() - oldest_s < limit_s:
+        if time.monotonic() - oldest_s < limit_s:
             return False
-        self._reason = f"no acknowledgement within {limit_s:g} s"
+        self.reason = f"no acknowledgement within {limit_s:g} s"
         return True
-
-    def _part(self) -> None:
-        """Last words, and a DISCONNECT, after which the broker keeps the will to itself."""
-        self._session.leaving(self)
-        by_s = time.monotonic() + LEAVE_WITHIN_S
-        while self._unacknowledged and time.monotonic() < by_s and self._step():
-            self._session.pump(self)
-        self._client.disconnect()
-        while self._client.want_write() and time.monotonic() < by_s and self._step():
-            pass
-        self._reason = ""
-
-    def _step(self) -> bool:
-        """Waits for the network or a wake-up, moves bytes, passes notes on; False at the end."""
-        stream = self._client.socket()
-        if stream is None:
-            return False
-        decrypted: Any = getattr(stream, "pending", int)  # TLS: bytes that select cannot see
-        writers = [stream] if self._client.want_write() else []
-        timeout_s = 0.0 if decrypted() else 0.2 if self._unacknowledged else 1.0
-        readable, _, _ = select.select([stream, self._waker], writers, [], timeout_s)
-        if self._waker in readable:
-            _drain(self._waker)
-        if stream in readable or decrypted():
-            self._read()
-        if self._client.want_write():
-            self._client.loop_write()
-        self._client.loop_misc()
-        notes, self._notes = self._notes, []
-        for note in notes:
-            note()
-        return self._client.socket() is not None and not self._refused
 
     def _read(self) -> None:
         """Takes the packets that are there, so that a flood is over as soon as can be."""
@@ -221,37 +231,30 @@ class Connection:
 
     # paho's callbacks: notes only.
 
-    def _on_connect(
-        self, _client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, _props: Any
-    ) -> None:
+    def _on_connect(self, _c: Any, _d: Any, _f: Any, code: ReasonCode, connack: Any) -> None:
         if code.is_failure:  # paho calls this for a refusal, too
-            self._refused = code.getName()
+            self.refused = code.getName()
             return
-        self._accepted = True
+        self.accepted, self.limits = True, Limits.announced(connack)
 
-    def _on_disconnect(
-        self, _client: paho.Client, _data: Any, _flags: Any, code: ReasonCode, _props: Any
-    ) -> None:
-        self._reason = code.getName()
+    def _on_disconnect(self, _c: Any, _d: Any, _f: Any, code: ReasonCode, _p: Any) -> None:
+        self.reason = code.getName()
 
-    def _on_publish(
-        self, _client: paho.Client, _data: Any, number: int, code: ReasonCode, _props: Properties
-    ) -> None:
-        self._unacknowledged.pop(number, None)
-        refusal = code.getName() if code.is_failure else None
-        self._notes.append(lambda: self._session.acknowledged(number, refusal))
+    def _on_publish(self, _c: Any, _d: Any, number: int, code: ReasonCode, _p: Any) -> None:
+        self._answers.append((number, code))
 
-    def _on_subscribe(
-        self, _client: paho.Client, _data: Any, number: int, codes: list[ReasonCode], _props: Any
-    ) -> None:
-        topics = self._subscriptions.pop(number, ())
-        refused = [topic for topic, code in zip(topics, codes, strict=False) if code.is_failure]
-        if refused:
-            self._notes.append(lambda: self._session.denied(refused))
+    def _on_subscribe(self, _c: Any, _d: Any, number: int, codes: Any, _p: Any) -> None:
+        self._notes.append(Subscribed(number, [code.is_failure for code in codes]))
 
-    def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        topic, payload, retained = message.topic, bytes(message.payload), message.retain
-        self._notes.append(lambda: self._session.received(topic, payload, retained))
+    def _on_message(self, _c: Any, _d: Any, message: paho.MQTTMessage) -> None:
+        payload, mark, dropped = bytes(message.payload), self._client.input.mark, ""
+        if payload.startswith(mark):
+            dropped = f"its {int.from_bytes(payload[16:24], 'big')} bytes are too many"
+        try:
+            topic = message.topic
+        except UnicodeDecodeError as error:
+            topic, dropped = error.object.decode(errors="replace"), "its topic is not UTF-8"
+        self._notes.append(Received(topic, payload, message.retain, dropped))
 
 
 def _drain(waker: socket.socket) -> None:

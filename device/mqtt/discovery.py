@@ -15,8 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from device.mqtt.identity import Identity
-from device.mqtt.message import Topics
+from device.mqtt.identity import Identity, Topics
 from device.mqtt.payloads import encode
 from device.vocabulary import EventType, Expression
 

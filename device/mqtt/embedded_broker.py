@@ -101,11 +101,29 @@ def _free_port(port: int) -> int:
         return int(probe.getsockname()[1])
 
 
+def _broker_class() -> Any:
+    """Amqtt's broker without one fault of its versions 0.11 and 0.12.
+
+    To a client that connects it sends what is retained for the subscriptions of *all* clients, so
+    that each but the first gets every message twice, and ones that it never asked for. It means
+    those of a session that goes on, and asks this method about every subscription it knows.
+    """
+    from amqtt.broker import Broker
+
+    class OwnRetained(Broker):  # type: ignore[misc]  # amqtt is untyped here
+        async def _publish_retained_messages_for_subscription(
+            self, subscription: tuple[str, int], session: Any
+        ) -> None:
+            subscribers = self.subscriptions.get(subscription[0], [])
+            if any(subscriber.client_id == session.client_id for subscriber, _ in subscribers):
+                await super()._publish_retained_messages_for_subscription(subscription, session)
+
+    return OwnRetained
+
+
 async def _listen(ports: Sequence[int]) -> int:
     """Starts amqtt on the first of the ports that is free."""
-    from amqtt.errors import BrokerError as StartError  # only in the child: the daemon does
-
-    from device.mqtt.amqtt_broker import AmqttBroker  # ... not need it
+    from amqtt.errors import BrokerError as StartError  # only in the child: the daemon has no use
 
     for asked in ports:
         try:
@@ -114,7 +132,7 @@ async def _listen(ports: Sequence[int]) -> int:
                 "listeners": {"default": {"type": "tcp", "bind": f"{LOOPBACK}:{port}"}},
                 "plugins": {ANONYMOUS: {"allow_anonymous": True}},
             }
-            await AmqttBroker(config).start()
+            await _broker_class()(config).start()
         except (OSError, StartError) as error:  # taken, perhaps just now
             logging.getLogger(__name__).debug("port %d: %s", asked, error)
         else:

@@ -1,16 +1,35 @@
-"""Who this appliance is on the network: a device id that lasts, a boot id that does not."""
+"""Who this appliance is on the network, its topics, and whether another one uses the same id."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
+import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from device import __version__
 
+log = logging.getLogger("mien.mqtt")
+
 MACHINE_ID = Path("/etc/machine-id")
 ID_DIGITS = 12
+REMEMBER_S = 600.0  # after the last report of another device
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The topics of one device: ``<prefix>/<device_id>/<name>``."""
+
+    prefix: str
+    device_id: str
+
+    def __call__(self, name: str) -> str:
+        """``state`` becomes ``mien/<device_id>/state``."""
+        return f"{self.prefix}/{self.device_id}/{name}"
 
 
 @dataclass(frozen=True)
@@ -44,3 +63,47 @@ def make_device_id(configured: str = "", machine_id: Path = MACHINE_ID) -> str:
     if not source:
         source = f"{uuid.getnode():012x}"
     return hashlib.sha256(f"mien {source}".encode()).hexdigest()[:ID_DIGITS]
+
+
+class DuplicateIdWatch:
+    """Notices another device with the same id: both publish to the same ``health`` topic.
+
+    Once our own report has come back to us, one with another ``boot_id`` can only be another
+    device's: what an earlier start of ours left there came before.
+
+    Args:
+        identity: ours.
+        clock: monotonic.
+    """
+
+    def __init__(self, identity: Identity, clock: Callable[[], float] = time.monotonic) -> None:
+        self._identity, self._clock = identity, clock
+        self._seen_own = self._suspected = False
+        self._seen_other_s: float | None = None
+        self._text = (
+            f"another appliance publishes as {identity.device_id!r}: "
+            "give each its own device.id (a copied image shares its machine id)"
+        )
+
+    def receive(self, topic: str, payload: bytes, retained: bool) -> None:
+        """A health report under our id."""
+        try:
+            boot_id = json.loads(payload)["boot_id"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return
+        if boot_id == self._identity.boot_id:
+            self._seen_own = True
+        elif self._seen_own and retained and not self._suspected:
+            self._suspected = True  # once it may be an old one of ours that a broker has restored
+        elif self._seen_own:
+            if self.problem is None:
+                log.warning("%s", self._text)
+            self._seen_other_s = self._clock()
+
+    @property
+    def problem(self) -> str | None:
+        """The other device in one line, while it was heard of lately."""
+        heard_s = self._seen_other_s
+        if heard_s is None or self._clock() - heard_s > REMEMBER_S:
+            return None
+        return self._text

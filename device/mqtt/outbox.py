@@ -1,17 +1,34 @@
 """Events that wait for the broker: bounded, oldest dropped first and counted.
 
 Events leave in order and stay until the broker has acknowledged them, so they arrive at least
-once; ``boot_id`` and ``seq`` let a subscriber drop the second copy.
+once; ``boot_id`` and ``seq`` let a subscriber drop the second copy. Here are what every outbox
+does, the one in memory, and the SQLite file of the one on disk.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Protocol
+
+from device.errors import ConfigurationError, StorageError, is_storage_trouble
+
+log = logging.getLogger("mien.outbox")
+
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS event"
+    "(number INTEGER PRIMARY KEY, late INTEGER NOT NULL, payload TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS room(filler BLOB)",
+    "DELETE FROM room",
+)
+COLUMNS = [("number", "INTEGER"), ("late", "INTEGER"), ("payload", "TEXT")]
 
 
 @dataclass(frozen=True)
@@ -20,19 +37,19 @@ class Waiting:
 
     Attributes:
         number: rises with every event.
-        payload: as built when it happened.
+        payload: JSON as built when it happened.
         late: true when it was put while the broker was away (or before a restart).
     """
 
     number: int
-    payload: dict[str, Any]
+    payload: bytes
     late: bool
 
 
 class Outbox(Protocol):
     """Put by the loop, emptied by the network thread; no method raises or blocks for long."""
 
-    def put(self, payload: dict[str, Any], late: bool) -> None:
+    def put(self, payload: bytes, late: bool) -> None:
         """Keeps an event; drops the oldest when full."""
 
     def after(self, number: int, limit: int) -> list[Waiting]:
@@ -71,7 +88,7 @@ class MemoryOutbox:
         self._events: OrderedDict[int, Waiting] = OrderedDict()
         self._max_events, self._number, self._dropped = max_events, 0, 0
 
-    def put(self, payload: dict[str, Any], late: bool) -> None:
+    def put(self, payload: bytes, late: bool) -> None:
         """Keeps an event; drops the oldest when full."""
         with self._lock:
             self._number += 1
@@ -109,3 +126,71 @@ class MemoryOutbox:
 
     def close(self) -> None:
         """Nothing to do."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection that never waits for the medium; whoever uses it writes the log through."""
+    db = sqlite3.connect(path, timeout=1.0, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA wal_autocheckpoint = 0")
+        db.execute("PRAGMA secure_delete = OFF")  # Debian's default writes freed pages once more
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = connect(path)
+    try:
+        with db:
+            for statement in TABLES:
+                db.execute(statement)
+        damage = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if damage != "ok":
+            raise sqlite3.DatabaseError(damage)
+        columns = [row[1:3] for row in db.execute("PRAGMA table_info(event)")]
+        if columns != COLUMNS:
+            raise sqlite3.DatabaseError("another layout")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def open_event_file(path: Path) -> sqlite3.Connection:
+    """Opens or makes the file, and its folder; one that is damaged or foreign is moved aside.
+
+    Raises:
+        ConfigurationError: no such folder, no permission: it will not work later either.
+        StorageError: the disk is full, read-only or failing, or somebody else holds the file.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return _open(path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            aside = path.with_name(path.name + ".damaged")
+            log.error("outbox %s is damaged (%s); moved to %s", path, error, aside.name)
+            path.replace(aside)
+            for suffix in ("-wal", "-shm"):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            return _open(path)
+    except (OSError, sqlite3.Error) as error:
+        passes = is_storage_trouble(error) or "locked" in str(error) or _is_read_only(path.parent)
+        reason = getattr(error, "strerror", None) or error
+        raise (StorageError if passes else ConfigurationError)(
+            f"outbox.path = {str(path)!r}: cannot use it: {reason}"
+        ) from error
+
+
+def _is_read_only(folder: Path) -> bool:
+    """True where the whole file system is; SQLite does not say."""
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False

@@ -1,29 +1,34 @@
 """Tells the network what is seen. Implements ``pipeline.Publisher``.
 
-The loop only builds payloads and leaves them in the mailbox; the link's thread sends them.
+The loop only builds payloads and leaves them here; the client's thread takes and sends them.
+A retained topic keeps its newest payload and is said again after every connect, since a broker
+may have forgotten it. An event stays in the outbox until the broker has acknowledged it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
-from device.mqtt.access import BrokerAccess
-from device.mqtt.backoff import Backoff
-from device.mqtt.clock import WallClock
-from device.mqtt.identity import Identity
-from device.mqtt.link import Link
-from device.mqtt.mailbox import OFFLINE, Mailbox, Receiver
-from device.mqtt.message import Message, Topics
+from device.mqtt.access import Backoff, BrokerAccess
+from device.mqtt.client import MqttClient
+from device.mqtt.identity import Identity, Topics
 from device.mqtt.outbox import MemoryOutbox, Outbox
-from device.mqtt.payloads import Payloads, encode
-from device.mqtt.state_pace import StatePace
+from device.mqtt.packets import Message, Publication, Receiver
+from device.mqtt.payloads import Payloads, WallClock, as_historical, encode
 from device.vocabulary import CameraState, ExpressionEvent, Scene, Status
 
 log = logging.getLogger("mien.mqtt")
 
 DEFAULT_EVENTS = 10_000
+ONLINE, STOPPED, OFFLINE = b"online", b"stopped", b"offline"
+CHANGE_EVERY_S = 0.2  # another expression, another face, another problem
+DRIFT_EVERY_S = 1.0  # a box or a probability that moved
+BOX_STEP, PROBABILITY_STEP = 0.02, 0.05
 
 
 class MqttPublisher:
@@ -52,20 +57,20 @@ class MqttPublisher:
         self._payloads = Payloads(identity, self._clock)
         self._pace = StatePace()
         self.outbox = outbox or MemoryOutbox(DEFAULT_EVENTS)
-        self._mailbox = Mailbox(topics("availability"), topics("event"), self.outbox)
+        self._waiting = _Waiting(topics, self.outbox)
         will = Message(topics("availability"), OFFLINE, retain=True)
-        self._link = Link(access, self._mailbox, will, backoff)
+        self._client = MqttClient(access, will, backoff, self._waiting)
 
     def start(self) -> None:
         """Begins to connect; returns at once."""
-        self._link.start()
+        self._client.start()
 
     # pipeline.Publisher, called by the loop.
 
     def publish(self, event: ExpressionEvent) -> None:
         """Keeps an event until the broker has it."""
-        self.outbox.put(self._payloads.event(event), late=not self._link.connected)
-        self._link.wake()
+        self.outbox.put(encode(self._payloads.event(event)), late=not self._client.connected)
+        self._client.wake()
 
     def show(self, scene: Scene, status: Status) -> None:
         """The newest state, when it changed and not too often."""
@@ -76,12 +81,22 @@ class MqttPublisher:
     @property
     def connected(self) -> bool:
         """True while the broker has accepted us."""
-        return self._link.connected
+        return self._client.connected
 
     @property
     def problem(self) -> str | None:
         """What is wrong with broker or outbox, in one line."""
-        return self._link.problem or self.outbox.problem
+        return self._client.problem or self.outbox.problem
+
+    @property
+    def num_refused(self) -> int:
+        """Publications that the broker refused, or that go beyond what it takes."""
+        return self._client.exchange.num_refused
+
+    @property
+    def num_dropped(self) -> int:
+        """Messages for us that could not be read."""
+        return self._client.exchange.num_dropped
 
     def close(self) -> None:
         """Says that nobody is seen any more and ``stopped``, waits shortly, disconnects."""
@@ -89,7 +104,7 @@ class MqttPublisher:
         ended = Status(CameraState.OFFLINE, "the daemon has ended")
         self.retain("camera", ended.camera.value.encode())
         self.retain("state", encode(self._payloads.state(nobody, ended)))
-        self._link.close()
+        self._client.close(Message(self.topics("availability"), STOPPED, retain=True))
         waiting = self.outbox.depth
         self.outbox.close()
         if waiting:
@@ -99,14 +114,14 @@ class MqttPublisher:
 
     def retain(self, name: str, payload: bytes, qos: int = 1) -> None:
         """Says a retained topic of this device when it changed."""
-        self._mailbox.retain(self.topics(name), payload, qos)
-        self._link.wake()
+        if self._waiting.retain(Message(self.topics(name), payload, qos, retain=True)):
+            self._client.wake()
 
     def show_health(self, report: Mapping[str, Any]) -> None:
         """The health report, retained, and a heartbeat that proves the connection."""
         payload = self._payloads.health(report, self._clock.now_s())
-        if self._link.connected:
-            self._mailbox.beat()
+        if self._client.connected:
+            self._waiting.repeat([self.topics("availability")])
         self.retain("health", encode(payload), qos=0)
 
     def respond(
@@ -115,28 +130,165 @@ class MqttPublisher:
         """Answers a command."""
         now_s = self._clock.now_s()
         payload = self._payloads.response(name, transaction, now_s, data=data, error=error)
-        self._mailbox.answer(Message(self.topics(f"response/{name}"), encode(payload)))
-        self._link.wake()
+        self._client.publish(Message(self.topics(f"response/{name}"), encode(payload)))
 
     def say_picture(self, picture: bytes) -> None:
         """A synthesized PNG; whoever calls this has checked that it may be said."""
-        self._mailbox.answer(Message(self.topics("synthesis"), picture))
-        self._link.wake()
+        self._client.publish(Message(self.topics("synthesis"), picture))
 
     def announce(self, topic: str, payload: bytes) -> None:
         """Says a retained topic that is not this device's own (discovery)."""
-        self._mailbox.retain(topic, payload)
-        self._link.wake()
+        if self._waiting.retain(Message(topic, payload, retain=True)):
+            self._client.wake()
 
     def repeat(self) -> None:
         """Says everything retained again, for a listener that was not there."""
-        self._mailbox.repeat()
-        self._link.wake()
+        self._waiting.repeat()
+        self._client.wake()
 
     def when_back(self, tell: Callable[[], None]) -> None:
-        """Has somebody told, in the link's thread, that the broker is there again; must not wait."""
-        self._link.when_back = tell
+        """Has somebody told, in the client's thread, that the broker is there again."""
+        self._waiting.when_back = tell
 
     def listen(self, topic_filter: str, receiver: Receiver) -> None:
-        """Subscribes at every connect; before ``start``."""
-        self._mailbox.listen(topic_filter, receiver)
+        """Subscribes at every connect; ``receiver(topic, payload, retained)`` must be quick."""
+        self._client.subscribe(topic_filter, receiver)
+
+
+class _Waiting:
+    """What waits to be sent: retained topics that changed, events. Implements ``client.Source``."""
+
+    def __init__(self, topics: Topics, outbox: Outbox) -> None:
+        self._lock = threading.Lock()
+        self._event_topic, self._outbox = topics("event"), outbox
+        birth = Message(topics("availability"), ONLINE, retain=True)
+        self._retained = {birth.topic: birth}  # the birth goes first
+        self._unsaid: dict[str, None] = {}  # topics of _retained in the order they changed
+        self._sending: set[int] = set()  # events in flight, by the outbox's number
+        self._sent_to = 0  # over this connection
+        self._tried_to = 0  # over any connection
+        self._done: deque[int] = deque()  # acknowledged, or refused for ever
+        self._go_back_to: int | None = None  # an event that was refused for now
+        self._refused: set[str] = set()  # retained topics that were refused for now
+        self._backoff, self._pause_until_s = Backoff(), 0.0
+        self.when_back: Callable[[], None] = lambda: None
+
+    def retain(self, message: Message) -> bool:
+        """Keeps a retained message; returns whether it is a new one."""
+        with self._lock:
+            if self._retained.get(message.topic) == message:
+                return False
+            self._retained[message.topic] = message
+            self._unsaid[message.topic] = None
+            return True
+
+    def repeat(self, topics: list[str] | None = None) -> None:
+        """Says these, or everything retained, again although it has not changed."""
+        with self._lock:
+            self._unsaid.update(dict.fromkeys(topics or self._retained))
+
+    # client.Source
+
+    def begin(self, was_away: bool) -> None:
+        """A new connection: all that is retained, then the events."""
+        self._refused.clear()
+        self._sent_to, self._go_back_to = 0, None
+        self.repeat()
+        if was_away:
+            self.when_back()
+
+    def take(self, room: int) -> list[Publication]:
+        """What is retained and changed, then events; after a refusal those wait a while."""
+        self._clear_done()
+        is_pause = time.monotonic() < self._pause_until_s
+        with self._lock:
+            if self._refused and not is_pause:
+                self._unsaid.update(dict.fromkeys(self._refused))
+                self._refused.clear()
+            topics = list(self._unsaid)[:room]
+            for topic in topics:
+                del self._unsaid[topic]
+            due = [Publication(self._retained[topic]) for topic in topics]
+        if self._go_back_to is not None and not self._sending and not is_pause:
+            self._sent_to, self._go_back_to = self._go_back_to - 1, None
+        if self._go_back_to is None:
+            due += self._events(room - len(due))
+        return due
+
+    def _events(self, limit: int) -> list[Publication]:
+        found = []
+        for waiting in self._outbox.after(self._sent_to, limit):
+            late = waiting.late or waiting.number <= self._tried_to
+            payload = as_historical(waiting.payload) if late else waiting.payload
+            found.append(Publication(Message(self._event_topic, payload), waiting.number))
+            self._sending.add(waiting.number)
+            self._sent_to = waiting.number
+            self._tried_to = max(self._tried_to, waiting.number)
+        return found
+
+    def lost(self) -> None:
+        """What was in flight goes again over the next connection."""
+        self._clear_done()
+        self._sending.clear()
+
+    def finished(self, publication: Publication) -> None:
+        """An event the broker has is done, so is one that it refuses for ever."""
+        number, for_now = publication.number, publication.refused and not publication.for_ever
+        if for_now and self._pause_until_s < time.monotonic():
+            self._pause_until_s = time.monotonic() + self._backoff.next_s()
+        if not number:
+            if for_now:
+                self._refused.add(publication.message.topic)
+            return
+        self._sending.discard(number)
+        if for_now:
+            self._go_back_to = min(number, self._go_back_to or number)
+        else:
+            self._done.append(number)
+            if publication.acknowledged and self._go_back_to is None:
+                self._backoff.reset()
+
+    def _clear_done(self) -> None:
+        """All at once: one write to the disk for many acknowledgements."""
+        if self._done:
+            self._outbox.remove(list(self._done))
+            self._done.clear()
+
+
+class StatePace:
+    """When the retained ``state`` is worth saying: changes soon, drift seldom."""
+
+    def __init__(self) -> None:
+        self._said: tuple[Hashable, tuple[float, ...]] | None = None
+        self._said_at_s = float("-inf")
+
+    def is_due(self, scene: Scene, status: Status) -> bool:
+        """True when the state should be said now; the caller then says it."""
+        what = (
+            status,
+            tuple((face.track_id, face.expression, face.rejection_reason) for face in scene.faces),
+        )
+        where = _measures(scene)
+        if self._said is not None:
+            said_what, said_where = self._said
+            waited_s = scene.at_s - self._said_at_s
+            if what != said_what:
+                if waited_s < CHANGE_EVERY_S:
+                    return False
+            elif waited_s < DRIFT_EVERY_S or all(
+                abs(a - b) < 1.0 for a, b in zip(said_where, where, strict=True)
+            ):
+                return False
+        self._said, self._said_at_s = (what, where), scene.at_s
+        return True
+
+
+def _measures(scene: Scene) -> tuple[float, ...]:
+    """Probabilities and box corners, each divided by the step that counts."""
+    width, height = max(scene.frame_width, 1) * BOX_STEP, max(scene.frame_height, 1) * BOX_STEP
+    values: list[float] = []
+    for face in scene.faces:
+        box = face.box
+        values += [face.probability / PROBABILITY_STEP]
+        values += [box.xmin / width, box.ymin / height, box.xmax / width, box.ymax / height]
+    return tuple(values)

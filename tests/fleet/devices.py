@@ -8,10 +8,8 @@ import time
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from device.mqtt.clock import WallClock
-from device.mqtt.identity import Identity
-from device.mqtt.message import Topics
-from device.mqtt.payloads import Payloads, encode
+from device.mqtt.identity import Identity, Topics
+from device.mqtt.payloads import Payloads, WallClock, encode
 from tests.scenes import change
 
 TICK_S = 0.002

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from device.__main__ import main
+from device.cli.discovery import retract
 from device.daemon.build_mqtt import announce
 from device.daemon.state_file import StateFile
 from device.errors import BrokerError
 from device.mqtt.access import BrokerAccess
 from device.mqtt.publisher import MqttPublisher
-from device.mqtt.retract import retract
 from device.settings import Settings
 from tests.broker import TestBroker, free_port, start_broker
 from tests.device.mqtt.appliance import running_publisher, wait_until

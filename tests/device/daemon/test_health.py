@@ -14,9 +14,8 @@ from device.daemon.health import HealthReporter, Report, collect
 from device.daemon.metrics import Metrics
 from device.daemon.prometheus import PrometheusEndpoint, PrometheusFile, render
 from device.errors import ConfigurationError
-from device.mqtt.clock import WallClock
 from device.mqtt.identity import Identity
-from device.mqtt.payloads import Payloads
+from device.mqtt.payloads import Payloads, WallClock
 from device.mqtt.schemas import read_schema
 from tests.broker import free_port
 from tests.device.mqtt.appliance import wait_until

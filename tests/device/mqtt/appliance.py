@@ -8,10 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from device.mqtt.access import BrokerAccess
-from device.mqtt.backoff import Backoff
-from device.mqtt.identity import Identity
-from device.mqtt.message import Topics
+from device.mqtt.access import Backoff, BrokerAccess
+from device.mqtt.identity import Identity, Topics
 from device.mqtt.publisher import MqttPublisher
 
 DEVICE = "0123456789ab"

@@ -17,8 +17,7 @@ import pytest
 
 from device.mqtt import discovery
 from device.mqtt.discovery import Announcer, discovery_payload, discovery_topic
-from device.mqtt.identity import Identity
-from device.mqtt.message import Topics
+from device.mqtt.identity import Identity, Topics
 from device.mqtt.schemas import read_schema
 from device.settings import Settings, replace_setting
 from device.vocabulary import Expression

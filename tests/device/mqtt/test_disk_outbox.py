@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from device.daemon.build_mqtt import make_outbox
 from device.errors import ConfigurationError
 from device.mqtt.disk_outbox import DiskOutbox
 from device.mqtt.outbox import MemoryOutbox, Outbox
+from device.mqtt.payloads import as_historical, encode
 from device.settings import Settings, replace_setting
 from tests.device.mqtt.appliance import wait_until
 
@@ -29,12 +32,12 @@ def outbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outbox]:
 
 
 def numbers(outbox: Outbox, after: int = 0, limit: int = 1000) -> list[int]:
-    return [waiting.payload["n"] for waiting in outbox.after(after, limit)]
+    return [json.loads(waiting.payload)["n"] for waiting in outbox.after(after, limit)]
 
 
 def fill(outbox: Outbox, count: int, first: int = 1, **more: Any) -> None:
     for number in range(first, first + count):
-        outbox.put({"n": number, **more}, late=False)
+        outbox.put(encode({"n": number, **more}), late=False)
 
 
 def test_events_come_out_in_order_until_removed(outbox: Outbox) -> None:
@@ -53,8 +56,8 @@ def test_the_oldest_are_dropped_and_counted(outbox: Outbox) -> None:
 
 
 def test_lateness_is_kept(outbox: Outbox) -> None:
-    outbox.put({"n": 1}, late=True)
-    outbox.put({"n": 2}, late=False)
+    outbox.put(b'{"n":1}', late=True)
+    outbox.put(b'{"n":2}', late=False)
     assert [waiting.late for waiting in outbox.after(0, 9)] == [True, False]
 
 
@@ -70,7 +73,7 @@ def test_events_survive_a_restart_and_are_late_then(tmp_path: Path) -> None:
     first.close()
     second = DiskOutbox(tmp_path / "o", 10)
     fill(second, 1, first=4)
-    assert [(w.payload["n"], w.late) for w in second.after(0, 9)] == [
+    assert [(json.loads(w.payload)["n"], w.late) for w in second.after(0, 9)] == [
         (1, True),
         (2, True),
         (3, True),
@@ -112,7 +115,7 @@ outbox = DiskOutbox(Path(sys.argv[1]), 100_000)
 number = int(sys.argv[2])
 while True:
     number += 1
-    outbox.put({"n": number}, late=True)
+    outbox.put(b'{"n":%d}' % number, late=True)
     sys.stdout.write(f"{number}\\n"); sys.stdout.flush()
     if number % 3 == 0:
         outbox.remove([w.number for w in outbox.after(0, 1)])
@@ -229,27 +232,88 @@ def test_a_read_only_disk_costs_no_start(small_disk: Path) -> None:
     assert numbers(outbox) == [1, 2, 3]
 
 
-def test_no_trouble_ends_the_thread_that_tends_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    grow, failures = DiskOutbox._grow, iter([True, True])
-
-    def locked(self: DiskOutbox, db: sqlite3.Connection) -> bool:
-        if next(failures, False):
-            db.execute("DELETE FROM no_such_table")
-        return grow(self, db)
-
-    monkeypatch.setattr(DiskOutbox, "_grow", locked)
-    outbox = DiskOutbox(tmp_path / "o", 10, retry_s=0.05)
-    wait_until(lambda: outbox.settled)
-    wait_until(lambda: outbox.problem is None)
-    outbox.close()
+@contextmanager
+def held_by_somebody_else(path: Path) -> Iterator[None]:
+    """Nobody can write to the file meanwhile."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("ROLLBACK")
 
 
-def test_what_cannot_be_deleted_stands_in_nobody_s_way(tmp_path: Path) -> None:
-    outbox = DiskOutbox(tmp_path / "o", 100)
+def test_a_lock_costs_no_event_and_is_told_until_it_goes(tmp_path: Path) -> None:
+    outbox = DiskOutbox(tmp_path / "o", 100, retry_s=0.05)
     wait_until(lambda: outbox.settled)
     fill(outbox, 50)
-    outbox._gone.update(range(1, 21))  # acknowledged, on a disk that became read-only
-    assert numbers(outbox, limit=20) == list(range(21, 41))
+    with held_by_somebody_else(tmp_path / "o"):
+        outbox.remove(range(1, 21))
+        assert "locked" in (outbox.problem or "")
+        fill(outbox, 1, first=51)
+        assert numbers(outbox, limit=20) == list(range(21, 41))  # the removed are in nobody's way
+        assert numbers(outbox, after=40) == list(range(41, 52))
+    wait_until(lambda: outbox.depth == 31)
+    fill(outbox, 1, first=52)
+    wait_until(lambda: outbox.problem is None)
+    assert numbers(outbox) == list(range(21, 53))
+    assert outbox.dropped == 0
     outbox.close()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        (1, 0, "no JSON"),
+        (1, 0, "[1]"),
+        (1, 0, b"\xff\xfe"),
+        (1, 0, "[" * 5000),
+        (2**63 - 1, 0, '{"n": 0}'),
+    ],
+)
+def test_a_row_that_is_no_event_is_dropped_counted_and_named(
+    tmp_path: Path, row: tuple[int, int, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    first = DiskOutbox(tmp_path / "o", 100)
+    fill(first, 3, first=0)
+    first.close()
+    with closing(sqlite3.connect(tmp_path / "o")) as db, db:
+        db.execute("INSERT OR REPLACE INTO event VALUES (?, ?, ?)", row)
+    outbox = DiskOutbox(tmp_path / "o", 100)
+    fill(outbox, 2, first=3)
+    kept = numbers(outbox, limit=1)
+    assert kept + numbers(outbox, after=outbox.after(0, 1)[0].number) == (
+        [0, 1, 2, 3, 4] if row[0] > 1 else [1, 2, 3, 4]
+    )
+    assert outbox.dropped == 1
+    assert "no events" in caplog.text
+    assert outbox.depth == len(numbers(outbox))
+    outbox.close()
+
+
+def test_an_outbox_of_another_layout_is_moved_aside(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "o")) as db, db:
+        db.execute("CREATE TABLE event(id INTEGER PRIMARY KEY, body BLOB)")
+    outbox = DiskOutbox(tmp_path / "o", 10)
+    fill(outbox, 1)
+    assert numbers(outbox) == [1]
+    assert (tmp_path / "o.damaged").exists()
+    outbox.close()
+
+
+def test_a_locked_outbox_costs_no_start(tmp_path: Path) -> None:
+    DiskOutbox(tmp_path / "o", 10).close()
+    with closing(sqlite3.connect(tmp_path / "o", isolation_level=None)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        outbox = make_outbox(replace_setting(Settings(), "outbox.path", "o"), tmp_path)
+        assert isinstance(outbox, MemoryOutbox)
+        assert "locked" in (outbox.problem or "")
+
+
+def test_what_an_earlier_version_kept_goes_out_as_historical(tmp_path: Path) -> None:
+    first = DiskOutbox(tmp_path / "o", 10)
+    first.put(json.dumps({"seq": 1, "historical": False}).encode(), late=False)
+    first.close()
+    second = DiskOutbox(tmp_path / "o", 10)
+    (waiting,) = second.after(0, 9)
+    assert waiting.late
+    assert json.loads(as_historical(waiting.payload)) == {"seq": 1, "historical": True}
+    second.close()

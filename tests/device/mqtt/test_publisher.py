@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 import time
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 
@@ -200,3 +202,22 @@ def test_a_broker_that_stops_acknowledging_is_left_and_tried_again(
             assert publisher.outbox.depth == 1
             server.close()
     assert "no acknowledgement within 0.2 s" in caplog.text
+
+
+def switches_of_the_client() -> int:
+    """How often its thread has waited."""
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "mqtt")
+    status = Path(f"/proc/self/task/{thread.native_id}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("voluntary_ctxt"))
+    return int(line.split()[1])
+
+
+def test_frames_that_change_nothing_do_not_wake_the_client(mosquitto: TestBroker) -> None:
+    with running_publisher(mosquitto.port) as publisher, Subscriber(mosquitto.port) as subscriber:
+        publisher.show(scene_with(Expression.HAPPY, at_s=0.0), ONLINE)
+        subscriber.wait_for("state")
+        before = switches_of_the_client()
+        for _ in range(100):
+            publisher.show(scene_with(Expression.HAPPY, at_s=0.1), ONLINE)
+            time.sleep(0.002)  # so that each wake-up would be one
+        assert switches_of_the_client() - before < 50

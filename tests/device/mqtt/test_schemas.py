@@ -8,10 +8,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from device.mqtt.clock import WallClock
 from device.mqtt.commands import NAMES
 from device.mqtt.identity import Identity
-from device.mqtt.payloads import Payloads, encode
+from device.mqtt.payloads import Payloads, WallClock, encode
 from device.mqtt.schemas import names, read_schema
 from device.vocabulary import Expression
 from tests.device.mqtt.validation import assert_documented

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
+from device.cli.watch import describe, watch
 from device.errors import BrokerError
 from device.mqtt.access import BrokerAccess
-from device.mqtt.watch import describe, watch
 from tests.broker import TestBroker, free_port
 from tests.device.mqtt.appliance import DEVICE, running_publisher, wait_until
 from tests.scenes import change

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from device.mqtt.clock import WallClock, clock_is_synced
-from device.mqtt.identity import Identity, make_device_id
+from device.mqtt.identity import REMEMBER_S, DuplicateIdWatch, Identity, make_device_id
+from device.mqtt.payloads import WallClock, clock_is_synced
 from device.mqtt.publisher import MqttPublisher
-from device.mqtt.twin import REMEMBER_S, TwinWatch
 from tests.broker import TestBroker
 from tests.device.mqtt.appliance import running_publisher, wait_until
 
@@ -22,7 +21,7 @@ def report(boot_id: str) -> bytes:
 
 def test_a_report_with_another_boot_id_is_a_twins_once_ours_has_come_back() -> None:
     now = [0.0]
-    watch = TwinWatch(OWN, clock=lambda: now[0])
+    watch = DuplicateIdWatch(OWN, clock=lambda: now[0])
     watch.receive("t", report("of an earlier start"), True)
     assert watch.problem is None
     watch.receive("t", report("mine"), False)
@@ -36,7 +35,7 @@ def test_a_report_with_another_boot_id_is_a_twins_once_ours_has_come_back() -> N
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"{}", b"\xff", b"[" * 9999])
 def test_rubbish_is_no_twin(payload: bytes) -> None:
-    watch = TwinWatch(OWN)
+    watch = DuplicateIdWatch(OWN)
     watch.receive("t", report("mine"), False)
     watch.receive("t", payload, False)
     assert watch.problem is None
@@ -51,7 +50,7 @@ def test_twins_on_a_broker_notice_each_other(
     watches = []
 
     def prepare(publisher: MqttPublisher) -> None:
-        watch = TwinWatch(publisher.identity)
+        watch = DuplicateIdWatch(publisher.identity)
         publisher.listen(publisher.topics("health"), watch.receive)
         watches.append(watch)
 
@@ -91,7 +90,7 @@ def test_wall_clock_time_of_a_monotonic_reading() -> None:
 def test_timesyncd_s_mark_is_believed_where_the_kernel_may_not_be_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("device.mqtt.clock.TIMESYNCD_SAYS_SO", tmp_path / "synchronized")
+    monkeypatch.setattr("device.mqtt.payloads.TIMESYNCD_SAYS_SO", tmp_path / "synchronized")
     monkeypatch.setattr("ctypes.CDLL", lambda name: object())  # no adjtimex
     assert not clock_is_synced()
     (tmp_path / "synchronized").touch()
