@@ -21,7 +21,8 @@ from training.classifier.metrics import protocols_for, scores, truth_of
 from training.classifier.train import DATA, default_votes
 from training.data.cleaning import clean
 from training.data.fer2013 import NUM_CLASSES, Split, read_pictures
-from training.runs import RUNS, write_json
+from training.files import write_json
+from training.runs import RUNS
 
 WINDOW = (64, 128)  # width, height
 BLOCK, CELL, BINS = (16, 16), (8, 8), 9

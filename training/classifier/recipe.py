@@ -1,21 +1,17 @@
-"""How a classifier is trained: the settings with their reasons, the targets and the batches."""
+"""How a classifier is trained: the settings with their reasons, and what its heads shall answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from training.classifier.networks import HEADS
-from training.data.augmentation import Augmentation, augment
+from training.data.augmentation import Augmentation
 from training.data.fer2013 import NUM_CLASSES, Pictures
 
 Targets = dict[str, npt.NDArray[np.float32]]  # (n, 7) for each head
-Teacher = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -160,106 +156,3 @@ def prior_of(train: Pictures, head: str) -> npt.NDArray[np.float64]:
     """(7,) share of each expression in what the head was trained on."""
     targets = crowd_targets(train, 0) if head == "crowd" else fer2013_targets(train, 0)
     return np.asarray(targets.mean(axis=0), np.float64)
-
-
-class Batches:
-    """Augmented batches; the same seed and epoch give the same batches, also after a resume.
-
-    Args:
-        pictures: to learn from.
-        targets: (n, 7) for each head.
-        recipe: augmentation, batch size, seed.
-        views: for some heads a teacher, (b, 48, 48) uint8 to (b, 7) probabilities, which is asked
-            about each varied picture: a good teacher is consistent (Beyer et al., CVPR 2022).
-    """
-
-    def __init__(
-        self, pictures: Pictures, targets: Targets, recipe: Recipe,
-        views: dict[str, Teacher] | None = None,
-    ) -> None:  # fmt: skip
-        self.pictures, self.targets, self.recipe = pictures, targets, recipe
-        self.views = views or {}
-
-    def __len__(self) -> int:
-        """Steps an epoch; what does not fill a batch waits for another epoch's order."""
-        return max(len(self.pictures) // self.recipe.batch_size, 1)
-
-    def of_epoch(self, epoch: int) -> Iterator[tuple[Any, dict[str, Any]]]:
-        """The epoch's batches: (b, 48, 48, 1) float32 pixels 0 to 255 and targets a head."""
-        random = np.random.default_rng((self.recipe.seed, epoch))
-        order = random.permutation(len(self.pictures))
-        for index in range(len(self)):
-            size = self.recipe.batch_size
-            chosen = order[index * size : (index + 1) * size]
-            varied = augment(self.pictures.pixels[chosen], self.recipe.augmentation, random)
-            targets = {head: target[chosen] for head, target in self.targets.items()}
-            if self.recipe.p_mixup:
-                varied, targets = mix_up(varied, targets, self.recipe.p_mixup, random)
-            for head, teacher in self.views.items():
-                share = np.float32(self.recipe.view_share)
-                targets[head] = (1 - share) * targets[head] + share * teacher(varied)
-            yield varied[..., None].astype(np.float32), targets
-
-
-def mix_up(
-    pixels: npt.NDArray[np.uint8], targets: Targets, share: float, random: np.random.Generator
-) -> tuple[npt.NDArray[np.uint8], Targets]:
-    """Lays some pictures over others, and their targets likewise.
-
-    Args:
-        pixels: (b, 48, 48) uint8.
-        targets: (b, 7) for each head.
-        share: of pictures that this happens to.
-        random: where the numbers come from; the weight of the first is uniform from 0 to 1.
-
-    Returns:
-        New pixels and targets.
-    """
-    count = len(pixels)
-    mixed = random.random(count) < share
-    weight = np.where(mixed, random.random(count), 1.0).astype(np.float32)
-    other = random.permutation(count)
-    over = weight[:, None, None]
-    laid = pixels * over + pixels[other] * (1 - over)
-    over = weight[:, None]
-    both = {head: one * over + one[other] * (1 - over) for head, one in targets.items()}
-    return np.rint(laid).astype(np.uint8), both
-
-
-class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly, then falls to zero along half a cosine."""
-
-    def __init__(self, peak: float, warmup_steps: int, total_steps: int) -> None:
-        self.peak, self.warmup_steps, self.total_steps = peak, warmup_steps, total_steps
-
-    def __call__(self, step: Any) -> Any:
-        """The learning rate of this step."""
-        step = keras.ops.cast(step, "float32")
-        rise = (step + 1.0) / max(self.warmup_steps, 1)
-        progress = (step - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1)
-        fall = 0.5 * (1.0 + keras.ops.cos(np.pi * keras.ops.clip(progress, 0.0, 1.0)))
-        return self.peak * keras.ops.minimum(rise, fall)
-
-    def get_config(self) -> dict[str, Any]:
-        """What Keras needs to save the optimizer."""
-        return {
-            "peak": self.peak,
-            "warmup_steps": self.warmup_steps,
-            "total_steps": self.total_steps,
-        }
-
-
-def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
-    """Gives the model its optimizer and one loss a head."""
-    warmup = int(recipe.warmup_epochs * steps_per_epoch)
-    schedule = WarmupCosine(recipe.learning_rate, warmup, recipe.epochs * steps_per_epoch)
-    optimizer = keras.optimizers.SGD(
-        schedule, momentum=recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    model.compile(
-        optimizer,
-        loss={head: keras.losses.CategoricalCrossentropy(from_logits=True) for head in HEADS},
-        loss_weights={"fer2013": 1.0, "crowd": recipe.crowd_weight},
-        jit_compile=False,  # XLA's convolutions on CPUs are several times slower
-    )

@@ -19,6 +19,7 @@ from training.data.cleaning import Dropped, clean_as, summary, write_list
 from training.data.fer2013 import Pictures, Split, read_pictures
 from training.runs import (
     RUNS,
+    mark_finished,
     read_recipe,
     read_recipe_file,
     read_settings,
@@ -102,6 +103,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     fit(run, pictures, recipe, bool(arguments.resume), say, arguments.strategy)
     if chief:
         print("\n".join(evaluate_run(run, pictures, Split.VALIDATION)))
+        mark_finished(run)
     return 0
 
 

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from device.errors import ModelError, UsageError
 from device.vision.model_card import ModelCard, read_model
+from training.classifier.batches import Teacher
 from training.classifier.metrics import softmax
 from training.classifier.networks import HEADS, build
-from training.classifier.recipe import Teacher
 from training.reports.tflite import TfliteClassifier
 from training.runs import read_recipe
 

@@ -25,6 +25,7 @@ from device.vocabulary import EXPRESSIONS
 from training.classifier.train import DATA, VOTES
 from training.data.extended import extend, require_new, write_csv_pair
 from training.data.fer2013 import FOLDER_NAMES, read_picture, read_pictures
+from training.files import write_table
 
 COLUMNS = ("file", "expression", "probability")
 SHEET_COLUMNS = 12
@@ -128,14 +129,9 @@ def write_review(folder: Path, faces: list[Captured]) -> None:
     rows = [np.hstack(tiles[i : i + SHEET_COLUMNS]) for i in range(0, len(tiles), SHEET_COLUMNS)]
     if not cv2.imwrite(str(folder / "review.png"), np.vstack(rows)):
         raise UsageError(f"{folder / 'review.png'}: cannot write")
-    part = folder / "review.csv.part"
-    with open(part, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for face in ordered:
-            name = EXPRESSIONS[face.expression].value
-            writer.writerow((face.file, name, f"{face.probability:.3f}"))
-    part.replace(folder / "review.csv")
+    entries = ((face.file, EXPRESSIONS[face.expression].value, f"{face.probability:.3f}")
+               for face in ordered)  # fmt: skip
+    write_table(folder / "review.csv", COLUMNS, entries)
 
 
 def _tile(crop: npt.NDArray[np.uint8], face: Captured, line: int) -> npt.NDArray[np.uint8]:

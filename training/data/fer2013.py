@@ -92,17 +92,26 @@ def read_pictures(data: Path, votes: Path | None = None) -> Pictures:
     Raises:
         UsageError: missing, unreadable or not in one of the published forms.
     """
-    if not data.exists():
-        raise UsageError(
-            f"{data}: no such file. Put Kaggle's fer2013.csv (or icml_face_data.csv, or the folder "
-            "with train/ and test/) there, or name it with --data"
-        )
+    require_data(data)
     if data.is_dir():
         if votes:
             raise UsageError(f"{votes}: FER+ votes count the rows of the CSV; a folder has none")
         return read_folder(data)
     pictures = read_csv(data)
     return pictures if votes is None else add_votes(pictures, votes)
+
+
+def require_data(path: Path) -> None:
+    """Says where FER2013 is to be had.
+
+    Raises:
+        UsageError: it is not there.
+    """
+    if not path.exists():
+        raise UsageError(
+            f"{path}: no such file. Put Kaggle's fer2013.csv (or icml_face_data.csv, or the folder "
+            "with train/ and test/) there, or name it with --data"
+        )
 
 
 def read_csv(path: Path) -> Pictures:

@@ -16,8 +16,9 @@ from training.classifier.metrics import truth_of
 from training.classifier.train import DATA, VOTES
 from training.data.cleaning import clean, lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
+from training.files import write_json
 from training.gan.recipe import read_gan_recipe
-from training.runs import learnt_validation, write_json
+from training.runs import learnt_validation
 
 JUDGE_HELP = "classifier: a pair NAME.tflite, or a run"
 MIN_FACES = 14  # two of each expression, if they are evenly many

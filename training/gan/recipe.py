@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import UsageError
-from training.runs import git_revision, read_settings, write_json
+from training.files import write_json
+from training.runs import git_revision, read_settings
 
 
 @dataclass(frozen=True)

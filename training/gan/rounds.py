@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import signal
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 import keras
 
 from device.errors import UsageError
+from training.files import whole
 from training.gan.faces import BalancedFaces, Faces, Pixels, RandomFaces, VotedFaces
 from training.gan.generator import GeneratorSettings
 from training.gan.guide import GuideTraining, build_guide, rarity_of
@@ -173,9 +173,8 @@ def train_guide(faces: VotedFaces, recipe: GanRecipe, path: Path) -> keras.Model
         training.fit(batches, shuffle=False, verbose=verbosity(), callbacks=[interruption])
     if interruption.asked:
         raise KeyboardInterrupt
-    partial = path.with_name("partial." + path.name)
-    guide.save_weights(partial)
-    os.replace(partial, path)
+    with whole(path) as part:
+        guide.save_weights(part)
     return guide
 
 

@@ -5,7 +5,6 @@ The rivals share all of this, the data and the generator, so that the table comp
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from keras import ops
 
 from device.errors import UsageError
 from device.vocabulary import EXPRESSIONS
+from training.files import whole
 from training.gan.generator import GeneratorSettings, build_generator, inner_of, two_sided
 
 PLAYERS = ("generator", "mean_generator", "discriminator")
@@ -94,10 +94,8 @@ class Translation(keras.Model):
     def save_state(self, path: Path) -> None:
         """Writes the state as one npz; a crash in between leaves the old one."""
         state = {n: ops.convert_to_numpy(v.value) for n, v in self.variables_by_name()}
-        partial = path.with_suffix(".partial")
-        with partial.open("wb") as file:
-            np.savez(file, **state)
-        os.replace(partial, path)
+        with whole(path) as part:
+            np.savez(part, **state)
 
     def load_state(self, path: Path, players_only: bool = False) -> None:
         """Reads what ``save_state`` wrote.

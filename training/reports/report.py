@@ -16,13 +16,13 @@ from device.errors import UsageError
 from device.vision.model_card import ModelCard
 from training.classifier.train import DATA, default_votes
 from training.data.fer2013 import Split, read_pictures
+from training.files import MODELS, write_json
 from training.reports.baselines import Contestant, baseline, measure, of_pair, published
 from training.reports.out_of_domain import WildFaces, read_wild
 from training.reports.runtimes import compare_runtimes
 from training.reports.text import write_report
-from training.runs import RUNS, git_revision, shorten, write_json
+from training.runs import RUNS, git_revision, shorten
 
-MODELS = Path("device/models")
 REPORT = Path("docs/results.md")
 
 

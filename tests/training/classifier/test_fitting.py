@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from training.__main__ import main
-from training.classifier.fitting import WeightAverage, fit, one_ahead, reseed_dropout
+from training.classifier.batches import one_ahead
+from training.classifier.fitting import fit, reseed_dropout
 from training.classifier.networks import build
-from training.classifier.recipe import Recipe, compile_model
+from training.classifier.recipe import Recipe
 from training.classifier.robustness import CONDITIONS
 from training.classifier.trained import load_network, predict
+from training.classifier.weight_average import WeightAverage
 from training.data.augmentation import Augmentation
 from training.data.fer2013 import read_pictures
 from training.runs import read_history, read_recipe, write_settings
@@ -106,19 +108,6 @@ def test_the_average_forgets_faster_while_it_is_young() -> None:
             expected = decay * expected + (1 - decay) * value
         assert average.averaged[0][0] == pytest.approx(expected)
     assert average.averaged[0][0] == pytest.approx(60 - 2, abs=0.01)  # one window behind
-
-
-def test_only_kernels_decay() -> None:
-    model = build("expression-tiny")
-    recipe = replace(RECIPE, learning_rate=0.1, weight_decay=0.5, warmup_epochs=0)
-    compile_model(model, recipe, steps_per_epoch=10)
-    variables = model.trainable_variables
-    for variable in variables:
-        variable.assign(np.ones(variable.shape))
-    model.optimizer.apply([np.zeros(v.shape, np.float32) for v in variables], variables)
-    for variable in variables:
-        expected = 0.95 if variable.name == "kernel" else 1.0
-        np.testing.assert_allclose(variable, expected, atol=1e-3, err_msg=variable.path)
 
 
 def test_the_recipe_is_read_back_as_it_was_written(whole: Path) -> None:

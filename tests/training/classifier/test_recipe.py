@@ -9,16 +9,13 @@ import numpy as np
 import pytest
 
 import device
-import training
 from device.errors import UsageError
+from training.classifier.batches import Batches, mix_up
 from training.classifier.recipe import (
-    Batches,
     Recipe,
-    WarmupCosine,
     crowd_targets,
     fer2013_targets,
     informed_labels,
-    mix_up,
     targets_of,
 )
 from training.classifier.train import add_arguments, recipe_of
@@ -77,12 +74,6 @@ def test_votes_and_a_teacher_say_how_likely_a_label_is() -> None:
     assert (told.argmax(axis=1) == pictures.labels).all()
     half = targets_of(pictures, replace(Recipe(), informed_share=0.5, label_smoothing=0))
     np.testing.assert_allclose(half["fer2013"][0, 3:5], [0.75, 0.25], atol=0.02)
-
-
-def test_learning_rate_rises_then_falls_to_nothing() -> None:
-    schedule = WarmupCosine(0.2, warmup_steps=10, total_steps=110)
-    rates = [float(schedule(step)) for step in (0, 9, 60, 110)]
-    assert rates == pytest.approx([0.02, 0.2, 0.1, 0.0], abs=1e-6)
 
 
 def test_an_epoch_shows_every_picture_once_and_can_be_repeated(drawn: tuple[Path, Path]) -> None:
@@ -218,12 +209,3 @@ def test_settings_out_of_range_are_refused_before_a_run_is_made(
     make = recipe_of if words[0] == "classifier" else command.recipe_of
     with pytest.raises(UsageError, match=message):
         make(parser.parse_args(words))
-
-
-@pytest.mark.parametrize(
-    "path",
-    sorted((Path(training.__file__).parent / "classifier").glob("*.json")),
-    ids=lambda p: p.stem,
-)
-def test_the_recipes_that_come_along_can_be_read(path: Path) -> None:
-    assert read_recipe_file(path).network.startswith("expression")
