@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-MODELS = Path("device/models")  # the pairs that ship: NAME.tflite and NAME.json
+MODELS = (
+    Path(__file__).parents[1] / "device" / "models"
+)  # the pairs that ship: NAME.tflite and NAME.json
 
 
 @contextmanager

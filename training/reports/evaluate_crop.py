@@ -9,7 +9,6 @@ upright by their landmarks and not looking at any face twice.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from collections.abc import Callable
 from functools import partial
@@ -20,21 +19,22 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from device.errors import MienError, UsageError
+from device.errors import MienError
 from device.settings.tree import Classifier as ClassifierSettings
 from device.settings.tree import Detector as DetectorSettings
 from device.vision.classifier import TFLiteClassifier
-from device.vision.detector import MODELS, build_detector
+from device.vision.detector import build_detector
 from device.vision.landmarks import LandmarkNetwork, axes, tilt
 from device.vision.preprocess import CROP_PX, MARGIN, crop_face
-from device.vocabulary import EXPRESSIONS, Face
+from device.vocabulary import Face
+from training.data.listings import read_labels
 from training.data.pictures import read_grey
+from training.files import MODELS
 
 KINDS = ("haar", "hog", "both", "blazeface")
 MARGINS = (-0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4)
 ALIGNED_SIDES = (2.0, 2.2, 2.4, 2.6, 2.8, 3.0)
 FER2013_ABOVE = 0.06  # of the side, by which the middle of its pictures lies above the points'
-NAMES = [expression.value for expression in EXPRESSIONS]
 
 Grey = npt.NDArray[np.uint8]
 Crop = Callable[[Grey, Face], Grey]
@@ -60,7 +60,9 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     classifier = TFLiteClassifier.load(arguments.model, arguments.prior)
     results = {}
     for folder in arguments.pictures:
-        pictures, labels = read_labelled(folder)
+        listed = read_labels(folder)
+        pictures = [read_grey(path) for path, _ in listed]
+        labels = np.array([label for _, label in listed])
         print(f"\n{folder.name}: {len(labels)} pictures\n")
         headings: list[str] = []
         for kind in arguments.kinds or KINDS:
@@ -204,20 +206,3 @@ def crop_aligned(image: Grey, face: Face, side: float) -> Grey:
         matrix[:, :2] = matrix[:, :2] / factor
     crop = cv2.warpAffine(small, matrix, (CROP_PX, CROP_PX), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(crop, np.uint8)
-
-
-def read_labelled(folder: Path) -> tuple[list[Grey], npt.NDArray[np.int64]]:
-    """Pictures and the numbers of their expressions.
-
-    Raises:
-        UsageError: no ``labels.csv`` there, or one that is not understood.
-    """
-    path = folder / "labels.csv"
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = [(row["file"], NAMES.index(row["label"])) for row in csv.DictReader(file)]
-    except OSError as error:
-        raise UsageError(f"{path}: cannot read the labels: {error.strerror}") from error
-    except (KeyError, ValueError) as error:
-        raise UsageError(f"{path}: expected file, label (one of {NAMES}): {error}") from error
-    return [read_grey(folder / name) for name, _ in rows], np.array([label for _, label in rows])

@@ -8,7 +8,6 @@ trains on is used. A video gives the cost of a frame when detection is amortised
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -23,11 +22,12 @@ from device.errors import MienError, UsageError
 from device.vision.blazeface import BlazeFaceDetector
 from device.vision.both import HaarAndHogDetector
 from device.vision.cadence import Cadence
-from device.vision.detector import MODELS
 from device.vision.haar import HaarDetector, load_cascade
 from device.vision.hog import HogDetector
 from device.vocabulary import BoundingBox, Face
+from training.data.listings import read_rows
 from training.data.pictures import is_held_out, read_folder, read_grey
+from training.files import MODELS
 
 MIN_FACE_PX = 48  # the device's default
 MAX_FACES = 100
@@ -173,13 +173,10 @@ def read_boxes(path: Path) -> dict[str, list[BoundingBox]]:
     """
     boxes: dict[str, list[BoundingBox]] = {}
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                x, y, width, height = (float(row[key]) for key in ("x", "y", "w", "h"))
-                box = BoundingBox(x, y, x + width, y + height)
-                boxes.setdefault(row["file"], []).append(box)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot read the boxes: {error.strerror}") from error
+        for row in read_rows(path, "the boxes"):
+            x, y, width, height = (float(row[key]) for key in ("x", "y", "w", "h"))
+            box = BoundingBox(x, y, x + width, y + height)
+            boxes.setdefault(row["file"], []).append(box)
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: expected the columns file, x, y, w, h: {error}") from error
     if not boxes:

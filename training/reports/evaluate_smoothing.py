@@ -9,7 +9,6 @@ another expression, and the clock runs until that is reported.
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import json
 from collections.abc import Iterator
@@ -25,11 +24,13 @@ from device.settings.tree import Classifier as ClassifierSettings
 from device.settings.tree import Detector as DetectorSettings
 from device.settings.tree import Smoothing as SmoothingSettings
 from device.vision.classifier import TFLiteClassifier
-from device.vision.detector import MODELS, build_detector
+from device.vision.detector import build_detector
 from device.vision.preprocess import crop_face
 from device.vision.smoother import ExpressionSmoother
-from device.vocabulary import BoundingBox, Classification, EventType, Expression, Face
+from device.vocabulary import EXPRESSIONS, BoundingBox, Classification, EventType, Expression, Face
+from training.data.listings import read_labels
 from training.data.pictures import read_grey
+from training.files import MODELS
 
 FRAME_RATE_HZ = 15
 STILL_S = 20  # of each face without a change
@@ -113,16 +114,16 @@ def recognised(
 ) -> list[tuple[Grey, Face, Expression, float]]:
     """Pictures whose expression the network names as their label says, and how surely."""
     detector = build_detector(DetectorSettings())
-    with open(folder / "labels.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    listed = read_labels(folder)
     chosen: list[tuple[Grey, Face, Expression, float]] = []
-    for index in random.permutation(len(rows)):
-        picture = read_grey(folder / rows[index]["file"])
+    for index in random.permutation(len(listed)):
+        path, label = listed[index]
+        picture = read_grey(path)
         faces = detector.detect(picture)[:1]
         chosen += [
             (picture, answer.face, answer.expression, answer.probability)
             for answer in classifier.classify(picture, faces)
-            if answer.expression.value == rows[index]["label"]
+            if answer.expression is EXPRESSIONS[label]
         ]
         if len(chosen) == number:
             break

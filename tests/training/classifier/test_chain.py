@@ -236,8 +236,8 @@ def test_recipes_that_teach_each_other_are_refused(
 ) -> None:
     for name, other in (("a", "b"), ("b", "a")):
         write_recipe_file(tmp_path, name, replace(TINY, teacher=other), {name: "crowd"}, True)
-    words = ["chain", "--recipes", str(tmp_path), "--data", str(drawn[0])]
-    assert training.__main__.main([*words, "--runs", str(tmp_path / "runs")]) == 2
+    words = Chain(tmp_path, tmp_path / "runs", drawn).words
+    assert training.__main__.main(["chain", *words]) == 2
     assert "is its own teacher" in capsys.readouterr().err
 
 
