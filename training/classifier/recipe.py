@@ -25,23 +25,23 @@ class Recipe:
         learning_rate: of SGD with Nesterov momentum, at its peak.
         warmup_epochs: in which it rises from nothing.
         weight_decay: decoupled, on kernels only.
-        label_smoothing: on FER2013's labels, of which a third contradict the crowd.
+        label_smoothing: on FER2013's labels, of which a third contradict the FER+ votes.
         informed_share: of FER2013's labels, how much is replaced by what the votes and the
             teacher say of them; see ``informed_labels``.
         average_decay: of the moving average of the weights, an update every
             ``average_every`` steps; about two epochs deep, which is worth a point.
         clean: drop duplicates, faceless and blank pictures from the training split.
         detect: also drop those in which OpenCV's detector sees no face.
-        relabel: replace FER2013's labels by the crowd's where at least six of ten agree.
+        relabel: replace FER2013's labels by the FER+ votes where at least six of ten agree.
         seed: of weights, order and augmentation.
         start_from: pair whose weights the training begins with, "" for random ones.
         precision: Keras' policy; bfloat16 halves the time on CPUs and GPUs that have it.
         teacher: run directory whose averaged network's answers are learnt, "" for none.
-        teacher_share: of its answers in the crowd's targets; the rest stays the votes.
-        view_teachers: pairs (``NAME.tflite`` with card) that are shown each varied picture as the
-            network sees it and answer for the head they have; several for one head together.
+        teacher_share: of its answers in the FER+ head's targets; the rest stays the votes.
+        view_teachers: teachers of the online distillation, pairs (``NAME.tflite`` with card): each
+            answers about every varied picture, for the head it has; several for one head together.
         view_share: of their answers in that head's targets.
-        crowd_weight: of the crowd head's loss; that of FER2013's head counts 1.
+        crowd_weight: of the FER+ head's loss; that of the FER2013 head counts 1.
         p_mixup: share of pictures that are laid over another of their batch (MixUp; Zhang et al.,
             ICLR 2018). What a teacher says of such a picture it has not learnt by heart.
         learn_validation: share of the validation split that is learnt as well, once the recipe is
@@ -139,7 +139,7 @@ def informed_labels(pictures: Pictures, answers: Targets | None = None) -> npt.N
 def targets_of(pictures: Pictures, recipe: Recipe, answers: Targets | None = None) -> Targets:
     """What each head shall answer, from the labels, the votes and a teacher's probabilities.
 
-    The crowd's head takes a teacher's answers as they are (Hinton et al., 2015, at temperature
+    The FER+ head takes a teacher's answers as they are (Hinton et al., 2015, at temperature
     1), FER2013's what they and the votes together say of its labels.
     """
     labels = fer2013_targets(pictures, recipe.label_smoothing)

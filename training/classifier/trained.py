@@ -55,7 +55,7 @@ def teach(teacher: keras.Model, pixels: Any) -> dict[str, Any]:
 
 
 def load_view_teachers(paths: Iterable[str]) -> dict[str, Teacher]:
-    """Pairs of ours by the head that they have, as functions from pictures to probabilities.
+    """Teachers of the online distillation by their head, as functions from pictures to probabilities.
 
     Several for one head answer with the mean of theirs.
 

@@ -102,7 +102,7 @@ def sees_face(cascade: cv2.CascadeClassifier, picture: npt.NDArray[np.uint8]) ->
 
 
 def relabel(pictures: Pictures, min_votes: int = 6) -> tuple[Pictures, list[Dropped]]:
-    """Replaces FER2013's labels in the training split by the crowd's where it is sure.
+    """Replaces FER2013's labels in the training split by the FER+ votes where they are clear.
 
     Args:
         pictures: with FER+ votes.

@@ -69,7 +69,7 @@ LOSSES = {"stargan": StarGanLosses, "cgan": CganLosses, "wgan": WganLosses}
 
 @dataclass(frozen=True)
 class GanRecipe:
-    """Everything else; the same for StarGAN and its rivals.
+    """Everything else; the same for StarGAN and its baselines.
 
     Attributes:
         kind: ``stargan``, ``cgan`` or ``wgan``.

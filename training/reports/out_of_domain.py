@@ -1,4 +1,4 @@
-"""Pictures that are not FER2013: a face is found, cut as on the board, and then classified.
+"""Out-of-domain pictures: a face is found, cut as on the board, and then classified.
 
 A folder holds ``labels.csv`` (file, label) and the pictures. Every network that is compared
 gets the same crops: the largest Haar box, margin 0.1, through the device's own ``crop_face``.
@@ -23,7 +23,7 @@ MIN_FACE_SHARE = 0.25  # of the picture's shorter side: these pictures show one 
 
 
 @dataclass(frozen=True)
-class WildFaces:
+class OutOfDomainFaces:
     """Labelled crops of one folder.
 
     Attributes:
@@ -39,7 +39,7 @@ class WildFaces:
     missed: int
 
 
-def read_wild(folder: Path, margin: float = COMPARED_MARGIN) -> WildFaces:
+def read_faces(folder: Path, margin: float = COMPARED_MARGIN) -> OutOfDomainFaces:
     """Finds and cuts the faces of a folder.
 
     Raises:
@@ -57,7 +57,7 @@ def read_wild(folder: Path, margin: float = COMPARED_MARGIN) -> WildFaces:
             labels.append(label)
     if not crops:
         raise UsageError(f"{folder}: no face was found in any of its pictures")
-    return WildFaces(folder.name, np.stack(crops), np.array(labels), len(rows) - len(crops))
+    return OutOfDomainFaces(folder.name, np.stack(crops), np.array(labels), len(rows) - len(crops))
 
 
 def cut_face(
