@@ -19,7 +19,7 @@ class Recipe:
     """Everything that decides a training besides the data.
 
     Attributes:
-        network: a key of ``classifiers.NETWORKS``.
+        network: a key of ``networks.NETWORKS``.
         epochs: passes over the training pictures; the learning rate's cosine ends with them.
         batch_size: pictures a step, over all replicas.
         learning_rate: of SGD with Nesterov momentum, at its peak.

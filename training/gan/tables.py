@@ -8,6 +8,7 @@ from typing import Any
 
 from device.errors import UsageError
 from device.vocabulary import EXPRESSIONS
+from training.files import write_text
 
 BEGIN, END = "<!-- begin evaluate-gan -->", "<!-- end evaluate-gan -->"
 
@@ -73,8 +74,7 @@ def rewrite(report: Path, table: str) -> None:
     """
     text, place = marked_part(report)
     marked = f"{BEGIN}\n\n{table}\n{END}"
-    whole = text[: place.start()] + marked + text[place.end() :]
-    report.write_text(whole, encoding="utf-8")
+    write_text(report, text[: place.start()] + marked + text[place.end() :])
 
 
 def marked_part(report: Path) -> tuple[str, re.Match[str]]:

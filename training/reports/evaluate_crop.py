@@ -9,7 +9,6 @@ upright by their landmarks and not looking at any face twice.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from device.vision.landmarks import LandmarkNetwork
 from device.vocabulary import Face
 from training.data.listings import read_labels
 from training.data.pictures import read_grey
-from training.files import MODELS
+from training.files import MODELS, write_json
 from training.reports.crops import (
     Crop,
     Grey,
@@ -73,7 +72,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
                 print(f"| {' | '.join(headings)} |\n|{'---|' * len(headings)}")
             print(f"| {kind} | {' | '.join(f'{v:.1%}' for v in row.values())} |", flush=True)
     if arguments.output:
-        arguments.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.output, results)
     return 0
 
 

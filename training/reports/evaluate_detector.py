@@ -8,7 +8,6 @@ trains on is used. A video gives the cost of a frame when detection is amortised
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -27,7 +26,7 @@ from device.vision.hog import HogDetector
 from device.vocabulary import BoundingBox, Face
 from training.data.listings import read_rows
 from training.data.pictures import is_held_out, read_folder, read_grey
-from training.files import MODELS
+from training.files import MODELS, write_json
 
 MIN_FACE_PX = 48  # the device's default
 MAX_FACES = 100
@@ -102,7 +101,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         results[name] = measure(detector, pictures, boxes, faceless, frames, name == "usual call")
         print(f"| {name} | {' | '.join(map(show, results[name].values()))} |", flush=True)
     if arguments.output:
-        arguments.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.output, results)
     return 0
 
 

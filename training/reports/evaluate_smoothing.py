@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ from device.vision.smoother import ExpressionSmoother
 from device.vocabulary import EXPRESSIONS, BoundingBox, Classification, EventType, Expression, Face
 from training.data.listings import read_labels
 from training.data.pictures import read_grey
-from training.files import MODELS
+from training.files import MODELS, write_json
 
 FRAME_RATE_HZ = 15
 STILL_S = 20  # of each face without a change
@@ -88,7 +87,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         rows.append({"window_s": window_s, "dwell_s": dwell_s, **row})
         print(f"| {window_s} | {dwell_s} | {' | '.join(f'{v:.2f}' for v in row.values())} |")
     if arguments.output:
-        arguments.output.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.output, rows)
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import UsageError
+from training.files import write_text
 from training.reports.tables import table
 
 OUTPUT = Path("docs/faces.md")
@@ -42,7 +43,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         .replace("{crops}", crop_table(crops).rstrip())
         .replace("{smoothing}", smoothing_table(smoothing).rstrip())
     )
-    arguments.output.write_text(text, encoding="utf-8")
+    write_text(arguments.output, text)
     print(f"wrote {arguments.output}")
     return 0
 
