@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from training.files import write_text
 from training.reports.plots import plot_bars, plot_confusion
 from training.reports.tables import (
     class_section,
@@ -75,7 +76,7 @@ def write_report(facts: dict[str, Any], output: Path) -> None:
         paper_section(results),
         confusion_section(results, images),
     ]
-    output.write_text("\n".join(part for part in parts if part), encoding="utf-8")
+    write_text(output, "\n".join(part for part in parts if part))
 
 
 def marked(result: dict[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from training.__main__ import main
 
 
 def test_a_run_is_never_overwritten(
-    drawn: tuple[Path, Path], judge: Path, capsys: pytest.CaptureFixture[str]
+    drawn: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--data", str(drawn[0]), "--votes", str(drawn[1]), "--run", str(judge)]
+    (tmp_path / "settings.json").write_text("{}")
+    words = ["--data", str(drawn[0]), "--votes", str(drawn[1]), "--run", str(tmp_path)]
     assert main(["cgan", *words]) == 2
     assert "already holds a run" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["settings.json"]
 
 
 def test_a_generator_too_large_is_refused_before_its_guide_is_trained(
