@@ -2,7 +2,7 @@
 
 ``settings.json`` (recipe, data, versions, revision), ``history.csv``, ``last.weights.h5``
 (weights and optimizer, to resume), ``averaged.weights.h5`` (what is evaluated and exported),
-``dropped.csv``, ``augmentation.png``, ``curves.png``, ``confusion-*.png``, ``metrics.json``.
+``dropped.csv``, ``augmentation.png``, ``curves.png``, ``confusion-*.png``, ``metrics-SPLIT.json``.
 """
 
 from __future__ import annotations
