@@ -31,11 +31,11 @@ format: $(DEV_VENV)/.ready ## format and fix what can be fixed
 	$(DEV)/ruff format .
 	$(DEV)/ruff check --fix .
 
-train: $(DEV_VENV)/.ready ## train the shipped network on data/fer2013.csv
-	$(DEV)/python -m training classifier
+train: $(DEV_VENV)/.ready ## train the shipped classifiers, teachers first, on data/fer2013.csv; NETWORK=NAME: one alone
+	$(DEV)/python -m training chain $(NETWORK)
 
-export: $(DEV_VENV)/.ready ## newest run to device/models
-	$(DEV)/python -m export classifier
+export: $(DEV_VENV)/.ready ## what `make train` has trained to device/models; NETWORK=NAME: one alone
+	$(DEV)/python -m training ship $(NETWORK)
 
 report: $(DEV_VENV)/.ready ## docs/results.md with its plots; ARGS="--faces DIR --peer FILE" for comparisons
 	$(DEV)/python -m training report $(ARGS)

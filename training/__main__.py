@@ -19,7 +19,7 @@ def main(words: list[str] | None = None) -> int:
         return error.exit_status
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    from training.classifier import evaluate, hog_svm
+    from training.classifier import chain, evaluate, hog_svm
     from training.classifier import train as classifier
     from training.data import captured
     from training.face_hog import train as face_hog
@@ -30,7 +30,7 @@ def main(words: list[str] | None = None) -> int:
     from training.reports import evaluate_crop, evaluate_detector, evaluate_smoothing, report
     from training.reports import faces as report_faces
 
-    for module in (classifier, evaluate, hog_svm, report, generators, evaluate_gan,
+    for module in (classifier, chain, evaluate, hog_svm, report, generators, evaluate_gan,
                    augment_with_gan, captured, face_hog, landmarks, evaluate_detector,
                    evaluate_crop, evaluate_smoothing, report_faces):  # fmt: skip
         module.add_arguments(commands)

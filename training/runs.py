@@ -2,7 +2,7 @@
 
 ``settings.json`` (recipe, data, versions, revision), ``history.csv``, ``last.weights.h5``
 (weights and optimizer, to resume), ``averaged.weights.h5`` (what is evaluated and exported),
-``dropped.csv``, ``augmentation.png``, ``curves.png``, ``confusion-*.png``, ``metrics.json``.
+``dropped.csv``, ``augmentation.png``, ``curves.png``, ``confusion-*.png``, ``metrics-SPLIT.json``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Iterable
@@ -24,6 +23,7 @@ import numpy as np
 from device.errors import UsageError
 from training.classifier.recipe import Recipe
 from training.data.augmentation import Augmentation
+from training.files import write_json
 
 RUNS = Path("runs")
 FLAGS = {"run_path": "run", "view_teachers": "view-teacher"}  # options of other names
@@ -41,13 +41,6 @@ def newest_run(folder: Path = RUNS) -> Path:
             f"{folder}: no runs here yet; train one with python -m training classifier"
         )
     return runs[-1].parent
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes the whole file or nothing."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, path)
 
 
 def write_settings(run: Path, recipe: Recipe, data: dict[str, Any], command: str) -> None:
@@ -79,6 +72,16 @@ def read_settings(run: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{run}: not a run directory ({error})") from error
     return settings
+
+
+def mark_finished(run: Path) -> None:
+    """Notes that a run has its last epoch and its measurements."""
+    write_json(run / "settings.json", {**read_settings(run), "finished": True})
+
+
+def is_finished(run: Path) -> bool:
+    """True where nothing of a run is left to do."""
+    return bool(read_settings(run).get("finished"))
 
 
 def read_recipe(run: Path) -> Recipe:
@@ -136,27 +139,6 @@ def git_revision() -> str:
     return done.stdout.strip()
 
 
-def save_checkpoint(run: Path, model: keras.Model, averaged: list[Any]) -> None:
-    """Writes the averaged weights, and weights and optimizer; both files take their place at once.
-
-    A kill while they are written leaves the pair of the epoch before.
-    """
-    weights = model.get_weights()
-    model.set_weights(averaged)
-    parts = [write_part(run / "averaged.weights.h5", model)]
-    model.set_weights(weights)
-    parts.append(write_part(run / "last.weights.h5", model))
-    for part, path in parts:
-        os.replace(part, path)
-
-
-def write_part(path: Path, model: keras.Model) -> tuple[Path, Path]:
-    """Writes a weights file beside its place; returns where it lies and its place."""
-    part = path.with_name("part-" + path.name)
-    model.save_weights(part)
-    return part, path
-
-
 def refuse_given(arguments: argparse.Namespace, names: Iterable[str]) -> None:
     """A resumed run goes on as it began.
 
@@ -170,27 +152,6 @@ def refuse_given(arguments: argparse.Namespace, names: Iterable[str]) -> None:
             raise UsageError(f"--{flag} belongs to a run's beginning; --resume goes on as it began")
 
 
-def has_checkpoint(run: Path) -> bool:
-    """False until the first epoch has ended."""
-    return (run / "last.weights.h5").exists()
-
-
-def load_checkpoint(run: Path, model: keras.Model) -> list[Any]:
-    """Puts weights and optimizer back; returns the averaged weights.
-
-    Raises:
-        UsageError: there is no checkpoint yet, or it is of another network.
-    """
-    model.optimizer.build(model.trainable_variables)  # else its state is not read
-    try:
-        model.load_weights(run / "averaged.weights.h5")
-        averaged = model.get_weights()
-        model.load_weights(run / "last.weights.h5")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{run}: no checkpoint to resume from ({error})") from error
-    return list(averaged)
-
-
 def read_history(run: Path) -> list[dict[str, float]]:
     """One entry an epoch, oldest first; empty before the first epoch has ended."""
     path = run / "history.csv"
@@ -198,14 +159,3 @@ def read_history(run: Path) -> list[dict[str, float]]:
         return []
     with open(path, newline="", encoding="utf-8") as file:
         return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
-
-
-def write_history(run: Path, history: list[dict[str, float]]) -> None:
-    """Writes all epochs anew."""
-    columns = list(dict.fromkeys(key for row in history for key in row))
-    part = run / "history.csv.part"
-    with open(part, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(history)
-    os.replace(part, run / "history.csv")

@@ -5,6 +5,6 @@ over MQTT) into the tree or says in one line what is wrong with it.
 """
 
 from device.settings.reader import load_settings, replace_setting
-from device.settings.tree import Settings
+from device.settings.tree import Settings, Smoothing
 
-__all__ = ["Settings", "load_settings", "replace_setting"]
+__all__ = ["Settings", "Smoothing", "load_settings", "replace_setting"]

@@ -36,7 +36,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     paint.kernel.assign(np.asarray(paint.kernel) * 10)
     move = model.mean_generator.get_layer("move")
     move.kernel.assign(random.normal(0, 0.1, move.kernel.shape))
-    model.save_state(folder / "state.npz")
+    model.save_checkpoint(folder / "state.npz")
     write_recipe(folder, TINY, {"path": str(data), "votes": ""}, "cgan")
     return folder
 

@@ -43,7 +43,7 @@ def write_csv(path: Path, rows: list[tuple[int, np.ndarray, str]]) -> Path:
 
 
 def write_votes(path: Path, labels: list[int], votes: int = 9) -> Path:
-    """The crowd agrees with every label, one annotator does not know."""
+    """The FER+ votes agree with every label, one annotator does not know."""
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["Usage", "Image name", *VOTE_COLUMNS])

@@ -11,7 +11,8 @@ from training.classifier.networks import HEADS, count_macs
 from training.classifier.robustness import CONDITIONS
 from training.data.cleaning import lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
-from training.runs import newest_run, read_history, read_recipe, read_settings, write_json
+from training.files import write_json
+from training.runs import newest_run, read_history, read_recipe, read_settings
 
 TITLES = {
     "fer2013": "FER2013's labels",

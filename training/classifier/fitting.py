@@ -2,58 +2,36 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import keras
 import numpy as np
 from tqdm import tqdm
 
 from training.classifier import distributed
-from training.classifier.distributed import Step
-from training.classifier.metrics import protocols_for, truth_of
-from training.classifier.networks import build
-from training.classifier.recipe import Batches, Recipe, compile_model, targets_of
-from training.classifier.trained import load_network, load_view_teachers, predict, teach
-from training.classifier.warm_start import weights_of
-from training.data.fer2013 import Pictures, Split
-from training.runs import (
+from training.classifier.batches import Batches, one_ahead
+from training.classifier.checkpoint import (
     has_checkpoint,
     load_checkpoint,
-    read_history,
     save_checkpoint,
     write_history,
 )
-
-Item = TypeVar("Item")
+from training.classifier.distributed import Step
+from training.classifier.metrics import protocols_for, truth_of
+from training.classifier.networks import build
+from training.classifier.optimizer import compile_model
+from training.classifier.recipe import Recipe, targets_of
+from training.classifier.trained import load_network, load_view_teachers, predict, teach
+from training.classifier.warm_start import weights_of
+from training.classifier.weight_average import WeightAverage
+from training.data.fer2013 import Pictures, Split
+from training.runs import read_history
 
 VALIDATE_EVERY = 2  # epochs; the last one always
-
-
-class WeightAverage:
-    """A moving average of all weights, the normalization's statistics included."""
-
-    def __init__(self, decay: float, every: int, averaged: list[Any], step: int) -> None:
-        self.decay, self.every = decay, every
-        self.averaged = averaged
-        self.step = step
-
-    def update(self, model: keras.Model) -> None:
-        """After each step; moves the average a little towards the weights."""
-        self.step += 1
-        if self.step % self.every:
-            return
-        # A young average forgets faster, or it would remember the random start.
-        updates = self.step / self.every
-        decay = min(self.decay, updates / (10 + updates))
-        for average, weight in zip(self.averaged, model.get_weights(), strict=True):
-            average *= decay
-            average += (1 - decay) * weight
 
 
 def validate(model: keras.Model, averaged: list[Any], validation: Pictures) -> dict[str, float]:
@@ -151,15 +129,3 @@ def reseed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
         if isinstance(layer, keras.layers.Dropout):
             drawn = np.random.default_rng((seed, epoch, number)).integers(0, 2**31, 2)
             layer.seed_generator.state.assign(drawn.astype("uint32"))
-
-
-def one_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """The same items; a thread prepares the next one while the last is worked on.
-
-    Varying pictures and asking teachers about them takes as long as half of the training.
-    """
-    with ThreadPoolExecutor(1) as worker:
-        coming = worker.submit(list, itertools.islice(items, 1))
-        while item := coming.result():
-            coming = worker.submit(list, itertools.islice(items, 1))
-            yield item[0]

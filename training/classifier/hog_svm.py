@@ -21,7 +21,8 @@ from training.classifier.metrics import protocols_for, scores, truth_of
 from training.classifier.train import DATA, default_votes
 from training.data.cleaning import clean
 from training.data.fer2013 import NUM_CLASSES, Split, read_pictures
-from training.runs import RUNS, write_json
+from training.files import whole, write_json
+from training.runs import RUNS
 
 WINDOW = (64, 128)  # width, height
 BLOCK, CELL, BINS = (16, 16), (8, 8), 9
@@ -49,7 +50,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     weights = fit(describe(train.pixels), train.labels, arguments.cost)
     seconds = time.monotonic() - started_s
     arguments.run_path.mkdir(parents=True, exist_ok=True)
-    np.savez(arguments.run_path / "hog-svm.npz", weights=weights)
+    with whole(arguments.run_path / "hog-svm.npz") as part:
+        np.savez(part, weights=weights)
     results = {}
     validation = pictures.split(Split.VALIDATION)
     logits = HogSvm(weights).logits(validation.pixels)

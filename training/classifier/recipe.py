@@ -1,21 +1,17 @@
-"""How a classifier is trained: the settings with their reasons, the targets and the batches."""
+"""How a classifier is trained: the settings with their reasons, and what its heads shall answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from training.classifier.networks import HEADS
-from training.data.augmentation import Augmentation, augment
+from training.data.augmentation import Augmentation
 from training.data.fer2013 import NUM_CLASSES, Pictures
 
 Targets = dict[str, npt.NDArray[np.float32]]  # (n, 7) for each head
-Teacher = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -23,29 +19,29 @@ class Recipe:
     """Everything that decides a training besides the data.
 
     Attributes:
-        network: a key of ``classifiers.NETWORKS``.
+        network: a key of ``networks.NETWORKS``.
         epochs: passes over the training pictures; the learning rate's cosine ends with them.
         batch_size: pictures a step, over all replicas.
         learning_rate: of SGD with Nesterov momentum, at its peak.
         warmup_epochs: in which it rises from nothing.
         weight_decay: decoupled, on kernels only.
-        label_smoothing: on FER2013's labels, of which a third contradict the crowd.
+        label_smoothing: on FER2013's labels, of which a third contradict the FER+ votes.
         informed_share: of FER2013's labels, how much is replaced by what the votes and the
             teacher say of them; see ``informed_labels``.
         average_decay: of the moving average of the weights, an update every
             ``average_every`` steps; about two epochs deep, which is worth a point.
         clean: drop duplicates, faceless and blank pictures from the training split.
         detect: also drop those in which OpenCV's detector sees no face.
-        relabel: replace FER2013's labels by the crowd's where at least six of ten agree.
+        relabel: replace FER2013's labels by the FER+ votes where at least six of ten agree.
         seed: of weights, order and augmentation.
         start_from: pair whose weights the training begins with, "" for random ones.
         precision: Keras' policy; bfloat16 halves the time on CPUs and GPUs that have it.
         teacher: run directory whose averaged network's answers are learnt, "" for none.
-        teacher_share: of its answers in the crowd's targets; the rest stays the votes.
-        view_teachers: pairs (``NAME.tflite`` with card) that are shown each varied picture as the
-            network sees it and answer for the head they have; several for one head together.
+        teacher_share: of its answers in the FER+ head's targets; the rest stays the votes.
+        view_teachers: teachers of the online distillation, pairs (``NAME.tflite`` with card): each
+            answers about every varied picture, for the head it has; several for one head together.
         view_share: of their answers in that head's targets.
-        crowd_weight: of the crowd head's loss; that of FER2013's head counts 1.
+        crowd_weight: of the FER+ head's loss; that of the FER2013 head counts 1.
         p_mixup: share of pictures that are laid over another of their batch (MixUp; Zhang et al.,
             ICLR 2018). What a teacher says of such a picture it has not learnt by heart.
         learn_validation: share of the validation split that is learnt as well, once the recipe is
@@ -143,7 +139,7 @@ def informed_labels(pictures: Pictures, answers: Targets | None = None) -> npt.N
 def targets_of(pictures: Pictures, recipe: Recipe, answers: Targets | None = None) -> Targets:
     """What each head shall answer, from the labels, the votes and a teacher's probabilities.
 
-    The crowd's head takes a teacher's answers as they are (Hinton et al., 2015, at temperature
+    The FER+ head takes a teacher's answers as they are (Hinton et al., 2015, at temperature
     1), FER2013's what they and the votes together say of its labels.
     """
     labels = fer2013_targets(pictures, recipe.label_smoothing)
@@ -160,106 +156,3 @@ def prior_of(train: Pictures, head: str) -> npt.NDArray[np.float64]:
     """(7,) share of each expression in what the head was trained on."""
     targets = crowd_targets(train, 0) if head == "crowd" else fer2013_targets(train, 0)
     return np.asarray(targets.mean(axis=0), np.float64)
-
-
-class Batches:
-    """Augmented batches; the same seed and epoch give the same batches, also after a resume.
-
-    Args:
-        pictures: to learn from.
-        targets: (n, 7) for each head.
-        recipe: augmentation, batch size, seed.
-        views: for some heads a teacher, (b, 48, 48) uint8 to (b, 7) probabilities, which is asked
-            about each varied picture: a good teacher is consistent (Beyer et al., CVPR 2022).
-    """
-
-    def __init__(
-        self, pictures: Pictures, targets: Targets, recipe: Recipe,
-        views: dict[str, Teacher] | None = None,
-    ) -> None:  # fmt: skip
-        self.pictures, self.targets, self.recipe = pictures, targets, recipe
-        self.views = views or {}
-
-    def __len__(self) -> int:
-        """Steps an epoch; what does not fill a batch waits for another epoch's order."""
-        return max(len(self.pictures) // self.recipe.batch_size, 1)
-
-    def of_epoch(self, epoch: int) -> Iterator[tuple[Any, dict[str, Any]]]:
-        """The epoch's batches: (b, 48, 48, 1) float32 pixels 0 to 255 and targets a head."""
-        random = np.random.default_rng((self.recipe.seed, epoch))
-        order = random.permutation(len(self.pictures))
-        for index in range(len(self)):
-            size = self.recipe.batch_size
-            chosen = order[index * size : (index + 1) * size]
-            varied = augment(self.pictures.pixels[chosen], self.recipe.augmentation, random)
-            targets = {head: target[chosen] for head, target in self.targets.items()}
-            if self.recipe.p_mixup:
-                varied, targets = mix_up(varied, targets, self.recipe.p_mixup, random)
-            for head, teacher in self.views.items():
-                share = np.float32(self.recipe.view_share)
-                targets[head] = (1 - share) * targets[head] + share * teacher(varied)
-            yield varied[..., None].astype(np.float32), targets
-
-
-def mix_up(
-    pixels: npt.NDArray[np.uint8], targets: Targets, share: float, random: np.random.Generator
-) -> tuple[npt.NDArray[np.uint8], Targets]:
-    """Lays some pictures over others, and their targets likewise.
-
-    Args:
-        pixels: (b, 48, 48) uint8.
-        targets: (b, 7) for each head.
-        share: of pictures that this happens to.
-        random: where the numbers come from; the weight of the first is uniform from 0 to 1.
-
-    Returns:
-        New pixels and targets.
-    """
-    count = len(pixels)
-    mixed = random.random(count) < share
-    weight = np.where(mixed, random.random(count), 1.0).astype(np.float32)
-    other = random.permutation(count)
-    over = weight[:, None, None]
-    laid = pixels * over + pixels[other] * (1 - over)
-    over = weight[:, None]
-    both = {head: one * over + one[other] * (1 - over) for head, one in targets.items()}
-    return np.rint(laid).astype(np.uint8), both
-
-
-class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Rises linearly, then falls to zero along half a cosine."""
-
-    def __init__(self, peak: float, warmup_steps: int, total_steps: int) -> None:
-        self.peak, self.warmup_steps, self.total_steps = peak, warmup_steps, total_steps
-
-    def __call__(self, step: Any) -> Any:
-        """The learning rate of this step."""
-        step = keras.ops.cast(step, "float32")
-        rise = (step + 1.0) / max(self.warmup_steps, 1)
-        progress = (step - self.warmup_steps) / max(self.total_steps - self.warmup_steps, 1)
-        fall = 0.5 * (1.0 + keras.ops.cos(np.pi * keras.ops.clip(progress, 0.0, 1.0)))
-        return self.peak * keras.ops.minimum(rise, fall)
-
-    def get_config(self) -> dict[str, Any]:
-        """What Keras needs to save the optimizer."""
-        return {
-            "peak": self.peak,
-            "warmup_steps": self.warmup_steps,
-            "total_steps": self.total_steps,
-        }
-
-
-def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
-    """Gives the model its optimizer and one loss a head."""
-    warmup = int(recipe.warmup_epochs * steps_per_epoch)
-    schedule = WarmupCosine(recipe.learning_rate, warmup, recipe.epochs * steps_per_epoch)
-    optimizer = keras.optimizers.SGD(
-        schedule, momentum=recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    model.compile(
-        optimizer,
-        loss={head: keras.losses.CategoricalCrossentropy(from_logits=True) for head in HEADS},
-        loss_weights={"fer2013": 1.0, "crowd": recipe.crowd_weight},
-        jit_compile=False,  # XLA's convolutions on CPUs are several times slower
-    )

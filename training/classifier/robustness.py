@@ -1,4 +1,4 @@
-"""Webcams are not FER2013: the same pictures, worse."""
+"""The same pictures, made worse as webcams make them."""
 
 from __future__ import annotations
 

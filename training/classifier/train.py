@@ -19,6 +19,7 @@ from training.data.cleaning import Dropped, clean_as, summary, write_list
 from training.data.fer2013 import Pictures, Split, read_pictures
 from training.runs import (
     RUNS,
+    mark_finished,
     read_recipe,
     read_recipe_file,
     read_settings,
@@ -62,16 +63,16 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--teacher", metavar="RUN", help="learn from this run's answers as well")
     parser.add_argument(
         "--view-teacher", action="append", metavar="PAIR.tflite", dest="view_teachers",
-        help="learn from this pair's answers to each varied picture; several for a head: their mean",
+        help="online distillation: learn this pair's answers to each varied picture; several for a head: their mean",
     )  # fmt: skip
     parser.add_argument("--view-share", type=float, help="of its answers in the targets, 0 to 1")
-    parser.add_argument("--crowd-weight", type=float, help="of the crowd head's loss, default 1")
+    parser.add_argument("--crowd-weight", type=float, help="of the FER+ head's loss, default 1")
     parser.add_argument("--p-mixup", type=float, help="share of pictures laid over another")
     parser.add_argument(
         "--learn-validation", type=float, metavar="SHARE",
         help="of the validation split, learnt as well; only once all else is chosen",
     )  # fmt: skip
-    parser.add_argument("--relabel", action="store_true", help="use the crowd's sure labels")
+    parser.add_argument("--relabel", action="store_true", help="use the labels of clear FER+ votes")
     parser.add_argument(
         "--detect", action="store_true", help="also drop pictures in which Haar sees no face"
     )
@@ -102,6 +103,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     fit(run, pictures, recipe, bool(arguments.resume), say, arguments.strategy)
     if chief:
         print("\n".join(evaluate_run(run, pictures, Split.VALIDATION)))
+        mark_finished(run)
     return 0
 
 

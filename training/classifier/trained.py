@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from device.errors import ModelError, UsageError
 from device.vision.model_card import ModelCard, read_model
+from training.classifier.batches import Teacher
 from training.classifier.metrics import softmax
 from training.classifier.networks import HEADS, build
-from training.classifier.recipe import Teacher
 from training.reports.tflite import TfliteClassifier
 from training.runs import read_recipe
 
@@ -55,7 +55,7 @@ def teach(teacher: keras.Model, pixels: Any) -> dict[str, Any]:
 
 
 def load_view_teachers(paths: Iterable[str]) -> dict[str, Teacher]:
-    """Pairs of ours by the head that they have, as functions from pictures to probabilities.
+    """Teachers of the online distillation by their head, as functions from pictures to probabilities.
 
     Several for one head answer with the mean of theirs.
 

@@ -30,7 +30,7 @@ def weights_of(name: str, path: Path, pixels: Pixels) -> list[Any]:
     Both heads answer like the one that the pair has, for want of better.
 
     Args:
-        name: of the network, a key of ``classifiers.NETWORKS``.
+        name: of the network, a key of ``networks.NETWORKS``.
         path: ``NAME.tflite``, its card beside it.
         pixels: pictures to measure the normalization's statistics on.
 

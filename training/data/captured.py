@@ -10,8 +10,6 @@ expression calls again with ``--reviewed``.
 from __future__ import annotations
 
 import argparse
-import csv
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +22,12 @@ from device.vision.preprocess import CROP_PX
 from device.vocabulary import EXPRESSIONS
 from training.classifier.train import DATA, VOTES
 from training.data.extended import extend, require_new, write_csv_pair
-from training.data.fer2013 import FOLDER_NAMES, read_picture, read_pictures
+from training.data.fer2013 import read_picture, read_pictures
+from training.data.listings import COLUMNS, Captured, read_captured
+from training.files import write_table
 
-COLUMNS = ("file", "expression", "probability")
 SHEET_COLUMNS = 12
 CAPTION_PX = 24
-
-
-@dataclass(frozen=True)
-class Captured:
-    """One collected face: its file in the folder, its label, and how sure the network was."""
-
-    file: str
-    expression: int
-    probability: float
 
 
 def add_arguments(commands: Any) -> None:
@@ -60,7 +50,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
                 f"{review}: is there already, perhaps corrected; go on with --reviewed, "
                 "or delete it to begin anew"
             )
-        faces = read_list(arguments.folder / "captured.csv")
+        faces = read_captured(arguments.folder / "captured.csv")
         write_review(arguments.folder, faces)
         print(f"look at {arguments.folder / 'review.png'}, correct or delete lines of {review},")
         print("then call again with --reviewed --output FOLDER")
@@ -68,7 +58,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if not arguments.output:
         raise UsageError("--reviewed needs --output FOLDER for the extended CSV files")
     require_new(arguments.output)
-    faces = read_list(review)
+    faces = read_captured(review)
     pixels = np.stack([read_crop(arguments.folder, face) for face in faces])
     labels = np.array([face.expression for face in faces])
     pictures = read_pictures(arguments.data, arguments.votes)
@@ -76,35 +66,6 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     print(f"{len(faces)} faces added to the training split")
     print(f"train with: python -m training classifier --data {data} --votes {votes}")
     return 0
-
-
-def read_list(path: Path) -> list[Captured]:
-    """The faces that a list names.
-
-    Raises:
-        UsageError: missing, not such a list, or empty.
-    """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot read: {error.strerror}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not a CSV file: {error}") from error
-    faces = []
-    for number, row in enumerate(rows, start=2):
-        try:
-            expression = FOLDER_NAMES[row["expression"]]
-            faces.append(Captured(row["file"], expression, float(row["probability"])))
-        except (KeyError, TypeError, ValueError) as error:
-            known = ", ".join(FOLDER_NAMES)
-            raise UsageError(
-                f"{path}, line {number}: expected {', '.join(COLUMNS)} with an expression of {known} "
-                f"({error})"
-            ) from error
-    if not faces:
-        raise UsageError(f"{path}: names no faces")
-    return faces
 
 
 def read_crop(folder: Path, face: Captured) -> npt.NDArray[np.uint8]:
@@ -128,14 +89,9 @@ def write_review(folder: Path, faces: list[Captured]) -> None:
     rows = [np.hstack(tiles[i : i + SHEET_COLUMNS]) for i in range(0, len(tiles), SHEET_COLUMNS)]
     if not cv2.imwrite(str(folder / "review.png"), np.vstack(rows)):
         raise UsageError(f"{folder / 'review.png'}: cannot write")
-    part = folder / "review.csv.part"
-    with open(part, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for face in ordered:
-            name = EXPRESSIONS[face.expression].value
-            writer.writerow((face.file, name, f"{face.probability:.3f}"))
-    part.replace(folder / "review.csv")
+    entries = ((face.file, EXPRESSIONS[face.expression].value, f"{face.probability:.3f}")
+               for face in ordered)  # fmt: skip
+    write_table(folder / "review.csv", COLUMNS, entries)
 
 
 def _tile(crop: npt.NDArray[np.uint8], face: Captured, line: int) -> npt.NDArray[np.uint8]:

@@ -8,7 +8,6 @@ see one face in six of FER2013's and so costs more good pictures than it finds b
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.data.fer2013 import NOT_A_FACE, Pictures, Split
+from training.files import write_table
 
 if TYPE_CHECKING:
     from training.classifier.recipe import Recipe
@@ -102,7 +102,7 @@ def sees_face(cascade: cv2.CascadeClassifier, picture: npt.NDArray[np.uint8]) ->
 
 
 def relabel(pictures: Pictures, min_votes: int = 6) -> tuple[Pictures, list[Dropped]]:
-    """Replaces FER2013's labels in the training split by the crowd's where it is sure.
+    """Replaces FER2013's labels in the training split by the FER+ votes where they are clear.
 
     Args:
         pictures: with FER+ votes.
@@ -137,10 +137,8 @@ def summary(dropped: list[Dropped]) -> dict[str, int]:
 
 def write_list(dropped: list[Dropped], path: Path) -> None:
     """Writes every dropped or relabelled picture to a CSV file."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["picture", "fer2013_label", "reason"])
-        writer.writerows([entry.name, entry.label, entry.reason] for entry in dropped)
+    rows = ((entry.name, entry.label, entry.reason) for entry in dropped)
+    write_table(path, ("picture", "fer2013_label", "reason"), rows)
 
 
 def lend_validation(pictures: Pictures, share: float) -> Pictures:

@@ -6,8 +6,6 @@ training split: what the network is judged by stays as published.
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import numpy.typing as npt
 
 from device.errors import UsageError
 from training.data.fer2013 import CROWD_ORDER, VOTE_COLUMNS, Pictures, Split
+from training.files import write_table
 
 USAGE = {Split.TRAIN: "Training", Split.VALIDATION: "PublicTest", Split.TEST: "PrivateTest"}
 SURE_VOTES = 10  # what FER+ gives a picture on which everybody agrees
@@ -62,8 +61,8 @@ def write_csv_pair(pictures: Pictures, folder: Path) -> tuple[Path, Path]:
     data, votes = require_new(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(data, ("emotion", "pixels", "Usage"), _picture_rows(pictures))
-        _write(votes, ("Usage", "Image name", *VOTE_COLUMNS), _vote_rows(pictures))
+        write_table(data, ("emotion", "pixels", "Usage"), _picture_rows(pictures))
+        write_table(votes, ("Usage", "Image name", *VOTE_COLUMNS), _vote_rows(pictures))
     except OSError as error:
         raise UsageError(f"{folder}: cannot write: {error.strerror}") from error
     return data, votes
@@ -90,12 +89,3 @@ def _picture_rows(pictures: Pictures) -> Iterator[tuple[Any, ...]]:
 def _vote_rows(pictures: Pictures) -> Iterator[tuple[Any, ...]]:
     for number, (split, votes) in enumerate(zip(pictures.splits, pictures.votes, strict=True)):
         yield USAGE[Split(int(split))], f"fer{number:07d}.png", *votes.tolist()
-
-
-def _write(path: Path, header: tuple[str, ...], rows: Iterator[tuple[Any, ...]]) -> None:
-    part = path.with_name(path.name + ".part")
-    with open(part, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)
-    os.replace(part, path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import sys
+import warnings
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -92,17 +93,26 @@ def read_pictures(data: Path, votes: Path | None = None) -> Pictures:
     Raises:
         UsageError: missing, unreadable or not in one of the published forms.
     """
-    if not data.exists():
-        raise UsageError(
-            f"{data}: no such file. Put Kaggle's fer2013.csv (or icml_face_data.csv, or the folder "
-            "with train/ and test/) there, or name it with --data"
-        )
+    require_data(data)
     if data.is_dir():
         if votes:
             raise UsageError(f"{votes}: FER+ votes count the rows of the CSV; a folder has none")
         return read_folder(data)
     pictures = read_csv(data)
     return pictures if votes is None else add_votes(pictures, votes)
+
+
+def require_data(path: Path) -> None:
+    """Says where FER2013 is to be had.
+
+    Raises:
+        UsageError: it is not there.
+    """
+    if not path.exists():
+        raise UsageError(
+            f"{path}: no such file. Put Kaggle's fer2013.csv (or icml_face_data.csv, or the folder "
+            "with train/ and test/) there, or name it with --data"
+        )
 
 
 def read_csv(path: Path) -> Pictures:
@@ -122,8 +132,7 @@ def read_csv(path: Path) -> Pictures:
         label_at, pixels_at, usage_at = map(header.index, ("emotion", "pixels", "Usage"))
         for number, row in enumerate(rows, start=2):
             try:
-                values = bytes(map(int, row[pixels_at].split()))  # refuses all but 0 to 255
-                pixels.append(np.frombuffer(values, np.uint8).reshape(CROP_PX, CROP_PX))
+                pixels.append(parse_pixels(row[pixels_at]))
                 labels.append(list(range(NUM_CLASSES))[int(row[label_at])])
                 splits.append(USAGES[row[usage_at].strip()])
             except (ValueError, IndexError, KeyError) as error:
@@ -133,6 +142,23 @@ def read_csv(path: Path) -> Pictures:
     names = np.array([f"row {number}" for number in range(len(labels))])
     return Pictures(np.stack(pixels), np.array(labels), np.array(splits, np.int64),
                     no_votes(len(labels)), names)  # fmt: skip
+
+
+def parse_pixels(text: str) -> npt.NDArray[np.uint8]:
+    """(48, 48) uint8 from 2,304 numbers with spaces between them.
+
+    Raises:
+        ValueError: another count, no numbers, or not from 0 to 255.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)  # what cannot be read to its end
+        try:
+            values = np.fromstring(text, np.int64, sep=" ")
+        except DeprecationWarning as error:
+            raise ValueError("pixels are no numbers") from error
+    if values.size and not 0 <= values.min() <= values.max() <= 255:
+        raise ValueError("pixels must be from 0 to 255")
+    return values.astype(np.uint8).reshape(CROP_PX, CROP_PX)
 
 
 def read_folder(path: Path) -> Pictures:

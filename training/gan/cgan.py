@@ -1,4 +1,4 @@
-"""``training cgan``: the first rival, a conditional GAN alone.
+"""``training cgan``: the first baseline, a conditional GAN alone.
 
 Mirza and Osindero, 2014, with the projection discriminator of Miyato and Koyama, 2018. The same
 generator, faces, augmentation and penalty as StarGAN's; what it lacks is StarGAN's point: the
@@ -13,9 +13,7 @@ from keras import ops
 from training.gan.differentiable import vary
 from training.gan.discriminator import build_discriminator
 from training.gan.guide import scale_pixels
-from training.gan.recipe import CganLosses
-from training.gan.translation import (
-    Translation,
+from training.gan.losses import (
     lazily,
     mean_over_scales,
     one_hot,
@@ -23,6 +21,8 @@ from training.gan.translation import (
     told_apart_of,
     update,
 )
+from training.gan.recipe import CganLosses
+from training.gan.translation import Translation
 
 
 class Cgan(Translation):

@@ -22,8 +22,8 @@ from training.runs import RUNS, read_settings, refuse_given
 GAN_RUNS = RUNS / "gan"
 HELP = {
     "stargan": "train the generator that makes a face show another expression",
-    "cgan": "train StarGAN's first rival, a conditional GAN alone",
-    "wgan": "train StarGAN's second rival, a conditional Wasserstein GAN",
+    "cgan": "train StarGAN's first baseline, a conditional GAN alone",
+    "wgan": "train StarGAN's second baseline, a conditional Wasserstein GAN",
 }
 INTERRUPTED = 130
 
@@ -60,7 +60,7 @@ def add_arguments(commands: Any) -> None:
 
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
-    """Trains, or goes on training; the state is saved all along."""
+    """Trains, or goes on training; checkpoints are written all along."""
     if arguments.resume:
         run, recipe = arguments.resume, read_gan_recipe(arguments.resume)
         refuse_changes(arguments, recipe)
@@ -136,7 +136,7 @@ def steps_before(start: Path, recipe: GanRecipe) -> int:
 
 def train(recipe: GanRecipe, pictures: Pictures, run: Path) -> bool:
     """Trains on the clear faces of the training split; True when all steps are done."""
-    from training.gan import rounds  # TensorFlow takes seconds to load
+    from training.gan import fitting  # TensorFlow takes seconds to load
     from training.gan.faces import (
         clear_faces_of,
         cut_by_landmarks,
@@ -153,8 +153,8 @@ def train(recipe: GanRecipe, pictures: Pictures, run: Path) -> bool:
     counts = np.bincount(learned.expressions).tolist()
     print(f"{len(learned.pixels)} clear faces, in FER2013 order {counts}", flush=True)
     try:
-        model = rounds.build(recipe, voted_faces_of(training), run)
+        model = fitting.build(recipe, voted_faces_of(training), run)
     except KeyboardInterrupt:
         return False
     samples = shown.pixels[one_of_each(shown.expressions)]
-    return rounds.fit(model, learned, samples, recipe, run)
+    return fitting.fit(model, learned, samples, recipe, run)

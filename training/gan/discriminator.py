@@ -26,7 +26,7 @@ def build_discriminator(dtype: str = "float32", conditional: bool = False) -> ke
 
     Args:
         dtype: ``float32`` or ``mixed_bfloat16``.
-        conditional: for the rivals: the expression enters every source head of large patches by
+        conditional: for the baselines: the expression enters every source head of large patches by
             projection (Miyato and Koyama, 2018), and there is neither a domain head nor a mouth's.
 
     Returns:

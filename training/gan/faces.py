@@ -1,6 +1,6 @@
 """Which faces a generator learns from, and how they are dealt out.
 
-Only faces on which the crowd (FER+) agrees: a face that half of the people call sad and half
+Only faces on which the FER+ votes agree: a face that half of the people call sad and half
 neutral teaches the generator neither. The guide learns from all of them, with the votes as they
 are. Whoever calls cuts them as the device does, by their landmarks.
 """
@@ -22,7 +22,7 @@ from device.vision.synthesizer import cut_face, face_view
 from device.vocabulary import EXPRESSIONS, BoundingBox, Face
 from training.data.fer2013 import Pictures
 
-MIN_SHARE = 0.6  # of the crowd's votes
+MIN_SHARE = 0.6  # of the FER+ votes
 MIN_FACES = 300  # a class with fewer clear faces is topped up
 EVENNESS = 0.25  # 1: expressions as common as they are, 0: all equally common
 HIDDEN = Path(__file__).with_name("hidden.txt")
@@ -41,7 +41,7 @@ class Faces:
 
 @dataclass(frozen=True)
 class VotedFaces:
-    """Faces (N, 48, 48, 1) uint8 and the crowd's votes (N, 7) float32 as shares."""
+    """Faces (N, 48, 48, 1) uint8 and the FER+ votes (N, 7) float32 as shares."""
 
     pixels: Pixels
     shares: npt.NDArray[np.float32]
@@ -63,7 +63,9 @@ def clear_faces_of(
         UsageError: nobody voted on these pictures.
     """
     if not pictures.has_votes:
-        raise UsageError("generators are trained on faces the crowd agrees on: name --votes")
+        raise UsageError(
+            "generators are trained on faces on which the FER+ votes agree: name --votes"
+        )
     total = np.maximum(pictures.votes.sum(axis=1, keepdims=True), 1)
     shares = pictures.crowd() / total
     positions, expressions = find_clear(pictures.labels, shares, min_share, min_faces)
@@ -109,12 +111,12 @@ def find_clear(
 ) -> tuple[npt.NDArray[np.int64], Classes]:
     """Positions, ascending, of the faces whose expression is clear, and what each one shows.
 
-    A class with fewer than ``min_faces`` of them (disgust, of which the crowd saw 46 where FER2013
-    says 436) is topped up with faces that FER2013 labels so, by falling share of the crowd.
+    A class with fewer than ``min_faces`` of them (disgust, which the FER+ votes saw in 46 where FER2013
+    says 436) is topped up with faces that FER2013 labels so, by falling share of the votes.
 
     Args:
         labels: (N,) FER2013's classes.
-        shares: (N, 7) share of the crowd's votes for each expression, 0 to 1.
+        shares: (N, 7) share of the FER+ votes for each expression, 0 to 1.
         min_share: share from which a face is clear.
         min_faces: number of faces below which a class is topped up.
     """
@@ -135,7 +137,7 @@ def find_clear(
 
 
 class RandomFaces(keras.utils.PyDataset):
-    """Batches of faces and the crowd's shares, rare expressions more often than they are shown.
+    """Batches of faces and the shares of their votes, rare expressions more often than they are shown.
 
     The share that an expression has of the faces counts to the power of ``EVENNESS``: a hundredth
     becomes a twelfth.

@@ -43,7 +43,7 @@ def build_guide(dtype: str = "float32") -> keras.Model:
 
 
 class GuideTraining(keras.Model):
-    """Fits a guide to augmented faces and the crowd's votes on them.
+    """Fits a guide to augmented faces and the FER+ votes on them.
 
     It sees the rare expressions oftener than people show them, or it would not know them.
     """

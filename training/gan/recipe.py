@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import UsageError
-from training.runs import git_revision, read_settings, write_json
+from training.files import write_json
+from training.runs import git_revision, read_settings
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ LOSSES = {"stargan": StarGanLosses, "cgan": CganLosses, "wgan": WganLosses}
 
 @dataclass(frozen=True)
 class GanRecipe:
-    """Everything else; the same for StarGAN and its rivals.
+    """Everything else; the same for StarGAN and its baselines.
 
     Attributes:
         kind: ``stargan``, ``cgan`` or ``wgan``.

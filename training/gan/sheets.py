@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.vocabulary import EXPRESSIONS
+from training.files import whole
 from training.gan.faces import Classes, Pixels
 
 ZOOM = 2
@@ -83,9 +84,8 @@ def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
     if not written:
         raise OSError(f"{path}: OpenCV cannot encode the picture")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(data.tobytes())
-    partial.replace(path)
+    with whole(path) as part:
+        part.write_bytes(data.tobytes())
 
 
 def plot_losses(history: Path, target: Path) -> None:

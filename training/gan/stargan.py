@@ -16,9 +16,7 @@ from keras import ops
 from training.gan.differentiable import vary
 from training.gan.discriminator import build_discriminator
 from training.gan.guide import obscure, scale_pixels
-from training.gan.recipe import StarGanLosses
-from training.gan.translation import (
-    Translation,
+from training.gan.losses import (
     cross_entropy,
     lazily,
     mean_over_scales,
@@ -27,6 +25,8 @@ from training.gan.translation import (
     told_apart_of,
     update,
 )
+from training.gan.recipe import StarGanLosses
+from training.gan.translation import Translation
 
 
 class StarGan(Translation):

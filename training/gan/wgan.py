@@ -1,4 +1,4 @@
-"""``training wgan``: the second rival, a conditional Wasserstein GAN with gradient penalty.
+"""``training wgan``: the second baseline, a conditional Wasserstein GAN with gradient penalty.
 
 Gulrajani et al., "Improved Training of Wasserstein GANs", 2017. The same generator, faces and
 augmentation as StarGAN's; two critic steps instead of their five, so that a step costs about
@@ -14,12 +14,13 @@ from keras import ops
 from training.gan.differentiable import vary
 from training.gan.discriminator import build_discriminator
 from training.gan.guide import scale_pixels
+from training.gan.losses import mean_over_scales, one_hot, update
 from training.gan.recipe import WganLosses
-from training.gan.translation import Translation, mean_over_scales, one_hot, update
+from training.gan.translation import Translation
 
 
 class Wgan(Translation):
-    """A generator and a critic that measures the distance between two crowds of faces."""
+    """A generator and a critic that measures the distance between two sets of faces."""
 
     loss_names = ("adversarial", "change", "distance", "penalty")
 

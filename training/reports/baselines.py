@@ -16,14 +16,14 @@ from training.classifier.hog_svm import HogSvm
 from training.classifier.metrics import Logits, protocols_for, scores, truth_of
 from training.classifier.robustness import CONDITIONS
 from training.data.fer2013 import Pictures
-from training.reports.out_of_domain import WildFaces
+from training.reports.out_of_domain import OutOfDomainFaces
 from training.reports.tflite import TfliteClassifier
 
 Pixels = npt.NDArray[np.uint8]  # (n, 48, 48)
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Candidate:
     """A network or baseline.
 
     Attributes:
@@ -47,12 +47,12 @@ class Contestant:
     path: Path | None = None
 
 
-def of_pair(path: Path) -> Contestant:
+def of_pair(path: Path) -> Candidate:
     """One of our pairs; its logits are divided by its card's temperature."""
     content, card = read_model(path)
     network = TfliteClassifier(content)
     temperature = np.float32(card.temperature)
-    return Contestant(
+    return Candidate(
         f"{card.name} ({card.facts['head']} head)",
         lambda pixels: network.logits(pixels) / temperature,
         network.latency_ms,
@@ -64,7 +64,7 @@ def of_pair(path: Path) -> Contestant:
     )
 
 
-def published(path: Path) -> Contestant:
+def published(path: Path) -> Candidate:
     """A published network of face_classification's family: ``.tflite``, or ``.hdf5`` of Keras.
 
     They answer with probabilities, whose logarithms serve as logits.
@@ -74,12 +74,12 @@ def published(path: Path) -> Contestant:
     content = read_bytes(path)
     network = TfliteClassifier(content, rescaled=True)
     name = f"{path.parent.parent.name}: {path.stem}"
-    return Contestant(
+    return Candidate(
         name, lambda pixels: as_logits(network.logits(pixels)), network.latency_ms, len(content)
     )
 
 
-def published_keras(path: Path) -> Contestant:
+def published_keras(path: Path) -> Candidate:
     """A Keras file, converted to float TFLite so that it is timed like the others."""
     import keras
 
@@ -92,7 +92,7 @@ def published_keras(path: Path) -> Contestant:
         raise UsageError(f"{path}: Keras {keras.__version__} cannot read it ({error})") from error
     content = float_tflite(model)
     network = TfliteClassifier(content, rescaled=True)
-    return Contestant(
+    return Candidate(
         f"{path.parent.parent.name}: {path.stem} (float)",
         lambda pixels: as_logits(network.logits(pixels)),
         network.latency_ms,
@@ -114,10 +114,10 @@ def float_tflite(model: Any) -> bytes:
         return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
 
 
-def baseline(path: Path) -> Contestant:
+def baseline(path: Path) -> Candidate:
     """The HOG + SVM run."""
     machine = HogSvm.load(path)
-    return Contestant(
+    return Candidate(
         "HOG + linear SVM",
         machine.logits,
         machine.latency_ms,
@@ -140,31 +140,31 @@ def read_bytes(path: Path) -> bytes:
         raise UsageError(f"{path}: cannot read the model: {error.strerror}") from error
 
 
-def measure(contestant: Contestant, test: Pictures, wild: list[WildFaces]) -> dict[str, Any]:
-    """Everything that the report says about one contestant, on the test split and elsewhere."""
+def measure(candidate: Candidate, test: Pictures, others: list[OutOfDomainFaces]) -> dict[str, Any]:
+    """Everything that the report says about one candidate, on the test split and out of domain."""
     result: dict[str, Any] = {
-        "name": contestant.name,
-        "bytes": contestant.bytes,
-        "parameters": contestant.parameters,
-        "mmacs": contestant.mmacs,
-        "latency_ms": round(contestant.latency_ms(), 3),
+        "name": candidate.name,
+        "bytes": candidate.bytes,
+        "parameters": candidate.parameters,
+        "mmacs": candidate.mmacs,
+        "latency_ms": round(candidate.latency_ms(), 3),
         "protocols": {},
-        "wild": {},
+        "wild": {},  # out of domain; earlier reports have this key
         "robustness": {},
     }
-    logits = contestant.logits(test.pixels)
+    logits = candidate.logits(test.pixels)
     for protocol in protocols_for(test):
         truth = truth_of(test, protocol)
         result["protocols"][protocol] = scores(logits[truth.chosen], truth.labels)
-    if contestant.card is not None and test.has_votes:
+    if candidate.card is not None and test.has_votes:
         truth = truth_of(test, "majority")
-        shifted = logits[truth.chosen] + np.asarray(contestant.card.prior_shift, np.float32)
+        shifted = logits[truth.chosen] + np.asarray(candidate.card.prior_shift, np.float32)
         result["protocols"]["majority, balanced prior"] = scores(shifted, truth.labels)
-    for faces in wild:
-        answers = contestant.logits(faces.crops)
+    for faces in others:
+        answers = candidate.logits(faces.crops)
         result["wild"][faces.name] = scores(answers, faces.labels)
-        if contestant.card is not None:
-            answers = answers + np.asarray(contestant.card.prior_shift, np.float32)
+        if candidate.card is not None:
+            answers = answers + np.asarray(candidate.card.prior_shift, np.float32)
             result["wild"][f"{faces.name}, balanced prior"] = scores(answers, faces.labels)
     if test.has_votes:
         truth = truth_of(test, "clean")
@@ -173,6 +173,6 @@ def measure(contestant: Contestant, test: Pictures, wild: list[WildFaces]) -> di
     truth = truth_of(test, "majority" if test.has_votes else "fer2013")
     pixels = test.pixels[truth.chosen]
     for condition, change in CONDITIONS.items():
-        right = contestant.logits(change(pixels)).argmax(axis=1) == truth.labels
+        right = candidate.logits(change(pixels)).argmax(axis=1) == truth.labels
         result["robustness"][condition] = round(float(right.mean()), 4)
     return result

@@ -8,8 +8,6 @@ trains on is used. A video gives the cost of a frame when detection is amortised
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,7 +19,6 @@ import numpy.typing as npt
 
 from device.errors import MienError, UsageError
 from device.vision.stage import (
-    MODELS,
     BlazeFaceDetector,
     DetectionInterval,
     HaarAndHogDetector,
@@ -30,7 +27,9 @@ from device.vision.stage import (
     load_cascade,
 )
 from device.vocabulary import BoundingBox, Face
+from training.data.listings import read_rows
 from training.data.pictures import is_held_out, read_folder, read_grey
+from training.files import MODELS, write_json
 
 MIN_FACE_PX = 48  # the device's default
 MAX_FACES = 100
@@ -105,7 +104,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         results[name] = measure(detector, pictures, boxes, faceless, frames, name == "usual call")
         print(f"| {name} | {' | '.join(map(show, results[name].values()))} |", flush=True)
     if arguments.output:
-        arguments.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.output, results)
     return 0
 
 
@@ -176,13 +175,10 @@ def read_boxes(path: Path) -> dict[str, list[BoundingBox]]:
     """
     boxes: dict[str, list[BoundingBox]] = {}
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                x, y, width, height = (float(row[key]) for key in ("x", "y", "w", "h"))
-                box = BoundingBox(x, y, x + width, y + height)
-                boxes.setdefault(row["file"], []).append(box)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot read the boxes: {error.strerror}") from error
+        for row in read_rows(path, "the boxes"):
+            x, y, width, height = (float(row[key]) for key in ("x", "y", "w", "h"))
+            box = BoundingBox(x, y, x + width, y + height)
+            boxes.setdefault(row["file"], []).append(box)
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: expected the columns file, x, y, w, h: {error}") from error
     if not boxes:

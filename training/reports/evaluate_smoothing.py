@@ -9,9 +9,7 @@ another expression, and the clock runs until that is reported.
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UsageError
-from device.settings.tree import Classifier as ClassifierSettings
-from device.settings.tree import Detector as DetectorSettings
-from device.settings.tree import Smoothing as SmoothingSettings
+from device.settings import Settings, Smoothing
 from device.vision.preprocess import crop_face
-from device.vision.stage import MODELS, ExpressionSmoother, TFLiteClassifier, build_detector
-from device.vocabulary import BoundingBox, Classification, EventType, Expression, Face
+from device.vision.stage import ExpressionSmoother, TFLiteClassifier, build_detector
+from device.vocabulary import EXPRESSIONS, BoundingBox, Classification, EventType, Expression, Face
+from training.data.listings import read_labels
 from training.data.pictures import read_grey
+from training.files import MODELS, write_json
 
 FRAME_RATE_HZ = 15
 STILL_S = 20  # of each face without a change
@@ -74,18 +72,18 @@ def add_arguments(commands: Any) -> None:
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Films once, smooths with every setting, prints the curve."""
     random = np.random.default_rng(arguments.seed)
-    classifier = TFLiteClassifier.load(arguments.model, ClassifierSettings().prior)
+    classifier = TFLiteClassifier.load(arguments.model, Settings().classifier.prior)
     clips = film_all(arguments.pictures, classifier, arguments.faces, random)
     headings = ["window s", "dwell s", "wrong changes a minute", "delay s (median)",
                 "delay s (90 %)", "missed"]  # fmt: skip
     print(f"| {' | '.join(headings)} |\n|{'---|' * len(headings)}")
     rows = []
     for window_s, dwell_s in itertools.product(WINDOWS_S, DWELLS_S):
-        row = measure(clips, SmoothingSettings(window_s=window_s, dwell_s=dwell_s))
+        row = measure(clips, replace(Settings().smoothing, window_s=window_s, dwell_s=dwell_s))
         rows.append({"window_s": window_s, "dwell_s": dwell_s, **row})
         print(f"| {window_s} | {dwell_s} | {' | '.join(f'{v:.2f}' for v in row.values())} |")
     if arguments.output:
-        arguments.output.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        write_json(arguments.output, rows)
     return 0
 
 
@@ -110,19 +108,18 @@ def recognised(
     folder: Path, classifier: TFLiteClassifier, number: int, random: np.random.Generator
 ) -> list[tuple[Grey, Face, Expression, float]]:
     """Pictures whose expression the network names as their label says, and how surely."""
-    detector = build_detector(DetectorSettings())
-    with open(folder / "labels.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    detector = build_detector(Settings().detector)
+    listed = read_labels(folder)
     chosen: list[tuple[Grey, Face, Expression, float]] = []
-    for index in random.permutation(len(rows)):
-        picture = read_grey(folder / rows[index]["file"])
-        faces = [
-            replace(face, crop=crop_face(picture, face)) for face in detector.detect(picture)[:1]
-        ]
+    for index in random.permutation(len(listed)):
+        path, label = listed[index]
+        picture = read_grey(path)
+        found = detector.detect(picture)[:1]
+        faces = [replace(face, crop=crop_face(picture, face)) for face in found]
         chosen += [
             (picture, answer.face, answer.expression, answer.probability)
             for answer in classifier.classify(faces)
-            if answer.expression.value == rows[index]["label"]
+            if answer.expression is EXPRESSIONS[label]
         ]
         if len(chosen) == number:
             break
@@ -156,7 +153,7 @@ def tremble(box: BoundingBox, random: np.random.Generator) -> BoundingBox:
     return BoundingBox(x - half, y - half, x + half, y + half)
 
 
-def measure(clips: list[Clip], settings: SmoothingSettings) -> dict[str, float]:
+def measure(clips: list[Clip], settings: Smoothing) -> dict[str, float]:
     """Flicker and delay of one setting over all clips."""
     wrong, delays = 0, []
     for clip in clips:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import UsageError
+from training.files import write_text
+from training.reports.tables import table
 
 OUTPUT = Path("docs/faces.md")
 NUMBERS = Path("docs/faces")
@@ -37,11 +39,11 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     plot_smoothing(smoothing, arguments.numbers / PLOT)
     template = (arguments.numbers / "template.md").read_text(encoding="utf-8")
     text = (
-        template.replace("{detectors}", detector_table(detectors))
-        .replace("{crops}", crop_table(crops))
-        .replace("{smoothing}", smoothing_table(smoothing))
+        template.replace("{detectors}", detector_table(detectors).rstrip())
+        .replace("{crops}", crop_table(crops).rstrip())
+        .replace("{smoothing}", smoothing_table(smoothing).rstrip())
     )
-    arguments.output.write_text(text, encoding="utf-8")
+    write_text(arguments.output, text)
     print(f"wrote {arguments.output}")
     return 0
 
@@ -56,12 +58,6 @@ def read_numbers(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: no numbers of a measurement: {error}") from error
-
-
-def table(headings: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def detector_table(detectors: dict[str, dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""Pictures that are not FER2013: a face is found, cut as on the board, and then classified.
+"""Out-of-domain pictures: a face is found, cut as on the board, and then classified.
 
 A folder holds ``labels.csv`` (file, label) and the pictures. Every network that is compared
 gets the same crops: the largest Haar box, margin 0.1, through the device's own ``crop_face``.
@@ -6,7 +6,6 @@ gets the same crops: the largest Haar box, margin 0.1, through the device's own 
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,14 +16,14 @@ import numpy.typing as npt
 from device.errors import UsageError
 from device.vision.preprocess import crop_face
 from device.vocabulary import BoundingBox, Face
-from training.data.fer2013 import FOLDER_NAMES
+from training.data.listings import read_labels
 
 COMPARED_MARGIN = 0.1  # fits FER2013's framing; the board's own may differ
 MIN_FACE_SHARE = 0.25  # of the picture's shorter side: these pictures show one large face
 
 
 @dataclass(frozen=True)
-class WildFaces:
+class OutOfDomainFaces:
     """Labelled crops of one folder.
 
     Attributes:
@@ -40,32 +39,25 @@ class WildFaces:
     missed: int
 
 
-def read_wild(folder: Path, margin: float = COMPARED_MARGIN) -> WildFaces:
+def read_faces(folder: Path, margin: float = COMPARED_MARGIN) -> OutOfDomainFaces:
     """Finds and cuts the faces of a folder.
 
     Raises:
         UsageError: no ``labels.csv``, a label that is none of the seven, an unreadable picture.
     """
-    table = folder / "labels.csv"
-    try:
-        with open(table, newline="", encoding="utf-8") as file:
-            rows = [(row["file"], FOLDER_NAMES[row["label"]]) for row in csv.DictReader(file)]
-    except OSError as error:
-        raise UsageError(f"{table}: cannot read the labels: {error.strerror}") from error
-    except KeyError as error:
-        raise UsageError(f"{table}: {error} is no column or no expression of ours") from error
+    rows = read_labels(folder)
     cascade = cv2.CascadeClassifier(
         cv2.data.haarcascades + "haarcascade_frontalface_default.xml"  # type: ignore[attr-defined]
     )
     crops, labels = [], []
-    for name, label in rows:
-        crop = cut_face(cascade, folder / name, margin)
+    for path, label in rows:
+        crop = cut_face(cascade, path, margin)
         if crop is not None:
             crops.append(crop)
             labels.append(label)
     if not crops:
         raise UsageError(f"{folder}: no face was found in any of its pictures")
-    return WildFaces(folder.name, np.stack(crops), np.array(labels), len(rows) - len(crops))
+    return OutOfDomainFaces(folder.name, np.stack(crops), np.array(labels), len(rows) - len(crops))
 
 
 def cut_face(

@@ -1,4 +1,4 @@
-"""``training report`` and ``training evaluate-peers``: all contestants in one run, on one machine.
+"""``training report`` and ``training evaluate-peers``: all candidates in one run, on one machine.
 
 The report is generated, tables and plots; nothing in it is typed by hand but the sentences here.
 """
@@ -16,13 +16,13 @@ from device.errors import UsageError
 from device.vision.model_card import ModelCard
 from training.classifier.train import DATA, default_votes
 from training.data.fer2013 import Split, read_pictures
-from training.reports.baselines import Contestant, baseline, measure, of_pair, published
-from training.reports.out_of_domain import WildFaces, read_wild
+from training.files import MODELS, write_json
+from training.reports.baselines import Candidate, baseline, measure, of_pair, published
+from training.reports.out_of_domain import OutOfDomainFaces, read_faces
 from training.reports.runtimes import compare_runtimes
 from training.reports.text import write_report
-from training.runs import RUNS, git_revision, shorten, write_json
+from training.runs import RUNS, git_revision, shorten
 
-MODELS = Path("device/models")
 REPORT = Path("docs/results.md")
 
 
@@ -66,16 +66,16 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
                 "the same folders with --faces"
             )
     test = read_pictures(arguments.data, default_votes(arguments)).split(Split.TEST)
-    wild = [read_wild(folder) for folder in arguments.faces]
+    others = [read_faces(folder) for folder in arguments.faces]
     results = []
-    for contestant in line_up(arguments):
+    for candidate in line_up(arguments):
         started_s = time.monotonic()
-        results.append(measure(contestant, test, wild))
-        if contestant.card is not None:
-            results[-1] |= facts_of_card(contestant.card)
-            if arguments.tflite_runtime and contestant.path:
+        results.append(measure(candidate, test, others))
+        if candidate.card is not None:
+            results[-1] |= facts_of_card(candidate.card)
+            if arguments.tflite_runtime and candidate.path:
                 results[-1]["runtimes"] = compare_runtimes(
-                    contestant.path, test.pixels, arguments.tflite_runtime
+                    candidate.path, test.pixels, arguments.tflite_runtime
                 )
         print(one_line(results[-1]), f"({time.monotonic() - started_s:.0f} s)", flush=True)
     output = getattr(arguments, "output", None)
@@ -85,7 +85,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         "command": "python -m training " + shorten(command),
         "date": time.strftime("%Y-%m-%d"),
         "git_revision": git_revision(),
-        "faces": {faces.name: facts_of(faces) for faces in wild},
+        "faces": {faces.name: facts_of(faces) for faces in others},
         "results": results,
     }
     if arguments.keep:
@@ -124,16 +124,16 @@ def with_earlier(results: list[dict[str, Any]], earlier: dict[str, Any]) -> list
     return [*merged, *new.values()]
 
 
-def line_up(arguments: argparse.Namespace) -> list[Contestant]:
+def line_up(arguments: argparse.Namespace) -> list[Candidate]:
     """Our pairs first (those that ship before the others), the baseline, the published files."""
     ours: Callable[[Path], bool] = lambda path: path.with_suffix(".json").exists()  # noqa: E731
     paths = filter(
         ours, sorted(arguments.models.glob("expression*.tflite"), key=lambda path: path.stem)
     )
-    contestants = [of_pair(path) for path in [*paths, *arguments.pair]]
+    candidates = [of_pair(path) for path in [*paths, *arguments.pair]]
     if arguments.hog.exists():
-        contestants.append(baseline(arguments.hog))
-    return contestants + [published(path) for path in arguments.peer]
+        candidates.append(baseline(arguments.hog))
+    return candidates + [published(path) for path in arguments.peer]
 
 
 def facts_of_card(card: ModelCard) -> dict[str, Any]:
@@ -145,13 +145,13 @@ def facts_of_card(card: ModelCard) -> dict[str, Any]:
     }
 
 
-def facts_of(faces: WildFaces) -> dict[str, int]:
+def facts_of(faces: OutOfDomainFaces) -> dict[str, int]:
     """How many faces a folder gave."""
     return {"found": len(faces.labels), "missed": faces.missed}
 
 
 def one_line(result: dict[str, Any]) -> str:
-    """The accuracies of one contestant."""
+    """The accuracies of one candidate."""
     parts = [f"{name} {value['accuracy']:.2%}" for name, value in
              {**result["protocols"], **result["wild"]}.items()]  # fmt: skip
     return f"{result['name']}: {', '.join(parts)}, {result['latency_ms']} ms"

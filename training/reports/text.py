@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from training.reports.plots import NAMES, plot_bars, plot_confusion
+from training.files import write_text
+from training.reports.plots import plot_bars, plot_confusion
+from training.reports.tables import (
+    class_section,
+    main_table,
+    out_of_domain_section,
+    table,
+)
 
 Results = list[dict[str, Any]]
 REBUILT = ("paper", "mini-xception")  # networks of others that `training classifier` can train
@@ -26,8 +33,8 @@ fitted temperature and prior. The `.tflite` files are measured as they ship, int
 thread of the machine that ran the command.
 
 * **FER2013**: FER2013's own labels, all {n_fer2013} pictures.
-* **FER+ majority**: the crowd's choice where one of the seven expressions has more than half of
-  the FER+ votes, n = {n_majority}.
+* **FER+ majority**: the choice of the FER+ votes where one of the seven expressions has more than half of
+  them, n = {n_majority}.
 * **clean**: at least eight of ten annotators agree on one of the seven, n = {n_clean}.
 """
 
@@ -37,12 +44,12 @@ PAPER = """## The paper's claims
 | --- | --- | --- |
 | its best figure | 93.43 %, without saying on what | {best_clean} on *clean* and {best_fer2013} on \
 FER2013's own labels, the best of this report |
-| elsewhere in it | 80.01 % and 47.03 %, likewise | no protocol to compare with |
+| other places in it | 80.01 % and 47.03 %, likewise | no protocol to compare with |
 
 {rebuilt}
 
-FER2013's own labels agree with the crowd's first choice on only {agreement:.0%} of the test \
-pictures where the crowd is clear (*clean*), so a network that sees what people see cannot reach \
+FER2013's own labels agree with the first choice of the FER+ votes on only {agreement:.0%} of the test \
+pictures where the votes are clear (*clean*), so a network that sees what people see cannot reach \
 93 % on raw `PrivateTest`: that is beyond the labels' own noise. 93.43 % is {verdict} on the \
 *clean* protocol.
 """
@@ -61,7 +68,7 @@ def write_report(facts: dict[str, Any], output: Path) -> None:
     parts = [
         INTRODUCTION.format(**facts, **counts),
         "## Accuracy and cost\n\n" + main_table(results) + earlier_note(results),
-        wild_section(facts),
+        out_of_domain_section(facts),
         training_section(results),
         runtime_section(results),
         class_section(results),
@@ -69,7 +76,7 @@ def write_report(facts: dict[str, Any], output: Path) -> None:
         paper_section(results),
         confusion_section(results, images),
     ]
-    output.write_text("\n".join(part for part in parts if part), encoding="utf-8")
+    write_text(output, "\n".join(part for part in parts if part))
 
 
 def marked(result: dict[str, Any]) -> dict[str, Any]:
@@ -89,78 +96,6 @@ def earlier_note(results: Results) -> str:
         "such rows and of the others must not be compared: the machine was another. Their balanced "
         "prior is the one that their card had then.\n"
     )
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table."""
-    columns = list(head)
-    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def percent(result: dict[str, Any] | None, key: str = "accuracy") -> str:
-    """A share for a table cell."""
-    return "–" if result is None else f"{result[key] * 100:.1f} %"
-
-
-def number(value: float | None, form: str = "{:,}") -> str:
-    """A number for a table cell, a dash where it is not known."""
-    return "–" if value is None else form.format(value)
-
-
-def main_table(results: Results) -> str:
-    """Accuracy by protocol beside size and latency."""
-    head = ["network", "file", "weights", "MMACs", "ms a face", "FER2013", "FER+ majority",
-            "ECE", "balanced accuracy", "clean"]  # fmt: skip
-    rows = []
-    for result in results:
-        protocols = result["protocols"]
-        majority = protocols.get("majority")
-        rows.append([
-            result["name"],
-            f"{result['bytes'] / 1000:,.0f} kB",
-            number(result["parameters"]),
-            number(result["mmacs"], "{:.1f}"),
-            f"{result['latency_ms']:.2f}",
-            percent(protocols["fer2013"]),
-            percent(majority),
-            percent(majority, "ece"),
-            percent(majority, "balanced_accuracy"),
-            percent(protocols.get("clean")),
-        ])  # fmt: skip
-    text = table(head, rows)
-    shifted = [r for r in results if "majority, balanced prior" in r["protocols"]]
-    if shifted:
-        text += '\nWith the card\'s balanced prior (`classifier.prior = "balanced"`):\n\n'
-        text += table(
-            ["network", "FER+ majority", "balanced accuracy"],
-            ([r["name"], percent(p), percent(p, "balanced_accuracy")]
-             for r in shifted for p in [r["protocols"]["majority, balanced prior"]]),
-        )  # fmt: skip
-    return text
-
-
-def wild_section(facts: dict[str, Any]) -> str:
-    """Pictures that are not FER2013."""
-    if not facts["faces"]:
-        return ""
-    folders = list(facts["faces"])
-    counts = "; ".join(
-        f"{name}: {found['found']} faces, none found in {found['missed']} more"
-        for name, found in facts["faces"].items()
-    )
-    kinds = {"natural prior": "", "balanced prior": ", balanced prior"}
-    head = ["network", *(f"{name}, {kind}" for name in folders for kind in kinds)]
-    rows = [
-        [r["name"], *(percent(r["wild"].get(name + suffix)) for name in folders
-                      for suffix in kinds.values())]
-        for r in facts["results"]
-    ]  # fmt: skip
-    return (
-        "## Pictures that are not FER2013\n\nThe same crops for all: OpenCV's Haar box, largest "
-        f"face, margin 0.1. {counts}. Accuracy is over the faces that were found.\n\n"
-    ) + table(head, rows)
 
 
 def training_section(results: Results) -> str:
@@ -207,17 +142,6 @@ def runtime_section(results: Results) -> str:
         for r in results if "runtimes" in r for t in [r["runtimes"]]
     ]  # fmt: skip
     return "## Two runtimes, the same file\n\n" + table(head, rows) if rows else ""
-
-
-def class_section(results: Results) -> str:
-    """F1 of each expression."""
-    rows = []
-    for result in results:
-        name = "majority" if "majority" in result["protocols"] else "fer2013"
-        score = result["protocols"][name]
-        cells = [f"{score['classes'][label]['f1']:.2f}" for label in NAMES]
-        rows.append([result["name"], *cells, f"{score['macro_f1']:.2f}"])
-    return f"## F1 of each expression ({name})\n\n" + table(["network", *NAMES, "macro"], rows)
 
 
 def robustness_section(results: Results, images: Path) -> str:

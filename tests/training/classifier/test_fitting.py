@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +7,9 @@ import numpy as np
 import pytest
 
 from training.__main__ import main
-from training.classifier.fitting import WeightAverage, fit, one_ahead, reseed_dropout
+from training.classifier.fitting import fit, reseed_dropout
 from training.classifier.networks import build
-from training.classifier.recipe import Recipe, compile_model
-from training.classifier.robustness import CONDITIONS
+from training.classifier.recipe import Recipe
 from training.classifier.trained import load_network, predict
 from training.data.augmentation import Augmentation
 from training.data.fer2013 import read_pictures
@@ -90,87 +86,5 @@ def test_dropout_depends_on_the_epoch_and_not_on_what_ran_before() -> None:
     assert np.abs(first - other).max() > 1e-3
 
 
-def test_the_average_forgets_faster_while_it_is_young() -> None:
-    class Weights:
-        def get_weights(self) -> list[np.ndarray]:
-            return [np.array([value])]
-
-    average = WeightAverage(0.5, 2, [np.array([100.0])], step=0)
-    value, expected = 0.0, 100.0
-    for step in range(1, 61):
-        value = float(step)
-        average.update(Weights())
-        if step % 2 == 0:
-            updates = step / 2
-            decay = min(0.5, updates / (10 + updates))
-            expected = decay * expected + (1 - decay) * value
-        assert average.averaged[0][0] == pytest.approx(expected)
-    assert average.averaged[0][0] == pytest.approx(60 - 2, abs=0.01)  # one window behind
-
-
-def test_only_kernels_decay() -> None:
-    model = build("expression-tiny")
-    recipe = replace(RECIPE, learning_rate=0.1, weight_decay=0.5, warmup_epochs=0)
-    compile_model(model, recipe, steps_per_epoch=10)
-    variables = model.trainable_variables
-    for variable in variables:
-        variable.assign(np.ones(variable.shape))
-    model.optimizer.apply([np.zeros(v.shape, np.float32) for v in variables], variables)
-    for variable in variables:
-        expected = 0.95 if variable.name == "kernel" else 1.0
-        np.testing.assert_allclose(variable, expected, atol=1e-3, err_msg=variable.path)
-
-
 def test_the_recipe_is_read_back_as_it_was_written(whole: Path) -> None:
     assert read_recipe(whole) == RECIPE
-
-
-def test_the_command_trains_measures_and_draws(
-    drawn: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = tmp_path / "run"
-    words = ["classifier", "--network", "expression-tiny", "--data", str(drawn[0]), "--votes",
-             str(drawn[1]), "--run", str(run), "--epochs", "1", "--batch-size", "16",
-             "--precision", "float32"]  # fmt: skip
-    assert main(words) == 0
-    assert "validation: FER+, more than half of the votes, head crowd" in capsys.readouterr().out
-    names = {path.name for path in run.iterdir()}
-    assert names >= {
-        "settings.json", "history.csv", "dropped.csv", "averaged.weights.h5", "last.weights.h5",
-        "metrics-validation.json", "curves.png", "augmentation.png",
-        "confusion-validation-crowd-majority.png", "reliability-validation-fer2013-fer2013.png",
-    }  # fmt: skip
-    measured = json.loads((run / "metrics-validation.json").read_text())
-    assert set(measured["crowd"]) == {"temperature", "fer2013", "majority", "clean", "robustness"}
-    worse = measured["crowd"]["robustness"]
-    assert set(worse) == set(CONDITIONS)
-    assert worse["as published"] == measured["crowd"]["majority"]["accuracy"]
-    settings = json.loads((run / "settings.json").read_text())
-    assert settings["versions"]["keras"]
-
-    assert main(words) == 2
-    assert "already holds a run; continue it with --resume" in capsys.readouterr().err
-
-
-def test_missing_data_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["classifier", "--data", str(tmp_path / "fer2013.csv")]) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert "Put Kaggle's fer2013.csv" in error
-
-
-def test_items_are_prepared_one_ahead_and_in_order() -> None:
-    second_prepared = threading.Event()
-
-    def items() -> Iterator[int]:
-        yield 0
-        second_prepared.set()
-        yield 1
-        raise ValueError("the third")
-
-    taken = one_ahead(items())
-    assert next(taken) == 0
-    assert second_prepared.wait(10)
-    assert next(taken) == 1
-    with pytest.raises(ValueError, match="the third"):
-        next(taken)

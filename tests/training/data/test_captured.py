@@ -16,8 +16,9 @@ from device.vocabulary import EXPRESSIONS, BoundingBox, Classification, Expressi
 from tests.device.mqtt.appliance import wait_until
 from tests.scenes import probabilities_for
 from training.__main__ import main
-from training.data.captured import Captured, read_crop, read_list
+from training.data.captured import read_crop
 from training.data.fer2013 import Split, read_pictures
+from training.data.listings import Captured, read_captured
 
 SHOWN = (Expression.HAPPY, Expression.SAD, Expression.HAPPY, Expression.FEAR)
 SURE = (0.91, 0.55, 0.47, 0.72)
@@ -46,7 +47,7 @@ def test_collected_faces_extend_the_training_split_after_their_review(
 ) -> None:
     assert main(["add-captured", str(exported)]) == 0
     review = exported / "review.csv"
-    faces = read_list(review)
+    faces = read_captured(review)
     assert [EXPRESSIONS[f.expression].value for f in faces] == ["fear", "happy", "happy", "sad"]
     assert [f.probability for f in faces] == [0.72, 0.47, 0.91, 0.55]
     sheet = cv2.imread(str(exported / "review.png"), cv2.IMREAD_GRAYSCALE)

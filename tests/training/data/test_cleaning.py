@@ -85,7 +85,7 @@ def test_the_detector_drops_what_it_does_not_see_when_asked() -> None:
     assert {"row 0", "row 4"} <= {entry.name for entry in dropped if entry.reason == "no face"}
 
 
-def test_relabelling_follows_a_sure_crowd_in_the_training_split_only() -> None:
+def test_relabelling_follows_clear_votes_in_the_training_split_only() -> None:
     pictures = pictures_with_every_flaw()
     changed, notes = relabel(pictures)
     assert changed.labels[:6].tolist() == [3] * 6

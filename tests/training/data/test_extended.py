@@ -7,9 +7,9 @@ import pytest
 
 from device.errors import UsageError
 from training.__main__ import main
-from training.data.captured import read_list
 from training.data.extended import extend, write_csv_pair
 from training.data.fer2013 import Split, read_pictures
+from training.data.listings import read_captured
 
 DISGUST = 1
 
@@ -51,7 +51,7 @@ def test_collected_faces_are_reviewed_before_they_train(
     assert main(["add-captured", str(collected)]) == 0
     assert cv2.imread(str(collected / "review.png")).shape[:2] == (120, 12 * 96)
     review = collected / "review.csv"
-    assert [f.file for f in read_list(review)] == ["c.png", "a.png", "b.png"]
+    assert [f.file for f in read_captured(review)] == ["c.png", "a.png", "b.png"]
     lines = review.read_text().splitlines()
     review.write_text("\n".join([lines[0], lines[1].replace("happy", "fear"), lines[3]]) + "\n")
     data, votes = map(str, drawn)

@@ -1,6 +1,5 @@
 """The commands around generators, on drawn patterns: train, resume, judge, fill up classes."""
 
-import argparse
 import json
 from pathlib import Path
 
@@ -11,10 +10,9 @@ from device.errors import UsageError
 from training.__main__ import main
 from training.classifier.recipe import Recipe
 from training.data.fer2013 import Split, read_pictures
-from training.gan import augment as augment_with_gan
-from training.gan.evaluate import BEGIN, END, rewrite, sample
-from training.gan.judging import Judge
+from training.gan.evaluate import sample
 from training.gan.recipe import GanRecipe, write_recipe
+from training.gan.tables import BEGIN, END
 
 
 @pytest.fixture(scope="module")
@@ -88,14 +86,6 @@ def test_a_classifier_s_run_is_no_generator(
     assert "not a generator's run" in capsys.readouterr().err
 
 
-def test_a_run_is_never_overwritten(
-    drawn: tuple[Path, Path], judge: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ["--data", str(drawn[0]), "--votes", str(drawn[1]), "--run", str(judge)]
-    assert main(["cgan", *words]) == 2
-    assert "already holds a run" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -111,14 +101,6 @@ def test_what_cannot_be_judged_is_said_before_anything_is(
     assert reason in capsys.readouterr().err
 
 
-def test_a_report_without_marks_is_left_alone(tmp_path: Path) -> None:
-    report = tmp_path / "report.md"
-    report.write_text("nothing to rewrite\n")
-    with pytest.raises(UsageError, match="lacks the lines"):
-        rewrite(report, "table")
-    assert report.read_text() == "nothing to rewrite\n"
-
-
 def test_the_rest_are_the_faces_that_nobody_has_looked_at(drawn: tuple[Path, Path]) -> None:
     pictures = read_pictures(*drawn).split(Split.TRAIN)
     some, rest = (sample(pictures, "fer2013", 10, 1, rest=rest) for rest in (False, True))
@@ -129,29 +111,6 @@ def test_the_rest_are_the_faces_that_nobody_has_looked_at(drawn: tuple[Path, Pat
         sample(pictures, "fer2013", 0, 1, rest=True)
 
 
-def test_only_faces_that_convince_the_judge_are_added(
-    drawn: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pictures = read_pictures(*drawn).split(Split.TRAIN)
-    made = np.arange(64 * 48 * 48, dtype=np.uint32).reshape(64, 48, 48).astype(np.uint8)
-    made[:, 0, 0] = np.arange(64)
-    monkeypatch.setattr(augment_with_gan, "synthesize", lambda *a: made)
-
-    def logits(pixels: np.ndarray) -> np.ndarray:
-        """Every other face is sure by 0.9, the others by 0.5, at the judge's temperature."""
-        sure = np.where(pixels[:, 0, 0] % 2, 0.9, 0.5)
-        values = np.repeat(np.log((1 - sure) / 6)[:, None], 7, axis=1)
-        values[:, 2] = np.log(sure)
-        return (values * 3.0).astype(np.float32)
-
-    judge = Judge("wise", "1", "crowd", logits, logits, temperature=3.0, prior=np.full(7, 1 / 7))
-    arguments = argparse.Namespace(min_probability=0.6)
-    chance = np.random.default_rng(1)
-    kept = augment_with_gan.accepted(None, judge, pictures, 2, 20, arguments, chance)
-    assert len(kept) == 20
-    assert (kept[:, 0, 0] % 2 == 1).all()
-
-
 def test_a_generator_s_run_is_no_teacher_and_no_judge(
     drawn: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -160,14 +119,4 @@ def test_a_generator_s_run_is_no_teacher_and_no_judge(
     words = ["classifier", *data, "--run", str(tmp_path / "run"), "--teacher", str(tmp_path)]
     assert main(words) == 2
     assert "not a classifier's run" in capsys.readouterr().err
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_generator_too_large_is_refused_before_its_guide_is_trained(
-    drawn: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    data = ["--data", str(drawn[0]), "--votes", str(drawn[1])]
-    words = ["stargan", *data, "--run", str(tmp_path / "run"), "--width", "400"]
-    assert main(words) == 2
-    assert "--width 400" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

@@ -35,7 +35,7 @@ def shares(*rows: dict[int, float]) -> np.ndarray:
     return table
 
 
-def test_a_face_is_clear_when_the_crowd_agrees_whatever_fer2013_says() -> None:
+def test_a_face_is_clear_when_the_votes_agree_whatever_fer2013_says() -> None:
     table = shares({HAPPY: 0.6}, {HAPPY: 0.5, ANGRY: 0.4}, {ANGRY: 0.9})
     positions, expressions = find_clear(np.array([ANGRY, HAPPY, ANGRY]), table, 0.6, 0)
     assert positions.tolist() == [0, 2]

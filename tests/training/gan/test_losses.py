@@ -8,18 +8,12 @@ import pytest
 import tensorflow as tf
 
 from tests.training.drawn import draw
-from training.gan import rounds
+from training.gan import fitting
 from training.gan.faces import VotedFaces
 from training.gan.guide import scale_pixels
+from training.gan.losses import one_hot, squared_gradient, told_apart_of
 from training.gan.recipe import LOSSES, GanRecipe, StarGanLosses
-from training.gan.translation import (
-    MEAN_DECAY,
-    Translation,
-    late_decay,
-    one_hot,
-    squared_gradient,
-    told_apart_of,
-)
+from training.gan.translation import MEAN_DECAY, Translation
 
 RECIPE = GanRecipe(
     steps=100, batch_size=7, guide_steps=1, precision="float32", width=12, blocks=1
@@ -37,7 +31,7 @@ def pixels() -> np.ndarray:
 
 def build(kind: str, pixels: np.ndarray, run: Path, **changes: object) -> Translation:
     recipe = replace(RECIPE, kind=kind, losses=LOSSES[kind](), **changes)
-    return rounds.build(recipe, VotedFaces(pixels, np.eye(7, dtype=np.float32)), run)
+    return fitting.build(recipe, VotedFaces(pixels, np.eye(7, dtype=np.float32)), run)
 
 
 def linear(weights: np.ndarray) -> object:
@@ -91,12 +85,6 @@ def test_the_mean_generator_follows_slowly_once_it_is_old(
         model.average_generator()
         np.testing.assert_allclose(mean, 1 - keep, rtol=1e-3)
         assert int(model.num_done) == age + 1
-
-
-def test_the_learning_rate_holds_for_half_of_the_steps() -> None:
-    rate = late_decay(0.4, 100)
-    found = [float(rate(step)) for step in (0, 50, 75, 100)]
-    assert found == pytest.approx([0.4, 0.4, 0.21, 0.02])
 
 
 def opinion_of_fakes(model: Translation, pixels: np.ndarray, targets: np.ndarray) -> float:

@@ -51,7 +51,7 @@ def test_fid_of_spread_features_is_the_squared_difference_of_deviations() -> Non
     assert measures.frechet_distance(features, 3 * features) == pytest.approx(3 * (3 - 1) ** 2)
 
 
-def test_kid_is_about_zero_for_one_crowd_and_positive_for_two() -> None:
+def test_kid_is_about_zero_for_one_set_and_positive_for_two() -> None:
     random = np.random.default_rng(3)
     a, b = random.normal(size=(2, 400, 8))
     same, spread = measures.kernel_distance(a, b, random)

@@ -67,7 +67,7 @@ def test_a_start_of_another_kind_or_size_is_refused(tmp_path: Path) -> None:
 def test_the_steps_of_all_runs_before_count(tmp_path: Path) -> None:
     recipe = GanRecipe(losses=StarGanLosses())
     write_recipe(tmp_path, replace(recipe, steps_before=6000), {}, "test")
-    with pytest.raises(UsageError, match="no state"):
+    with pytest.raises(UsageError, match="no checkpoint"):
         steps_before(tmp_path, recipe)
     np.savez(tmp_path / "state.npz", **{"progress/0": np.int64(2000)})
     assert steps_before(tmp_path, recipe) == 8000

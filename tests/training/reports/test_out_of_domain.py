@@ -8,7 +8,7 @@ import pytest
 
 from device.errors import UsageError
 from tests.training.conftest import SHARED
-from training.reports.out_of_domain import read_wild
+from training.reports.out_of_domain import read_faces
 
 
 def folder_with(tmp_path: Path, text: str) -> Path:
@@ -28,19 +28,19 @@ def folder_with(tmp_path: Path, text: str) -> Path:
 )
 def test_what_cannot_be_measured_is_named(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        read_wild(folder_with(tmp_path, text))
+        read_faces(folder_with(tmp_path, text))
 
 
 def test_a_folder_without_labels_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"labels\.csv: cannot read the labels"):
-        read_wild(tmp_path)
+        read_faces(tmp_path)
 
 
 @pytest.mark.fer2013
 def test_faces_of_jaffe_are_found_and_cut() -> None:
     if not (SHARED / "jaffe").exists():
         pytest.skip("JAFFE is not here: ../shared/data/jaffe")
-    faces = read_wild(SHARED / "jaffe")
+    faces = read_faces(SHARED / "jaffe")
     assert len(faces.labels) + faces.missed == 213
     assert faces.missed < 10
     assert faces.crops.shape[1:] == (48, 48)

@@ -1,9 +1,8 @@
-"""The loop around ``fit`` that StarGAN and its rivals share: rounds, sheets, state, resume."""
+"""The loop around ``fit`` that StarGAN and its baselines share: checkpoints, sheets, resume."""
 
 from __future__ import annotations
 
 import csv
-import os
 import signal
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 import keras
 
 from device.errors import UsageError
+from training.files import whole
 from training.gan.faces import BalancedFaces, Faces, Pixels, RandomFaces, VotedFaces
 from training.gan.generator import GeneratorSettings
 from training.gan.guide import GuideTraining, build_guide, rarity_of
@@ -20,7 +20,7 @@ from training.gan.recipe import GanRecipe
 from training.gan.sheets import plot_losses, sample_sheet, write_picture
 from training.gan.translation import Translation
 
-SAVE_EVERY_S = 300.0  # within a round too
+SAVE_EVERY_S = 300.0  # between two sheets, too
 
 
 class Interruption(keras.callbacks.Callback):
@@ -60,38 +60,38 @@ def fit(
     recipe: GanRecipe,
     run: Path,
 ) -> bool:
-    """Trains from the run's state (or the beginning) to the recipe's last step.
+    """Trains from the run's checkpoint (or the beginning) to the recipe's last step.
 
     Args:
         model: compiled.
         faces: to learn from.
         samples: faces of the sample sheet.
-        recipe: how long and in what rounds.
-        run: where state, sheets, history and plots go.
+        recipe: how long, and how many steps between two sheets.
+        run: where checkpoint, sheets, history and plots go.
 
     Returns:
         True when all steps are done, False when a signal ended it early.
     """
-    state = run / "state.npz"
-    if state.exists():
-        model.load_state(state)
+    checkpoint = run / "state.npz"
+    if checkpoint.exists():
+        model.load_checkpoint(checkpoint)
     elif recipe.start_from:
-        model.load_state(Path(recipe.start_from) / "state.npz", players_only=True)
-    with Interruption(lambda: model.save_state(state)) as interruption:
+        model.load_checkpoint(Path(recipe.start_from) / "state.npz", players_only=True)
+    with Interruption(lambda: model.save_checkpoint(checkpoint)) as interruption:
         while (done := int(model.num_done)) < recipe.steps and not interruption.asked:
-            round_end = min((done // recipe.round_steps + 1) * recipe.round_steps, recipe.steps)
-            batches = BalancedFaces(faces, recipe.batch_size, done, round_end - done, recipe.seed)
+            end = min((done // recipe.round_steps + 1) * recipe.round_steps, recipe.steps)
+            batches = BalancedFaces(faces, recipe.batch_size, done, end - done, recipe.seed)
             started_s = time.monotonic()
-            print(f"steps {done} to {round_end} of {recipe.steps}", flush=True)
+            print(f"steps {done} to {end} of {recipe.steps}", flush=True)
             fitted = model.fit(
                 batches, shuffle=False, verbose=verbosity(), callbacks=[interruption]
             )
-            model.save_state(state)
+            model.save_checkpoint(checkpoint)
             took_s = time.monotonic() - started_s
             _note(run / "losses.csv", int(model.num_done), took_s, fitted.history)
             if not interruption.asked:
                 write_picture(
-                    run / "sheets" / f"step-{round_end:06d}.png",
+                    run / "sheets" / f"step-{end:06d}.png",
                     sample_sheet(model.mean_generator, samples),
                 )
                 plot_losses(run / "losses.csv", run / "losses.png")
@@ -99,7 +99,7 @@ def fit(
 
 
 def _note(path: Path, step: int, took_s: float, history: dict[str, list[float]]) -> None:
-    """Appends a round's mean losses."""
+    """Appends the mean losses since the last checkpoint."""
     row: dict[str, object] = {"step": step, "seconds": round(took_s, 1)}
     row |= {name: f"{values[-1]:.5g}" for name, values in sorted(history.items())}
     new = not path.exists()
@@ -173,12 +173,11 @@ def train_guide(faces: VotedFaces, recipe: GanRecipe, path: Path) -> keras.Model
         training.fit(batches, shuffle=False, verbose=verbosity(), callbacks=[interruption])
     if interruption.asked:
         raise KeyboardInterrupt
-    partial = path.with_name("partial." + path.name)
-    guide.save_weights(partial)
-    os.replace(partial, path)
+    with whole(path) as part:
+        guide.save_weights(part)
     return guide
 
 
 def verbosity() -> int:
-    """A progress bar for people, a line a round for files."""
+    """A progress bar for people, a line a checkpoint for files."""
     return 1 if sys.stdout.isatty() else 2

@@ -10,12 +10,11 @@ import pytest
 
 from device.errors import UsageError
 from tests.training.drawn import draw
-from training.gan import rounds
+from training.gan import fitting
 from training.gan.faces import Faces, VotedFaces
 from training.gan.generator import GeneratorSettings
 from training.gan.recipe import LOSSES, GanRecipe
-from training.gan.stargan import less_margin
-from training.gan.translation import Translation, cross_entropy, load_generator, steps_done
+from training.gan.translation import Translation, load_generator, steps_done
 
 TINY = GanRecipe(
     steps=4, round_steps=2, batch_size=7, guide_steps=1, precision="float32", width=12, blocks=1
@@ -34,19 +33,19 @@ def voted(faces: Faces) -> VotedFaces:
 
 
 def tiny(kind: str, faces: Faces, run: Path) -> Translation:
-    model = rounds.build(replace(TINY, kind=kind, losses=LOSSES[kind]()), voted(faces), run)
+    model = fitting.build(replace(TINY, kind=kind, losses=LOSSES[kind]()), voted(faces), run)
     model.compile(run_eagerly=True)  # tracing takes longer than four steps
     return model
 
 
 @pytest.mark.parametrize("kind", LOSSES)
-def test_each_kind_learns_and_leaves_state_losses_and_sheets(
+def test_each_kind_learns_and_leaves_checkpoint_losses_and_sheets(
     kind: str, faces: Faces, tmp_path: Path
 ) -> None:
     model = tiny(kind, faces, tmp_path)
     before = [w.copy() for w in model.generator.get_weights()]
     judged = [w.copy() for w in model.discriminator.get_weights()]
-    assert rounds.fit(model, faces, faces.pixels[:2], TINY, tmp_path)
+    assert fitting.fit(model, faces, faces.pixels[:2], TINY, tmp_path)
     moved = zip(before, model.generator.get_weights(), strict=True)
     assert max(np.abs(a - b).max() for a, b in moved) > 1e-5
     moved = zip(judged, model.discriminator.get_weights(), strict=True)
@@ -68,11 +67,11 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
     (tmp_path / "whole").mkdir()
     (tmp_path / "parts").mkdir()
     whole = tiny(kind, faces, tmp_path / "whole")
-    rounds.fit(whole, faces, faces.pixels[:1], TINY, tmp_path / "whole")
+    fitting.fit(whole, faces, faces.pixels[:1], TINY, tmp_path / "whole")
     first = tiny(kind, faces, tmp_path / "parts")
-    rounds.fit(first, faces, faces.pixels[:1], replace(TINY, steps=2), tmp_path / "parts")
+    fitting.fit(first, faces, faces.pixels[:1], replace(TINY, steps=2), tmp_path / "parts")
     second = tiny(kind, faces, tmp_path / "parts")
-    rounds.fit(second, faces, faces.pixels[:1], TINY, tmp_path / "parts")
+    fitting.fit(second, faces, faces.pixels[:1], TINY, tmp_path / "parts")
     assert int(second.num_done) == 4
     # A step of Adam moves a weight by about the learning rate, 2e-4: lost moments or other
     # batches would show a hundred times more than this.
@@ -92,10 +91,10 @@ def test_a_signal_ends_the_training_after_the_step_and_saves(faces: Faces, tmp_p
 
     model.train_step = interrupted
     before = signal.getsignal(signal.SIGTERM)
-    assert not rounds.fit(model, faces, faces.pixels[:1], TINY, tmp_path)
+    assert not fitting.fit(model, faces, faces.pixels[:1], TINY, tmp_path)
     assert signal.getsignal(signal.SIGTERM) is before
     resumed = tiny("cgan", faces, tmp_path)
-    resumed.load_state(tmp_path / "state.npz")
+    resumed.load_checkpoint(tmp_path / "state.npz")
     assert int(resumed.num_done) == 1
 
 
@@ -105,27 +104,27 @@ def test_a_training_can_begin_with_what_another_has_learnt(faces: Faces, tmp_pat
     run.mkdir()
     recipe = replace(TINY, start_from=str(start))
     with pytest.raises(UsageError, match="no guide to begin with"):
-        rounds.build(recipe, voted(faces), run)
+        fitting.build(recipe, voted(faces), run)
     first = tiny("stargan", faces, start)
     first.num_done.assign(3)
-    first.save_state(start / "state.npz")
-    second = rounds.build(recipe, voted(faces), run)
+    first.save_checkpoint(start / "state.npz")
+    second = fitting.build(recipe, voted(faces), run)
     assert (run / "guide.weights.h5").read_bytes() == (start / "guide.weights.h5").read_bytes()
     second.compile(run_eagerly=True)
-    assert rounds.fit(second, faces, faces.pixels[:1], replace(recipe, steps=0), run)
+    assert fitting.fit(second, faces, faces.pixels[:1], replace(recipe, steps=0), run)
     assert int(second.num_done) == 0  # its own steps
     for name in ("generator", "mean_generator", "discriminator"):
         ours, theirs = getattr(second, name).get_weights(), getattr(first, name).get_weights()
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(a, b)
-    assert rounds.fit(second, faces, faces.pixels[:1], replace(recipe, steps=1), run)
+    assert fitting.fit(second, faces, faces.pixels[:1], replace(recipe, steps=1), run)
     moved = zip(first.generator.get_weights(), second.generator.get_weights(), strict=True)
     assert max(np.abs(a - b).max() for a, b in moved) > 1e-5
 
 
-def test_the_state_gives_the_mean_generator(faces: Faces, tmp_path: Path) -> None:
+def test_the_checkpoint_gives_the_mean_generator(faces: Faces, tmp_path: Path) -> None:
     model = tiny("cgan", faces, tmp_path)
-    model.save_state(tmp_path / "state.npz")
+    model.save_checkpoint(tmp_path / "state.npz")
     loaded = load_generator(tmp_path, GeneratorSettings(12, 1))
     for a, b in zip(loaded.get_weights(), model.mean_generator.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -147,38 +146,25 @@ def test_both_players_slow_down_at_the_same_step(kind: str, faces: Faces, tmp_pa
     assert [pytest.approx(rate) for _, rate in rates] == [rate for rate, _ in rates]
 
 
-def test_a_state_of_another_size_is_refused(faces: Faces, tmp_path: Path) -> None:
-    tiny("cgan", faces, tmp_path).save_state(tmp_path / "state.npz")
-    other = rounds.build(
+def test_a_checkpoint_of_another_size_is_refused(faces: Faces, tmp_path: Path) -> None:
+    tiny("cgan", faces, tmp_path).save_checkpoint(tmp_path / "state.npz")
+    other = fitting.build(
         replace(TINY, kind="cgan", losses=LOSSES["cgan"](), width=24), voted(faces), tmp_path
     )
     with pytest.raises(UsageError, match="does not fit"):
-        other.load_state(tmp_path / "state.npz")
-
-
-def test_a_rare_expression_has_to_convince_by_its_margin() -> None:
-    logits, targets = np.zeros((1, 7), np.float32), np.eye(7, dtype=np.float32)[[1]]
-    margins = np.array([0, 2.5, 0, 0, 0, 0, 0], np.float32)
-    plain = float(cross_entropy(np.array([1]), logits))
-    strict = float(cross_entropy(np.array([1]), less_margin(logits, targets, margins)))
-    other = float(
-        cross_entropy(np.array([0]), less_margin(logits, np.eye(7, dtype=np.float32)[[0]], margins))
-    )
-    assert plain == pytest.approx(np.log(7))
-    assert strict == pytest.approx(np.log(6 + np.exp(-2.5)) + 2.5)
-    assert other == pytest.approx(plain)
+        other.load_checkpoint(tmp_path / "state.npz")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"no archive"])
-def test_a_damaged_state_is_said(content: bytes, faces: Faces, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_said(content: bytes, faces: Faces, tmp_path: Path) -> None:
     model = tiny("cgan", faces, tmp_path)
     (tmp_path / "state.npz").write_bytes(content)
     for read in (
-        lambda: model.load_state(tmp_path / "state.npz"),
+        lambda: model.load_checkpoint(tmp_path / "state.npz"),
         lambda: load_generator(tmp_path, GeneratorSettings(12, 1)),
         lambda: steps_done(tmp_path),
     ):
-        with pytest.raises(UsageError, match=r"state\.npz: no state of a generator's run"):
+        with pytest.raises(UsageError, match=r"state\.npz: no checkpoint of a generator's run"):
             read()
 
 
@@ -192,7 +178,7 @@ def test_a_signal_ends_the_guide_s_training_without_a_guide(
     faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        rounds.GuideTraining, "fit", lambda *a, **k: os.kill(os.getpid(), signal.SIGTERM)
+        fitting.GuideTraining, "fit", lambda *a, **k: os.kill(os.getpid(), signal.SIGTERM)
     )
     with pytest.raises(KeyboardInterrupt):
         tiny("stargan", faces, tmp_path)

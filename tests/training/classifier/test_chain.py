@@ -1,0 +1,298 @@
+"""The chain of trainings, with tiny networks and drawn data."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+import training.__main__
+from tests.training.drawn import drawn_rows, write_csv, write_votes
+from training.classifier import chain
+from training.classifier.recipe import Recipe
+from training.data.augmentation import Augmentation
+from training.files import MODELS
+from training.runs import is_finished, read_history, read_recipe
+
+ROOT = Path(__file__).parents[3]
+MILD = Augmentation(rotation_deg=0, scale=0, p_erasing=0, p_low_resolution=0, p_blur=0, p_dark=0)
+TINY = replace(
+    Recipe(), network="expression-tiny", epochs=2, batch_size=16, precision="float32",
+    average_every=1, average_decay=0.8, augmentation=MILD,
+)  # fmt: skip
+
+
+def write_recipe_file(
+    folder: Path, name: str, recipe: Recipe, pairs: dict[str, str], ships: bool = False
+) -> None:
+    content = {"hours": 2.0, "machine": "a test bench", "ships": ships, "pairs": pairs,
+               "recipe": asdict(recipe)}  # fmt: skip
+    (folder / f"{name}.json").write_text(json.dumps(content))
+
+
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that teaches as it is and as a pair, and one that learns from both and ships."""
+    folder = tmp_path_factory.mktemp("recipes")
+    write_recipe_file(folder, "old", TINY, {"old": "crowd"})
+    young = replace(TINY, epochs=1, learning_rate=0.01, teacher="old", start_from="old.tflite",
+                    view_teachers=("old.tflite",))  # fmt: skip
+    write_recipe_file(folder, "young", young, {"young": "crowd", "young-fer2013": "fer2013"}, True)
+    return folder
+
+
+class Commands:
+    """Runs the chain's trainings in this process; remembers all commands.
+
+    An export copies a pair that ships instead of converting: minutes of work for these few steps'
+    networks, which would not pass the gate.
+    """
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def __call__(self, words: list[str]) -> int:
+        self.done.append(" ".join(Path(word).name for word in words[:3]))
+        if words[0] == "training":
+            return training.__main__.main(words[1:])
+        options = dict(zip(words[3::2], words[4::2], strict=True))
+        folder = Path(options["--models"])
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix in (".tflite", ".json"):
+            path = folder / (options["--name"] + suffix)
+            shutil.copy(ROOT / MODELS / f"expression-tiny{suffix}", path)
+        return 0
+
+
+class Chain:
+    """``training chain`` in one folder, as often as it takes."""
+
+    def __init__(self, recipes: Path, runs: Path, drawn: tuple[Path, Path]) -> None:
+        self.words = ["--recipes", str(recipes), "--runs", str(runs), "--data", str(drawn[0]),
+                      "--votes", str(drawn[1])]  # fmt: skip
+        self.runs = runs
+
+    def __call__(self, monkeypatch: pytest.MonkeyPatch, *more: str) -> tuple[int, list[str]]:
+        """The exit status, and the commands that ran."""
+        commands = Commands()
+        monkeypatch.setattr(chain, "call", commands)
+        status = training.__main__.main(["chain", *self.words, *more])
+        return status, commands.done
+
+
+TRAIN, RESUME = "training classifier --recipe", "training classifier --resume"
+EXPORT_OLD = "export classifier old"
+
+
+def interrupt_after(line_begins: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training gets a Ctrl-C once it has said this line, which follows the checkpoint."""
+
+    def say(line: str) -> None:
+        if line.startswith(line_begins):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.classifier.train.say", say)
+
+
+@pytest.fixture(scope="module")
+def trained(
+    recipes: Path, drawn: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Chain, list[tuple[int, list[str], str]]]:
+    """A chain that was interrupted in its first training; what each of three calls did."""
+    whole = Chain(recipes, tmp_path_factory.mktemp("chain") / "runs", drawn)
+    calls = []
+    for interrupted in (True, False, False):
+        with (
+            pytest.MonkeyPatch.context() as patched,
+            contextlib.redirect_stdout(io.StringIO()) as out,
+        ):
+            if interrupted:
+                interrupt_after("epoch 1 ", patched)
+            calls.append((*whole(patched), out))
+    return whole, [(status, done, out.getvalue()) for status, done, out in calls]
+
+
+Trained = tuple[Chain, list[tuple[int, list[str], str]]]
+
+
+def test_says_before_it_starts_what_it_does_and_what_it_costs(trained: Trained) -> None:
+    _, [(_, _, out), *_] = trained
+    plan = "to do:\n  train   old, 2.0 h\n  export  old, a teacher\n  train   young, 2.0 h\n"
+    assert out.startswith(plan)
+    assert "together about 4.0 h, as measured on a test bench" in out
+    assert "make train NETWORK=NAME, of young, young-fer2013" in out
+
+
+def test_an_interrupted_training_is_resumed_and_the_rest_follows(trained: Trained) -> None:
+    whole, [first, second, _] = trained
+    assert first[:2] == (130, [TRAIN])
+    assert second[:2] == (0, [RESUME, EXPORT_OLD, TRAIN])
+    assert "train   old, 1.0 h: goes on after epoch 1 of 2" in second[2]
+    assert [row["epoch"] for row in read_history(whole.runs / "old")] == [1, 2]
+    assert [row["epoch"] for row in read_history(whole.runs / "young")] == [1]
+
+
+def test_teachers_are_those_that_the_chain_has_made(trained: Trained) -> None:
+    whole, _ = trained
+    recipe = read_recipe(whole.runs / "young")
+    pair = str(whole.runs / "teachers" / "old.tflite")
+    assert recipe.teacher == str(whole.runs / "old")
+    assert (recipe.start_from, recipe.view_teachers) == (pair, (pair,))
+
+
+def test_what_is_finished_is_not_trained_again(trained: Trained) -> None:
+    whole, [*_, last] = trained
+    assert last[:2] == (0, [])
+    assert "nothing to train" in last[2]
+    assert is_finished(whole.runs / "old")
+
+
+def test_teachers_of_a_finished_run_are_not_made_again(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = trained
+    shutil.copytree(whole.runs / "young", tmp_path / "young")
+    assert whole(monkeypatch, "--runs", str(tmp_path)) == (0, [])
+
+
+def test_a_pair_older_than_its_run_is_exported_again(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = trained
+    for name in ("old", "teachers"):
+        shutil.copytree(whole.runs / name, tmp_path / name)
+    (tmp_path / "old" / "averaged.weights.h5").touch()
+    status, done = whole(monkeypatch, "--runs", str(tmp_path))
+    assert (status, done) == (0, [EXPORT_OLD, TRAIN])
+
+
+def test_a_run_of_another_recipe_is_refused(
+    recipes: Path, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    whole, _ = trained
+    shutil.copytree(recipes, tmp_path / "recipes")
+    content = json.loads((recipes / "old.json").read_text())
+    content["recipe"]["epochs"] = 9
+    (tmp_path / "recipes" / "old.json").write_text(json.dumps(content))
+    words = ("old", "--recipes", str(tmp_path / "recipes"))
+    assert whole(monkeypatch, *words) == (2, [])
+    assert "old: is not a run of old.json (epochs 2, not 9)" in capsys.readouterr().err
+
+
+def test_a_step_that_fails_ends_the_chain_with_its_status(
+    recipes: Path, drawn: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = []
+
+    def fail(words: list[str]) -> int:
+        done.append(words[0])
+        return 3
+
+    monkeypatch.setattr(chain, "call", fail)
+    words = Chain(recipes, tmp_path / "runs", drawn).words
+    assert training.__main__.main(["chain", *words]) == 3
+    assert done == ["training"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["chain", "older"], "older: no recipe file makes it; those that ship are young, "),
+        (["ship", "old"], "old does not ship; those that ship are young, young-fer2013"),
+        (["ship", "young"], "no finished training; first: make train NETWORK=young"),
+        (["chain", "--recipes", "{empty}"], "no recipe files here"),
+        (["chain", "--data", "{empty}/none.csv"], "none.csv: no such file. Put Kaggle's"),
+        (["chain", "--votes", "{empty}/none.csv"], "none.csv: no FER+ votes there"),
+        (["chain"], "the networks that ship learn from the FER+ votes, too: name fer2013new.csv"),
+    ],
+)
+def test_bad_names_are_one_line_and_nothing_is_written(
+    words: list[str], said: str, recipes: Path, drawn: tuple[Path, Path], tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    common = ["--recipes", str(recipes), "--runs", str(tmp_path / "runs")]
+    common += ["--data", str(drawn[0])] if words[0] == "chain" else []
+    own = [word.format(empty=tmp_path) for word in words[1:]]
+    assert training.__main__.main([words[0], *common, *own]) == 2
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert printed.err.count("\n") == 1
+    assert printed.out == ""
+    assert not (tmp_path / "runs").exists()
+
+
+def test_recipes_that_teach_each_other_are_refused(
+    drawn: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, other in (("a", "b"), ("b", "a")):
+        write_recipe_file(tmp_path, name, replace(TINY, teacher=other), {name: "crowd"}, True)
+    words = Chain(tmp_path, tmp_path / "runs", drawn).words
+    assert training.__main__.main(["chain", *words]) == 2
+    assert "is its own teacher" in capsys.readouterr().err
+
+
+def test_ship_exports_each_pair_of_finished_runs(
+    recipes: Path, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = trained
+    done = []
+
+    def refuse_the_first(words: list[str]) -> int:
+        done.append(words)
+        return int(len(done) == 1)
+
+    monkeypatch.setattr(chain, "call", refuse_the_first)
+    words = ["ship", "--recipes", str(recipes), "--runs", str(whole.runs)]
+    assert training.__main__.main([*words, "--models", str(tmp_path), "--force"]) == 1
+    run = str(whole.runs / "young")
+    end = ["--models", str(tmp_path), "--force"]
+    assert done == [
+        ["export", "classifier", run, "--head", "crowd", "--name", "young", *end],
+        ["export", "classifier", run, "--head", "fer2013", "--name", "young-fer2013", *end],
+    ]
+    done.clear()
+    assert training.__main__.main([*words, "young-fer2013"]) == 1
+    assert [command[6] for command in done] == ["young-fer2013"]
+
+
+@pytest.mark.slow
+def test_a_killed_chain_goes_on_through_the_real_gate(tmp_path: Path) -> None:
+    rows = drawn_rows(20)
+    data = write_csv(tmp_path / "fer2013.csv", rows)
+    votes = write_votes(tmp_path / "fer2013new.csv", [label for label, _, _ in rows])
+    recipes = tmp_path / "recipes"
+    recipes.mkdir()
+    write_recipe_file(recipes, "old", replace(TINY, epochs=32), {"old": "crowd"})
+    young = replace(TINY, epochs=8, learning_rate=0.02, start_from="old.tflite",
+                    view_teachers=("old.tflite",))  # fmt: skip
+    write_recipe_file(recipes, "young", young, {"young": "crowd", "young-fer2013": "fer2013"}, True)
+    runs, models = tmp_path / "runs", tmp_path / "models"
+    here = ["--recipes", str(recipes), "--runs", str(runs)]
+    command = [sys.executable, "-m", "training", "chain", *here, "--data", str(data),
+               "--votes", str(votes)]  # fmt: skip
+    with subprocess.Popen(command, cwd=ROOT) as begun:
+        end_s = time.monotonic() + 240
+        while len(read_history(runs / "old")) < 3 and time.monotonic() < end_s:
+            time.sleep(0.2)
+        begun.terminate()
+    assert begun.returncode == 130
+    stopped_at = len(read_history(runs / "old"))
+    time.sleep(3)
+    assert len(read_history(runs / "old")) == stopped_at  # the step ended with the chain
+
+    assert subprocess.run(command, cwd=ROOT).returncode == 0
+    assert [row["epoch"] for row in read_history(runs / "old")] == [*range(1, 33)]
+    ship = [sys.executable, "-m", "training", "ship", *here, "--models", str(models)]
+    assert subprocess.run(ship, cwd=ROOT).returncode == 0
+    assert sorted(path.name for path in models.iterdir()) == [
+        "young-fer2013.json", "young-fer2013.tflite", "young.json", "young.tflite",
+    ]  # fmt: skip

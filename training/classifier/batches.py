@@ -1,0 +1,94 @@
+"""The batches of an epoch: varied pictures, and what each head shall answer about them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from training.classifier.recipe import Recipe, Targets
+from training.data.augmentation import augment
+from training.data.fer2013 import Pictures
+
+Teacher = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+Item = TypeVar("Item")
+
+
+class Batches:
+    """Augmented batches; the same seed and epoch give the same batches, also after a resume.
+
+    Args:
+        pictures: to learn from.
+        targets: (n, 7) for each head.
+        recipe: augmentation, batch size, seed.
+        views: for some heads a teacher, (b, 48, 48) uint8 to (b, 7) probabilities, which is asked
+            about each varied picture: a good teacher is consistent (Beyer et al., CVPR 2022).
+    """
+
+    def __init__(
+        self, pictures: Pictures, targets: Targets, recipe: Recipe,
+        views: dict[str, Teacher] | None = None,
+    ) -> None:  # fmt: skip
+        self.pictures, self.targets, self.recipe = pictures, targets, recipe
+        self.views = views or {}
+
+    def __len__(self) -> int:
+        """Steps an epoch; what does not fill a batch waits for another epoch's order."""
+        return max(len(self.pictures) // self.recipe.batch_size, 1)
+
+    def of_epoch(self, epoch: int) -> Iterator[tuple[Any, dict[str, Any]]]:
+        """The epoch's batches: (b, 48, 48, 1) float32 pixels 0 to 255 and targets a head."""
+        random = np.random.default_rng((self.recipe.seed, epoch))
+        order = random.permutation(len(self.pictures))
+        for index in range(len(self)):
+            size = self.recipe.batch_size
+            chosen = order[index * size : (index + 1) * size]
+            varied = augment(self.pictures.pixels[chosen], self.recipe.augmentation, random)
+            targets = {head: target[chosen] for head, target in self.targets.items()}
+            if self.recipe.p_mixup:
+                varied, targets = mix_up(varied, targets, self.recipe.p_mixup, random)
+            for head, teacher in self.views.items():
+                share = np.float32(self.recipe.view_share)
+                targets[head] = (1 - share) * targets[head] + share * teacher(varied)
+            yield varied[..., None].astype(np.float32), targets
+
+
+def mix_up(
+    pixels: npt.NDArray[np.uint8], targets: Targets, share: float, random: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], Targets]:
+    """Lays some pictures over others, and their targets likewise.
+
+    Args:
+        pixels: (b, 48, 48) uint8.
+        targets: (b, 7) for each head.
+        share: of pictures that this happens to.
+        random: where the numbers come from; the weight of the first is uniform from 0 to 1.
+
+    Returns:
+        New pixels and targets.
+    """
+    count = len(pixels)
+    mixed = random.random(count) < share
+    weight = np.where(mixed, random.random(count), 1.0).astype(np.float32)
+    other = random.permutation(count)
+    over = weight[:, None, None]
+    laid = pixels * over + pixels[other] * (1 - over)
+    over = weight[:, None]
+    both = {head: one * over + one[other] * (1 - over) for head, one in targets.items()}
+    return np.rint(laid).astype(np.uint8), both
+
+
+def one_ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items; a thread prepares the next one while the last is worked on.
+
+    Varying pictures and asking teachers about them takes as long as half of the training.
+    """
+    with ThreadPoolExecutor(1) as worker:
+        coming = worker.submit(list, itertools.islice(items, 1))
+        while item := coming.result():
+            coming = worker.submit(list, itertools.islice(items, 1))
+            yield item[0]
