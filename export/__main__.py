@@ -18,11 +18,11 @@ def main(words: list[str] | None = None) -> int:
     except MienError as error:
         print(f"export: {error}", file=sys.stderr)
         return error.exit_status
-    from export import benchmark, calibrate, classifier, generator, measure
+    from export import benchmark, calibrate, classifier, face_hog, generator, landmarks, measure
 
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for module in (classifier, calibrate, generator, measure, benchmark):
+    for module in (classifier, generator, landmarks, face_hog, calibrate, measure, benchmark):
         module.add_arguments(commands)
     words = sys.argv[1:] if words is None else words
     arguments = parser.parse_args(words)

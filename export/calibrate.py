@@ -11,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from export.card import write_pair
-from export.classifier import calibrate
+from export.calibration import calibrate
+from export.classifier import truth_for
 from export.evaluate import as_lines, evaluate_card
-from training.classifier.metrics import truth_of
+from export.pair import finish_pair, require_writable, write_pair
+from export.parity import run_crops
 from training.classifier.recipe import prior_of
 from training.classifier.train import DATA, VOTES
 from training.classifier.trained import load_pair
@@ -37,13 +38,15 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Fits on validation, measures, and only then writes."""
+    require_writable(arguments.pair.parent)
+    finish_pair(arguments.pair)
     network, card = load_pair(arguments.pair, "pair")
     recipe = read_recipe_file(arguments.pair.with_suffix(".json"))
     pictures, _ = clean_as(read_pictures(arguments.data, arguments.votes), recipe)
     head = str(card.facts["head"])
     validation = pictures.split(Split.VALIDATION)
-    truth = truth_of(validation, "majority" if head == "crowd" else "fer2013")
-    logits = network.logits(validation.pixels)[truth.chosen]
+    truth = truth_for(head, validation)
+    logits = run_crops(network.content, validation.pixels)[truth.chosen]
     found = calibrate(logits, truth.labels, prior_of(pictures.split(Split.TRAIN), head))
     card = replace(card, temperature=found.temperature, prior_shift=found.prior_shift)
     splits = (Split.VALIDATION, Split.TEST) if arguments.test else (Split.VALIDATION,)

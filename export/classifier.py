@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import base64
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,39 +13,55 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from export.card import make_card, write_pair
-from export.convert import to_float, to_int8
+from device.errors import UsageError
+from device.vision.model_card import ModelCard
+from device.vision.tflite import TFLiteModel
+from export.calibration import Calibration, calibrate
+from export.card import golden_crops, make_card
+from export.convert import convert
+from export.door import Candidate, add_options, deliver
 from export.evaluate import as_lines, evaluate_card
-from export.parity import Logits, compare, require
-from training.classifier.metrics import fit_prior_shift, fit_temperature, truth_of
+from export.gate import Limit, old_runtime_limit, size_limit, time_limit, time_of_face_ms
+from export.in_place import Comparison
+from export.parity import compare, run_crops
+from training.classifier.metrics import Truth, truth_of
 from training.classifier.networks import HEADS, count_macs
 from training.classifier.recipe import prior_of
 from training.classifier.trained import load_network, predict
-from training.data.cleaning import clean_as
+from training.data.cleaning import clean_as, lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
-from training.reports.tflite import TfliteClassifier
-from training.runs import newest_run, read_history, read_recipe, read_settings, shorten
+from training.runs import newest_run, read_history, read_recipe, read_settings
 
-MODELS = Path("device/models")
 DATA, VOTES = "FER2013 (Goodfellow et al., 2013)", "FER+ votes (Barsoum et al., 2016)"
+MAX_BYTES = 1_600_000
+MAX_FACE_MS = 10.0
 # Crops, few or many: many bring rare extremes, which make int8's steps wider; few clip them.
 NUM_CALIBRATION = (64, 256)
 NUM_DRAWS = 6  # in turns: the one counts whose file is nearest to the network ...
 NUM_COMPARED = 2000  # ... on so many training pictures
+LIMITS = [
+    "Names what a face shows, never what a person feels.",
+    "Trained on grey web pictures of 48×48 px, mostly frontal; disgust and fear are rare in them.",
+    "Faces turned further than about 30° to the side, covered, or smaller than 24 px are not what "
+    "it has seen.",
+    "Not measured per age, sex or skin: FER2013 does not say them. Not for decisions about people.",
+]
+
+Pixels = npt.NDArray[np.uint8]  # (n, 48, 48)
 
 
 def add_arguments(commands: Any) -> None:
     """Adds the command to ``python -m export``."""
-    parser = commands.add_parser("classifier", help="convert a run for the board")
+    parser = commands.add_parser("classifier", help="a classifier's run to what the device may run")
     parser.add_argument("run_path", nargs="?", type=Path, metavar="RUN", help="default: newest")
     parser.add_argument("--head", choices=HEADS, help="default: crowd if it was trained on votes")
     parser.add_argument("--name", help="of the pair, default: the network's name")
-    parser.add_argument("--models", type=Path, default=MODELS, help=f"default {MODELS}")
     parser.add_argument("--data", type=Path, help="FER2013, default: what the run was trained on")
     parser.add_argument("--votes", type=Path)
     parser.add_argument(
         "--test", action="store_true", help="measure PrivateTest for the card; once, at the end"
     )
+    add_options(parser)
     parser.set_defaults(run=run_command)
 
 
@@ -51,103 +69,158 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Converts, compares, and only then writes."""
     run = arguments.run_path or newest_run()
     recipe, settings = read_recipe(run), read_settings(run)
-    pictures = read_run_pictures(settings, arguments.data, arguments.votes)
-    pictures, _ = clean_as(pictures, recipe)  # the training split: no copies of the others' there
+    everything = read_run_pictures(settings, arguments.data, arguments.votes)
+    pictures, _ = clean_as(everything, recipe)  # the training split: no copies of the others' there
     head = arguments.head or ("crowd" if pictures.has_votes else "fer2013")
+    if head == "crowd" and not pictures.has_votes:
+        raise UsageError("--head crowd is measured by FER+'s votes: name --votes")
     name = arguments.name or recipe.network
-    model = load_network(run)
+    network = load_network(run)
     print(f"{run}: converting head {head}", flush=True)
-    content, parity, calibration = convert(model, head, pictures)
+    file = to_device(network, head, pictures)
     facts = {
         "head": head,
-        "parameters": count_parameters(model, head),
-        "mmacs": round(count_macs(model) / 1e6, 1),
-        "exported_by": f"python -m export {shorten(command)}",
+        "parameters": int(one_head(network, head).count_params()),
+        "mmacs": round(count_macs(network) / 1e6, 1),
         "run": run_facts(run, settings),
-        "prior_shift_strength": calibration.strength,
-        "parity": {"split": "PublicTest", **parity},
+        "prior_shift_strength": file.calibration.strength,
+        "parity": {"split": "PublicTest", **file.parity},
         "data": DATA + (f", {VOTES}" if pictures.has_votes else ""),
+        "limits": LIMITS,
     }
-    card = make_card(name, content, calibration.temperature, calibration.prior_shift, facts)
+    card = make_card(name, "classify", file.content, command, facts, golden_of(file.content),
+                     file.calibration.temperature, file.calibration.prior_shift)  # fmt: skip
     splits = (Split.VALIDATION, Split.TEST) if arguments.test else (Split.VALIDATION,)
     metrics = {
-        split.name.lower(): evaluate_card(content, card, pictures, split) for split in splits
+        split.name.lower(): evaluate_card(file.content, card, pictures, split) for split in splits
     }
     card = replace(card, facts={**card.facts, "metrics": metrics})
-    path = write_pair(arguments.models, content, card)
+    against = comparison_with(file.content, head, everything, recipe.learn_validation)
+    measured_on = f"{file.parity['int8']['n']} validation pictures"
+    deliver(Candidate(file.content, card, file.limits, measured_on, against),
+            arguments.models, arguments.force)  # fmt: skip
     for result in metrics.values():
         print("\n".join(as_lines(result)))
-    print(f"{path}: {len(content)} bytes, temperature {card.temperature}")
     return 0
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """What validation says about the logits of one file.
+class Converted:
+    """An int8 file with what was measured of it.
 
     Attributes:
-        temperature: they are divided by it.
-        strength: of the balanced prior.
-        prior_shift: (7,) added for it after the temperature.
+        content: of the file.
+        parity: by precision, for the card.
+        limits: for the gate, those of the float file too.
+        calibration: what validation says about its logits.
     """
 
-    temperature: float
-    strength: float
-    prior_shift: list[float]
+    content: bytes
+    parity: dict[str, Any]
+    limits: list[Limit]
+    calibration: Calibration
 
 
-def convert(
-    model: keras.Model, head: str, pictures: Pictures
-) -> tuple[bytes, dict[str, Any], Calibration]:
-    """The int8 file, how it and the float file compare with Keras, and its calibration.
-
-    Raises:
-        ParityError: a file does not answer as the network does.
-    """
+def to_device(network: keras.Model, head: str, pictures: Pictures) -> Converted:
+    """The int8 file of a head, compared with Keras like the float file, and calibrated."""
     train, validation = pictures.split(Split.TRAIN), pictures.split(Split.VALIDATION)
-    content = nearest_int8(model, head, train.pixels)
-    truth = truth_of(validation, "majority" if head == "crowd" else "fer2013")
-    expected = predict(model, validation.pixels)[head][truth.chosen]
-    facts = {}
-    for kind, file in (("float", to_float(model, head)), ("int8", content)):
-        actual = TfliteClassifier(file).logits(validation.pixels)[truth.chosen]
+    content = nearest_int8(network, head, train.pixels)
+    truth = truth_for(head, validation)
+    expected = predict(network, validation.pixels)[head][truth.chosen]
+    facts, limits = {}, []
+    for kind, file in (("float", convert(one_head(network, head), "float")), ("int8", content)):
+        actual = run_crops(file, validation.pixels)[truth.chosen]
         parity = compare(expected, actual, truth.labels)
         print(f"{kind}: {parity}", flush=True)
-        require(parity)
         facts[kind] = parity.as_facts()
-    return content, facts, calibrate(actual, truth.labels, prior_of(train, head))
+        limits += parity.limits()
+    limits += [
+        size_limit(content, MAX_BYTES),
+        time_limit(face_ms(content), MAX_FACE_MS),
+        old_runtime_limit(content),
+    ]
+    return Converted(content, facts, limits, calibrate(actual, truth.labels, prior_of(train, head)))
 
 
-def nearest_int8(model: keras.Model, head: str, pixels: npt.NDArray[np.uint8]) -> bytes:
+def one_head(network: keras.Model, head: str) -> keras.Model:
+    """The network with one head of the two."""
+    return keras.Model(network.inputs, network.output[head])
+
+
+def truth_for(head: str, pictures: Pictures) -> Truth:
+    """The pictures and labels that a head is measured by."""
+    return truth_of(pictures, "majority" if head == "crowd" else "fer2013")
+
+
+def nearest_int8(network: keras.Model, head: str, pixels: Pixels) -> bytes:
     """The int8 file of the best of several draws of calibration crops from (n, 48, 48)."""
     random = np.random.default_rng(0)
     compared = pixels[random.permutation(len(pixels))[:NUM_COMPARED]]
-    expected = predict(model, compared)[head]
+    expected = predict(network, compared)[head]
     best, least = b"", np.inf
     for draw in range(NUM_DRAWS if len(pixels) > NUM_CALIBRATION[0] else 1):
         number = NUM_CALIBRATION[draw % len(NUM_CALIBRATION)]
         crops = pixels[random.permutation(len(pixels))[:number]]
-        content = to_int8(model, head, crops)
-        difference = np.asarray(TfliteClassifier(content).logits(compared) - expected, np.float64)
+        content = convert(one_head(network, head), "int8", crops)
+        difference = np.asarray(run_crops(content, compared) - expected, np.float64)
         off = float((difference**2).mean())
         if not best or off < least:
             best, least = content, off
     return best
 
 
-def calibrate(
-    logits: Logits, labels: npt.NDArray[np.int64], prior: npt.NDArray[np.float64]
-) -> Calibration:
-    """Fits temperature and balanced prior to validation."""
-    temperature = fit_temperature(logits, labels)
-    scaled = np.asarray(logits / temperature, np.float32)
-    strength, shift = fit_prior_shift(scaled, labels, prior)
-    return Calibration(temperature, strength, shift)
+def comparison_with(
+    content: bytes, head: str, pictures: Pictures, learnt: float
+) -> Callable[[bytes, ModelCard], Comparison | None]:
+    """How the file in place is compared with a new one.
+
+    Args:
+        content: of the new file.
+        head: of the new file.
+        pictures: uncleaned, with the official splits.
+        learnt: share of validation that the new network has learnt.
+
+    Returns:
+        A function that compares on those pictures of validation that neither has learnt; None for
+        another head, or where none are left.
+    """
+
+    def against(old: bytes, card: ModelCard) -> Comparison | None:
+        if card.facts.get("head") != head:
+            return None
+        recipe = card.facts.get("run", {}).get("recipe", {})
+        share = max(learnt, float(recipe.get("learn_validation", 0)))
+        validation = lend_validation(pictures, share).split(Split.VALIDATION)
+        truth = truth_for(head, validation)
+        if not len(truth.labels):
+            return None
+        right = [
+            np.asarray(run_crops(file, validation.pixels)[truth.chosen].argmax(axis=1) == truth.labels,
+                       np.float64)
+            for file in (content, old)
+        ]  # fmt: skip
+        by = "the FER+ majority" if head == "crowd" else "FER2013's labels"
+        return Comparison(f"accuracy by {by} on validation", right[0], right[1])
+
+    return against
 
 
-def count_parameters(model: keras.Model, head: str) -> int:
-    """Weights of the network that is exported: one head of the two."""
-    return int(keras.Model(model.inputs, model.output[head]).count_params())
+def golden_of(content: bytes) -> list[dict[str, Any]]:
+    """What the file answers to drawn crops, for the device's self-test."""
+    crops = golden_crops()
+    return [
+        {
+            "input": base64.b64encode(crop.tobytes()).decode("ascii"),
+            "output": [round(float(value), 4) for value in logits],
+        }
+        for crop, logits in zip(crops, run_crops(content, crops), strict=True)
+    ]
+
+
+def face_ms(content: bytes) -> float:
+    """Time of one face on one core."""
+    model, face = TFLiteModel(content), golden_crops()[-1:, ..., None]
+    return time_of_face_ms(lambda: model.run(face))
 
 
 def run_facts(run: Path, settings: dict[str, Any]) -> dict[str, Any]:

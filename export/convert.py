@@ -1,15 +1,25 @@
-"""Keras to TFLite: float for comparison, full int8 for the board.
+"""The one conversion: a Keras network to TFLite, in one of four precisions.
 
-Input of both: uint8 or float grey pixels (n, 48, 48, 1), 0 to 255, any n. Output: float32
-logits (n, 7). Rescaling is the network's first layer, so the int8 file takes camera pixels.
+============  =======================  ==========================================
+precision     weights                  computes in
+============  =======================  ==========================================
+``float``     float32                  float32; the yardstick of the others
+``float16``   float16                  float32
+``dynamic``   int8                     int8 and float32, ranges found at run time
+``int8``      int8                     int8, ranges from a calibration set
+============  =======================  ==========================================
+
+The file takes what the network's inputs say: their types, their shapes and, where they leave it
+open, any number of rows. An ``int8`` file takes uint8 pixels and gives float32, whatever the
+network's input is; rescaling is the network's first layer, so these are the camera's pixels.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is loaded
 
@@ -19,48 +29,54 @@ import numpy.typing as npt
 import tensorflow as tf
 from tensorflow.lite.tools import flatbuffer_utils
 
-from device.vision.preprocess import CROP_PX
-
 Pixels = npt.NDArray[np.uint8]  # (n, 48, 48)
+Precision = Literal["float", "float16", "dynamic", "int8"]
 
 
-@contextmanager
-def converter_for(model: keras.Model, head: str) -> Iterator[tf.lite.TFLiteConverter]:
-    """A converter for one head of a network, for any number of faces."""
-    one_head = keras.Model(model.inputs, model.output[head])
-    signature = [keras.InputSpec("float32", (None, CROP_PX, CROP_PX, 1), name="pixels")]
+def convert(
+    network: keras.Model, precision: Precision, calibration_set: Pixels | None = None
+) -> bytes:
+    """The network as the bytes of a ``.tflite``.
+
+    Args:
+        network: in float32, with one output or several.
+        precision: see above.
+        calibration_set: (n, 48, 48) training crops that set the ranges of ``int8``.
+
+    Raises:
+        ValueError: ``int8`` without a calibration set.
+    """
+    signature = [keras.InputSpec(i.dtype, i.shape, name=i.name) for i in network.inputs]
     with TemporaryDirectory() as folder:
         # Converting a function directly leaves the weights behind as variables.
-        one_head.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
-        yield tf.lite.TFLiteConverter.from_saved_model(folder)
-
-
-def to_float(model: keras.Model, head: str) -> bytes:
-    """The network as a float32 TFLite file."""
-    with converter_for(model, head) as converter:
+        network.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if precision != "float":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if precision == "dynamic":
+            # A scale for each channel makes FULLY_CONNECTED 12, which tflite-runtime 2.14 lacks.
+            converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+        if precision == "int8":
+            if calibration_set is None:
+                raise ValueError("int8 needs a calibration set")
+            use_int8(converter, calibration_set)
+            return without_names(bytes(converter.convert()))
         return bytes(converter.convert())
 
 
-def to_int8(model: keras.Model, head: str, calibration: Pixels) -> bytes:
-    """The network with int8 weights and activations; uint8 in, float32 out.
-
-    Args:
-        model: float32 network.
-        head: which of its outputs.
-        calibration: (n, 48, 48) training crops that set the ranges.
-    """
+def use_int8(converter: tf.lite.TFLiteConverter, calibration_set: Pixels) -> None:
+    """Sets a converter to int8 weights and activations, uint8 in and float32 out."""
 
     def crops() -> Iterator[list[npt.NDArray[np.float32]]]:
-        for crop in calibration:
+        for crop in calibration_set:
             yield [crop[None, ..., None].astype(np.float32)]
 
-    with converter_for(model, head) as converter:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = crops
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.float32
-        return without_names(bytes(converter.convert()))
+    converter.representative_dataset = crops
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.float32
 
 
 def without_names(content: bytes) -> bytes:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from device.vision.model_card import ModelCard
+from export.parity import run_crops
 from training.classifier.metrics import protocols_for, scores, truth_of
 from training.data.fer2013 import Pictures, Split
-from training.reports.tflite import TfliteClassifier
 
 
 def evaluate(
@@ -17,7 +17,6 @@ def evaluate(
     pictures: Pictures,
     temperature: float = 1.0,
     prior_shift: list[float] | None = None,
-    runtime: str = "litert",
 ) -> dict[str, Any]:
     """Scores by protocol on the pictures of one split.
 
@@ -26,9 +25,8 @@ def evaluate(
         pictures: of one split, uncleaned.
         temperature: of the card.
         prior_shift: (7,) of the card; None for the natural prior.
-        runtime: which interpreter.
     """
-    logits = TfliteClassifier(content, runtime=runtime).logits(pictures.pixels) / temperature
+    logits = run_crops(content, pictures.pixels) / temperature
     if prior_shift is not None:
         logits = logits + np.asarray(prior_shift, np.float32)
     results = {}

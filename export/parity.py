@@ -1,4 +1,4 @@
-"""The gate: a converted file must answer as the network does, or nothing is written."""
+"""How a converted file compares with its network on the same pictures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from device.errors import MienError
+from device.vision.tflite import TFLiteModel
+from export.gate import Limit
 from training.classifier.metrics import softmax
 
 MIN_AGREEMENT = 0.98
@@ -17,13 +18,9 @@ MAX_PROBABILITY_DIFFERENCE = 0.35  # of single borderline pictures; the mean is 
 Logits = npt.NDArray[np.float32]
 
 
-class ParityError(MienError):
-    """A converted file answers otherwise than the network it was made from."""
-
-
 @dataclass(frozen=True)
 class Parity:
-    """How a TFLite file compares with its Keras network on the same pictures.
+    """How the file of a classifier compares with its Keras network on the same pictures.
 
     Attributes:
         n: pictures.
@@ -43,6 +40,25 @@ class Parity:
         """For the card."""
         return asdict(self)
 
+    def limits(self) -> list[Limit]:
+        """What the gate asks of it."""
+        loss = self.accuracy_keras - self.accuracy_tflite
+        difference = self.largest_probability_difference
+        return [
+            Limit("top-1 agreement", self.agreement, MIN_AGREEMENT, True, "{:.2%}"),
+            Limit("accuracy falls by", loss, MAX_ACCURACY_LOSS, form="{:.2%}"),
+            Limit(
+                "a probability differs by", difference, MAX_PROBABILITY_DIFFERENCE, form="{:.2f}"
+            ),
+        ]
+
+
+def run_crops(content: bytes, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """(n, ...) what a file answers to (n, 48, 48) crops, through the device's own wrapper."""
+    model = TFLiteModel(content)
+    rows = pixels[..., None].astype(model.inputs[0].dtype)
+    return model.run_batch(rows)
+
 
 def compare(keras_logits: Logits, tflite_logits: Logits, labels: npt.NDArray[np.int64]) -> Parity:
     """Measures parity on pictures with labels."""
@@ -55,24 +71,3 @@ def compare(keras_logits: Logits, tflite_logits: Logits, labels: npt.NDArray[np.
         accuracy_tflite=round(float((actual == labels).mean()), 4),
         largest_probability_difference=round(float(difference), 4),
     )
-
-
-def require(parity: Parity) -> None:
-    """Lets a good conversion pass.
-
-    Raises:
-        ParityError: it is not; says by which measure.
-    """
-    failures = []
-    if not parity.agreement >= MIN_AGREEMENT:
-        failures.append(f"top-1 agreement {parity.agreement:.2%} is below {MIN_AGREEMENT:.0%}")
-    loss = parity.accuracy_keras - parity.accuracy_tflite
-    if not loss <= MAX_ACCURACY_LOSS:
-        failures.append(f"accuracy falls by {loss:.2%}, more than {MAX_ACCURACY_LOSS:.1%}")
-    difference = parity.largest_probability_difference
-    if not difference <= MAX_PROBABILITY_DIFFERENCE:
-        failures.append(
-            f"a probability differs by {difference:.2f}, more than {MAX_PROBABILITY_DIFFERENCE}"
-        )
-    if failures:
-        raise ParityError(f"not exported, on {parity.n} validation pictures: {'; '.join(failures)}")

@@ -4,12 +4,14 @@ Faces are FER2013's training split, so a detected box has FER2013's framing. Wha
 face comes from any folder of pictures without faces (Debian's wallpapers, say), half of it
 by file name; the other half stays for ``training evaluate-detector``. The SVM is trained,
 searches the pictures for what it takes for faces, learns these as well, and so on.
+
+It leaves a run directory; ``python -m export face-hog RUN`` makes of it what the device reads.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +19,29 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from device.vision.stage import CELL_PX, WEIGHTS_PATH, WINDOW_PX, make_descriptor
+from device.errors import UsageError
+from device.vision.hog import CELL_PX, WINDOW_PX, make_descriptor
 from training.data.fer2013 import Split, read_pictures
 from training.data.pictures import is_held_out, read_folder
+from training.runs import write_json
+from training.task_runs import (
+    Row,
+    new_run,
+    plot_task_history,
+    read_task_settings,
+    write_task_history,
+    write_task_settings,
+)
 
+KIND = "face-hog"
+ARRAYS = "weights.npz"
 DATA = Path("data/fer2013.csv")
 MAX_FACES = 10000  # enough for 900 weights
 WINDOWS_A_PICTURE = 200  # random ones, for the first round
 MINED_A_PICTURE = 200  # hardest ones, each round
 ROUNDS = 3
 PENALTY = 0.003  # LinearSVC's C; chosen among 0.001, 0.003, 0.01, 0.03 on validation faces
+NUM_MEASURED = 2000  # validation faces, jittered
 FALSE_ALARMS_PER_MEGAPIXEL = 0.5  # where the threshold is set, on the training pictures
 
 Features = npt.NDArray[np.float32]
@@ -34,40 +49,99 @@ Features = npt.NDArray[np.float32]
 
 def add_arguments(commands: Any) -> None:
     """Adds the command to ``python -m training``."""
-    parser = commands.add_parser("face-hog", help="train the HOG face detector")
+    parser = commands.add_parser(KIND, help="train the HOG face detector")
     parser.add_argument("--data", type=Path, default=DATA, help=f"fer2013.csv, default {DATA}")
     parser.add_argument("--faceless", type=Path, required=True, help="pictures without faces")
-    parser.add_argument("--output", type=Path, default=WEIGHTS_PATH)
+    parser.add_argument("--run", type=Path, dest="run_path", help="run directory to make")
     parser.add_argument("--seed", type=int, default=1)
     parser.set_defaults(run=run_command)
 
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
-    """Trains, mines, trains again; writes the weights."""
+    """Trains, mines, trains again; writes the run directory."""
     random = np.random.default_rng(arguments.seed)
     pictures = read_pictures(arguments.data)
     faces = pictures.split(Split.TRAIN).pixels
     validation = pictures.split(Split.VALIDATION).pixels
     faceless = [p for name, p in read_folder(arguments.faceless) if not is_held_out(name)]
+    if not faceless:
+        raise UsageError(f"{arguments.faceless}: all pictures here are held out for measuring")
+    run = new_run(arguments.run_path, KIND)
+    data = {"path": str(arguments.data), "faceless": str(arguments.faceless),
+            "faces": len(faces), "faceless_pictures": len(faceless)}  # fmt: skip
+    recipe = {"seed": arguments.seed, "rounds": ROUNDS, "penalty": PENALTY,
+              "false_alarms_per_megapixel": FALSE_ALARMS_PER_MEGAPIXEL}  # fmt: skip
+    write_task_settings(run, KIND, recipe, data, command)
+    weights, history = mine(faces, validation, faceless, random)
+    write_task_history(run, history)
+    plot_task_history(run, history)
+    threshold = choose_threshold(faceless, weights)
+    recall = float(found_faces(validation, weights, threshold).mean())
+    metrics = {
+        "recall": round(recall, 4),
+        "faces": NUM_MEASURED,
+        "measured_on": "FER2013's validation faces, jittered, at the threshold",
+    }
+    write_json(run / "metrics.json", metrics)
+    write_arrays(run, weights, threshold)
+    print(f"threshold {threshold:.2f}, {recall:.1%} of validation faces found", flush=True)
+    print(f"next: python -m export {KIND} {run}")
+    return 0
+
+
+def mine(
+    faces: npt.NDArray[np.uint8],
+    validation: npt.NDArray[np.uint8],
+    faceless: list[npt.NDArray[np.uint8]],
+    random: np.random.Generator,
+) -> tuple[Features, list[Row]]:
+    """(901,) weights after all rounds, and a row a round."""
     positives = describe(jittered(faces, random, MAX_FACES))
     negatives = describe(
         np.concatenate([random_windows(p, random) for p in faceless] + [face_parts(faces, random)])
     )
     weights = fit(positives, negatives)
+    history: list[Row] = []
     for number in range(1, ROUNDS + 1):
         hard = np.concatenate([hardest_windows(p, weights, MINED_A_PICTURE) for p in faceless])
-        negatives = np.concatenate([negatives, describe(hard)])
+        if len(hard):
+            negatives = np.concatenate([negatives, describe(hard)])
         weights = fit(positives, negatives)
-        found = distances(describe(jittered(validation, random, 2000)), weights)
-        print(
-            f"round {number}: {len(negatives)} non-faces, {(found > 0).mean():.1%} of validation "
-            "faces beyond the plane",
-            flush=True,
-        )
-    threshold = choose_threshold(faceless, weights)
-    np.savez(arguments.output, weights=weights, threshold=np.float32(threshold))
-    print(f"threshold {threshold:.2f}; wrote {arguments.output}", file=sys.stderr)
-    return 0
+        found = float(found_faces(validation, weights, 0.0).mean())
+        history.append({"round": number, "non_faces": len(negatives), "validation_found": found})
+        print(f"round {number}: {len(negatives)} non-faces, {found:.1%} of validation faces "
+              "beyond the plane", flush=True)  # fmt: skip
+    return weights, history
+
+
+def found_faces(
+    faces: npt.NDArray[np.uint8], weights: Features, threshold: float
+) -> npt.NDArray[np.bool_]:
+    """(NUM_MEASURED,) which of the faces, jittered and always the same, lie beyond the threshold."""
+    windows = jittered(faces, np.random.default_rng(0), NUM_MEASURED)
+    return np.asarray(distances(describe(windows), weights) > threshold)
+
+
+def write_arrays(run: Path, weights: Features, threshold: float) -> None:
+    """Writes weights and threshold, whole or not at all."""
+    part = run / f"part-{ARRAYS}"
+    np.savez(part, weights=weights, threshold=np.float32(threshold))
+    os.replace(part, run / ARRAYS)
+
+
+def load_arrays(run: Path) -> tuple[Features, float]:
+    """(901,) weights and the threshold of a finished run.
+
+    Raises:
+        UsageError: no such run, or it has no arrays yet.
+    """
+    read_task_settings(run, KIND)
+    try:
+        with np.load(run / ARRAYS) as arrays:
+            weights, threshold = arrays["weights"], float(arrays["threshold"])
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise UsageError(f"{run}: no usable weights yet ({error})") from error
+    return np.asarray(weights, np.float32), threshold
 
 
 def fit(positives: Features, negatives: Features) -> Features:

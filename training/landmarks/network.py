@@ -1,4 +1,4 @@
-"""The network of ``training landmarks`` and its way to TFLite."""
+"""The network of ``training landmarks``."""
 
 from __future__ import annotations
 
@@ -67,19 +67,3 @@ def centers_of_mass(maps: Any) -> Any:
     points = center_of_mass(shares)
     center_of_mass.set_weights([grid.astype(np.float32)])
     return points
-
-
-def convert(model: Any) -> bytes:
-    """TFLite with uint8 pixels in, 8-bit weights and real numbers out.
-
-    Weights of 8 bits change the answers by less than 0.0002 eye distances and let the network
-    have twice the weights in the same file.
-    """
-    import keras
-    import tensorflow as tf
-
-    pixels = keras.Input((CROP_PX, CROP_PX, 1), dtype="uint8")
-    whole = keras.Model(pixels, model(keras.ops.cast(pixels, "float32")))
-    converter = tf.lite.TFLiteConverter.from_keras_model(whole)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    return bytes(converter.convert())

@@ -17,15 +17,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from device.vision.preprocess import (
-    CROP_PX,
-    Matrix,
-    Points,
-    centred,
-    from_view,
-    to_view,
-    upright,
-)
+from device.errors import ModelError, UsageError
+from device.vision.landmarks import Matrix, Points, centred, from_view, to_view, upright
+from device.vision.preprocess import CROP_PX
+from device.vision.tflite import TFLiteModel
 from training.landmarks.faces import Sample, after, mirror
 
 SIDE_PX = 192  # of its input
@@ -54,20 +49,22 @@ class Answer:
 
 
 def load_teacher(path: Path) -> Ask:
-    """The network at ``path``: a (192, 192) picture, 0 to 1, to five points in px and a logit."""
-    from ai_edge_litert.interpreter import Interpreter
+    """The network at ``path``: a (192, 192) picture, 0 to 1, to five points in px and a logit.
 
-    interpreter = Interpreter(model_path=str(path), num_threads=1)
-    interpreter.allocate_tensors()
-    source = interpreter.get_input_details()[0]["index"]
-    mesh, presence = (detail["index"] for detail in interpreter.get_output_details())
+    Raises:
+        UsageError: it is not there, or no such network.
+    """
+    try:
+        model = TFLiteModel(path.read_bytes())
+        _mesh, _presence = model.outputs
+    except (OSError, ModelError, ValueError) as error:
+        raise UsageError(f"{path}: not MediaPipe's face landmark network ({error})") from error
 
     def ask(picture: npt.NDArray[np.float32]) -> tuple[Points, float]:
-        interpreter.set_tensor(source, np.repeat(picture[None, :, :, None], 3, axis=3))
-        interpreter.invoke()
-        points = interpreter.get_tensor(mesh).reshape(468, 3)[:, :2]
+        mesh, presence = model.run(np.repeat(picture[None, :, :, None], 3, axis=3))
+        points = mesh.reshape(468, 3)[:, :2]
         five = np.stack([points[list(some)].mean(axis=0) for some in POINTS])
-        return five, float(interpreter.get_tensor(presence).item())
+        return five, float(presence.item())
 
     return ask
 

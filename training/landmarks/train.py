@@ -4,33 +4,43 @@ It learns from AFW's annotated faces (those whose file name is not held out) and
 MediaPipe's face landmark network says of FER2013's training pictures, moved to where AFW's
 annotators would have set the points. Half of what it sees is a detector's box, half the face
 upright as the device shows it once the first answer is there (``device/vision/landmarks.py``).
+
+It leaves a run directory; ``python -m export landmarks RUN`` makes of it what the device runs.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from device.vision.model_card import ModelCard
+from device.errors import UsageError
 from device.vision.preprocess import CROP_PX
-from device.vision.stage import LandmarkNetwork
-from device.vocabulary import BoundingBox, Face
 from training.data.fer2013 import Split, read_pictures
 from training.data.pictures import is_held_out
 from training.landmarks.faces import Sample, mirror, read_afw, render
-from training.landmarks.network import build, convert
+from training.landmarks.measure import errors_of_looks, held_out_samples, looks_at
+from training.landmarks.network import build
 from training.landmarks.teacher import ask_all, correct, fit_correction, load_teacher
-from training.runs import shorten
+from training.runs import write_json
+from training.task_runs import (
+    Row,
+    new_run,
+    plot_task_history,
+    read_task_settings,
+    write_task_history,
+    write_task_settings,
+)
 
+KIND = "landmarks"
 DATA = Path("data/fer2013.csv")
-OUTPUT = Path("device/models/landmarks.tflite")
+WEIGHTS = "landmarks.weights.h5"
 
 EPOCH_LOOKS = 8192  # faces rendered and learned in an epoch; no two are alike
 ANNOTATED_SHARE = 0.25  # of the looks: 171 faces against 26 000, but of the kind that counts
@@ -38,14 +48,12 @@ BATCH = 64
 RATE = 4e-3  # falls to a hundredth by a cosine
 WARMUP_STEPS = 200
 EPOCHS = 60  # 490,000 looks; the error still falls slowly
-# of the boxes in measuring: as a detector's differ from the annotated ones
-JITTER_SHIFT = 0.05  # of the side, each way
-JITTER_SIDE = (0.92, 1.1)
+MEASURED_LOOKS = 4  # at each held-out face
 
 
 def add_arguments(commands: Any) -> None:
     """Adds the command to ``python -m training``."""
-    parser = commands.add_parser("landmarks", help="train the network of five face points")
+    parser = commands.add_parser(KIND, help="train the network of five face points")
     parser.add_argument("--afw", type=Path, required=True, help="folder with landmarks68.csv")
     parser.add_argument("--data", type=Path, default=DATA, help=f"fer2013.csv, default {DATA}")
     parser.add_argument(
@@ -53,28 +61,80 @@ def add_arguments(commands: Any) -> None:
     )
     parser.add_argument("--faces", type=int, help="FER2013 pictures for the teacher; default all")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"of {EPOCH_LOOKS} looks")
-    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--run", type=Path, dest="run_path", help="run directory to make")
     parser.add_argument("--seed", type=int, default=1)
     parser.set_defaults(run=run_command)
 
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
-    """Trains, converts, measures on held-out files, writes the model and its card."""
+    """Trains, measures on held-out files and writes the run directory."""
     import keras
 
+    if arguments.epochs < 1:
+        raise UsageError(f"--epochs {arguments.epochs}: at least 1")
     keras.utils.set_random_seed(arguments.seed)
     random = np.random.default_rng(arguments.seed)
     ours = [sample for name, sample in read_afw(arguments.afw) if not is_held_out(name)]
     faces = read_pictures(arguments.data).split(Split.TRAIN).pixels
+    run = new_run(arguments.run_path, KIND)
     taught = learn_from_teacher(faces[: arguments.faces], arguments.teacher, ours)
     print(f"{len(ours)} annotated faces, {len(taught)} of the teacher's", flush=True)
-    model = build()
-    train(model, ours, taught, arguments.epochs, random)
-    content = convert(model)
-    metrics = measure(content, arguments.afw)
-    print(f"held out: {metrics}")
-    write(arguments.output, content, metrics, len(ours), len(taught), command)
+    recipe = {"epochs": arguments.epochs, "seed": arguments.seed, "faces": arguments.faces,
+              "teacher": str(arguments.teacher)}  # fmt: skip
+    data = {"afw": str(arguments.afw), "path": str(arguments.data),
+            "annotated": len(ours), "taught": len(taught)}  # fmt: skip
+    write_task_settings(run, KIND, recipe, data, command)
+    network = build()
+    history: list[Row] = []
+    for row in train(network, ours, taught, arguments.epochs, random):
+        history.append(row)
+        write_task_history(run, history)
+        print("  ".join(f"{key} {value:g}" for key, value in row.items()), flush=True)
+    finish(run, network, history, held_out_samples(arguments.afw))
+    print(f"next: python -m export {KIND} {run}")
     return 0
+
+
+def finish(run: Path, network: Any, history: list[Row], held_out: Sequence[Sample]) -> None:
+    """Writes weights, plot and metrics; the weights last, whole or not at all."""
+    plot_task_history(run, history)
+    crops, points = looks_at(held_out, MEASURED_LOOKS)
+    errors = errors_of_looks(predict(network, crops), points)
+    metrics = {
+        "error_of_crop": round(float(errors.mean()), 5),
+        "looks": len(errors),
+        "faces": len(held_out),
+        "measured_on": "AFW faces of held-out files, looks as in training",
+    }
+    write_json(run / "metrics.json", metrics)
+    print(f"held out: {metrics}", flush=True)
+    part = run / f"part-{WEIGHTS}"
+    network.save_weights(part)
+    os.replace(part, run / WEIGHTS)
+
+
+def load_network(run: Path) -> Any:
+    """The network of a finished run.
+
+    Raises:
+        UsageError: no such run, or it has no weights yet.
+    """
+    read_task_settings(run, KIND)
+    network = build()
+    try:
+        network.load_weights(run / WEIGHTS)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{run}: no usable weights yet ({error})") from error
+    return network
+
+
+def predict(network: Any, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """(n, 10) shares of the crop for (n, 48, 48) crops."""
+    parts = [
+        np.asarray(network(crops[at : at + 256, ..., None].astype(np.float32), training=False))
+        for at in range(0, len(crops), 256)
+    ]
+    return np.concatenate(parts)
 
 
 def learn_from_teacher(
@@ -108,27 +168,27 @@ def learn_from_teacher(
 
 
 def train(
-    model: Any, ours: list[Sample], taught: list[Sample], epochs: int, random: np.random.Generator
-) -> None:
-    """Fits the network to mean distances; every epoch renders its faces anew."""
+    network: Any, ours: list[Sample], taught: list[Sample], epochs: int, random: np.random.Generator
+) -> Iterator[Row]:
+    """Fits the network to mean distances; every epoch renders its faces anew and gives a row."""
     import keras
 
     steps = epochs * EPOCH_LOOKS // BATCH
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - WARMUP_STEPS), alpha=0.01, warmup_target=RATE, warmup_steps=WARMUP_STEPS
     )
-    model.compile(keras.optimizers.Adam(rate), loss=mean_distance)
-    start = time.monotonic()
+    network.compile(keras.optimizers.Adam(rate), loss=mean_distance)
     for epoch in range(1, epochs + 1):
+        started_s = time.monotonic()
         groups = [
             ours if share < ANNOTATED_SHARE else taught for share in random.random(EPOCH_LOOKS)
         ]
         pairs = [render(group[random.integers(len(group))], random) for group in groups]
         crops = np.stack([crop for crop, _ in pairs])[..., None]
         points = np.stack([five.ravel() for _, five in pairs])
-        history = model.fit(crops, points, batch_size=BATCH, verbose=0, shuffle=False)
-        print(f"epoch {epoch}/{epochs}: error {history.history['loss'][0]:.4f} of the crop, "
-              f"{time.monotonic() - start:.0f} s", flush=True)  # fmt: skip
+        fitted = network.fit(crops, points, batch_size=BATCH, verbose=0, shuffle=False)
+        loss = round(float(fitted.history["loss"][0]), 5)
+        yield {"epoch": epoch, "loss": loss, "seconds": round(time.monotonic() - started_s, 1)}
 
 
 def mean_distance(truth: Any, answer: Any) -> Any:
@@ -137,62 +197,3 @@ def mean_distance(truth: Any, answer: Any) -> Any:
 
     gaps = keras.ops.reshape(truth - answer, (-1, 5, 2))
     return keras.ops.mean(keras.ops.sqrt(keras.ops.sum(gaps**2, axis=-1) + 1e-6))
-
-
-def measure(content: bytes, folder: Path) -> dict[str, Any]:
-    """Errors on the AFW faces of held-out files, as the device sees them."""
-    network = LandmarkNetwork(content)
-    errors = relative_errors(network, [s for name, s in read_afw(folder) if is_held_out(name)])
-    return {
-        "error_of_eye_distance": round(float(errors.mean()), 4),
-        "median": round(float(np.median(errors)), 4),
-        "above_a_tenth": round(float((errors > 0.1).mean()), 4),
-        "faces": len(errors),
-        "measured_on": "AFW faces of held-out files, annotated boxes with jitter, "
-                       "annotation as published",
-    }  # fmt: skip
-
-
-def relative_errors(network: LandmarkNetwork, samples: list[Sample]) -> npt.NDArray[np.float64]:
-    """(n,) mean distance of the five points from the truth, in eye distances of each face.
-
-    The boxes are the annotated ones, shifted and scaled a little as a detector's would be.
-    """
-    random = np.random.default_rng(0)
-    errors = []
-    for sample in samples:
-        [face] = network.place(sample.picture, [Face(wrong_box(sample, random), 1.0)])
-        assert face.landmarks is not None
-        distance = np.linalg.norm(sample.points[1] - sample.points[0])
-        gaps = np.linalg.norm(face.landmarks - sample.points, axis=1)
-        errors.append(gaps.mean() / distance)
-    return np.array(errors)
-
-
-def wrong_box(sample: Sample, random: np.random.Generator) -> BoundingBox:
-    """The annotated box, shifted and scaled a little."""
-    x, y = np.array(sample.center) + random.uniform(-JITTER_SHIFT, JITTER_SHIFT, 2) * sample.side
-    half = sample.side * random.uniform(*JITTER_SIDE) / 2
-    return BoundingBox(x - half, y - half, x + half, y + half)
-
-
-def write(
-    path: Path, content: bytes, metrics: dict[str, Any], annotated: int, taught: int, command: str
-) -> None:
-    """The model and its card."""
-    sha256 = hashlib.sha256(content).hexdigest()
-    facts = {
-        "bytes": len(content),
-        "exported_by": f"python -m training {shorten(command)}",
-        "metrics": metrics,
-        "data": f"{annotated} AFW faces by their annotation, {taught} FER2013 pictures by "
-                "MediaPipe's face landmark network (Apache-2.0)",
-        "licence": "Apache-2.0 for the file; the pictures are under their owners' terms",
-    }  # fmt: skip
-    card = ModelCard(
-        name="landmarks", version=f"{time.strftime('%Y.%m.%d')}-{sha256[:8]}", task="landmarks",
-        sha256=sha256, facts=facts,
-    )  # fmt: skip
-    path.write_bytes(content)
-    path.with_suffix(".json").write_text(card.to_json(), encoding="utf-8")
-    print(f"wrote {path}, {len(content) / 1000:.0f} kB")

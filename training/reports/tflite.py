@@ -1,8 +1,11 @@
-"""Runs TFLite classifiers as the board does, with LiteRT or tflite-runtime; ours and others'."""
+"""TFLite classifiers of ours and of others on 48×48 crops, and what lies inside them.
+
+Files run through the device's own wrapper. This module adds what others' networks want of their
+input, either runtime by name, the time of one face, and a network's features and kernels.
+"""
 
 from __future__ import annotations
 
-import importlib
 import time
 from typing import Any
 
@@ -10,14 +13,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from device.errors import UsageError
+from device.errors import ModelError, UsageError
+from device.vision.tflite import TFLiteModel, load_interpreter, load_runtime
 
-RUNTIMES = {"litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
-BATCH = 64
+RUNTIMES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
 
 
 class TfliteClassifier:
-    """One file in one interpreter.
+    """One file in one runtime.
 
     Ours take pixels 0 to 255 of 48×48; crops are enlarged for networks that take 64×64.
 
@@ -37,94 +40,83 @@ class TfliteClassifier:
         self.rescaled = rescaled
         self.content = content
         try:
-            module = importlib.import_module(RUNTIMES[runtime])
-        except ImportError as error:
-            raise UsageError(f"{runtime} is not installed here ({error})") from error
-        try:
-            self.interpreter: Any = module.Interpreter(model_content=content, num_threads=threads)
-            self.interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+            self.model = TFLiteModel(content, threads=threads, package=RUNTIMES[runtime])
+        except ModelError as error:
             raise UsageError(f"{runtime} cannot run this file: {error}") from error
-        self.input = self.interpreter.get_input_details()[0]
-        self.output = self.interpreter.get_output_details()[0]
-        self.shape = tuple(int(length) for length in self.input["shape"])
 
     def logits(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(n, 7) outputs for (n, 48, 48) uint8 crops; logits for ours."""
-        parts = [self.run(pixels[at : at + BATCH]) for at in range(0, len(pixels), BATCH)]
-        return np.concatenate(parts) if parts else np.zeros((0, 7), np.float32)
-
-    def run(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """One invocation for all the crops at once."""
-        values = self.prepare(pixels)
-        if values.shape != self.shape:
-            self.interpreter.resize_tensor_input(self.input["index"], values.shape)
-            self.interpreter.allocate_tensors()
-            self.shape = values.shape
-        self.interpreter.set_tensor(self.input["index"], values)
-        self.interpreter.invoke()
-        return np.array(self.interpreter.get_tensor(self.output["index"]), np.float32)
+        if not len(pixels):
+            return np.zeros((0, 7), np.float32)
+        return self.model.run_batch(self.prepare(pixels))
 
     def prepare(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
         """(n, side, side, 1) in the type and range that the network takes."""
-        side = self.shape[1]
+        [taken] = self.model.inputs
+        side = taken.shape[1]
         if side != pixels.shape[1]:
             pixels = np.stack([cv2.resize(crop, (side, side)) for crop in pixels])
         values = pixels[..., None] / 127.5 - 1.0 if self.rescaled else pixels[..., None]
-        return np.asarray(values, self.input["dtype"])
+        return np.asarray(values, taken.dtype)
 
     def features(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(n, D) what the last layer computes the logits from, for (n, 48, 48) crops.
 
         In an interpreter of its own, without delegates: only there each tensor can be read.
         """
-        litert = importlib.import_module(RUNTIMES["litert"])
-        interpreter = litert.Interpreter(
-            model_content=self.content,
+        package = RUNTIMES["litert"]
+        resolvers = load_runtime(package).OpResolverType
+        interpreter = load_interpreter(
+            self.content,
+            package=package,
             experimental_preserve_all_tensors=True,
-            experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+            experimental_op_resolver_type=resolvers.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )
         interpreter.allocate_tensors()
+        source = interpreter.get_input_details()[0]["index"]
         dense = [o for o in interpreter._get_ops_details() if o["op_name"] == "FULLY_CONNECTED"]
         tensor = int(dense[-1]["inputs"][0])
         details = {d["index"]: d for d in interpreter.get_tensor_details()}
         scale, zero = details[tensor]["quantization"]
         found = []
         for crop in pixels:
-            interpreter.set_tensor(self.input["index"], self.prepare(crop[None]))
+            interpreter.set_tensor(source, self.prepare(crop[None]))
             interpreter.invoke()
             found.append(np.array(interpreter.get_tensor(tensor), np.float32).reshape(-1))
         return (np.stack(found) - zero) * (scale or 1.0)
 
     def kernels(self) -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
         """Kernel, axes as in Keras, and bias (D,) of each convolution and dense layer, in order."""
-        details = {d["index"]: d for d in self.interpreter.get_tensor_details()}
+        interpreter = load_interpreter(self.content, package=RUNTIMES["litert"])
+        interpreter.allocate_tensors()
+        details = {d["index"]: d for d in interpreter.get_tensor_details()}
         found = []
-        for operation in self.interpreter._get_ops_details():
+        for operation in interpreter._get_ops_details():
             if operation["op_name"] not in ("CONV_2D", "FULLY_CONNECTED"):
                 continue
-            kernel, bias = (self.dequantized(details[int(k)]) for k in operation["inputs"][1:3])
+            kernel, bias = (
+                constant(interpreter, details[int(k)]) for k in operation["inputs"][1:3]
+            )
             found.append((np.ascontiguousarray(np.moveaxis(kernel, 0, -1)), bias))
         return found
-
-    def dequantized(self, detail: dict[str, Any]) -> npt.NDArray[np.float32]:
-        """A constant of the file, as float; its first axis may have a scale for each entry."""
-        values = np.asarray(self.interpreter.get_tensor(detail["index"]), np.float32)
-        scales = np.asarray(detail["quantization_parameters"]["scales"], np.float32)
-        if not scales.size:
-            return values
-        return values * scales.reshape(-1, *[1] * (values.ndim - 1))
 
     def latency_ms(self, repeats: int = 200) -> float:
         """Median wall time of one face in ms."""
         crop = np.random.default_rng(0).integers(0, 256, (1, 48, 48), np.uint8)
         values = self.prepare(crop)
-        self.run(crop)
+        self.model.run(values)
         times = []
         for _ in range(repeats):
             started_s = time.perf_counter()
-            self.interpreter.set_tensor(self.input["index"], values)
-            self.interpreter.invoke()
-            self.interpreter.get_tensor(self.output["index"])
+            self.model.run(values)
             times.append(time.perf_counter() - started_s)
         return float(np.median(times) * 1000)
+
+
+def constant(interpreter: Any, detail: dict[str, Any]) -> npt.NDArray[np.float32]:
+    """A constant of a file, as float; its first axis may have a scale for each entry."""
+    values = np.asarray(interpreter.get_tensor(detail["index"]), np.float32)
+    scales = np.asarray(detail["quantization_parameters"]["scales"], np.float32)
+    if not scales.size:
+        return values
+    return values * scales.reshape(-1, *[1] * (values.ndim - 1))
