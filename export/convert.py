@@ -9,8 +9,8 @@ precision     weights                  computes in
 ``int8``      int8                     int8, ranges from a calibration set
 ============  =======================  ==========================================
 
-The file takes what the network's inputs say: their types, their shapes and, where they leave it
-open, any number of rows. An ``int8`` file takes uint8 pixels and gives float32, whatever the
+The file takes inputs of the network's types and shapes, and any number of rows where the network
+does. An ``int8`` file takes uint8 pixels and gives float32, whatever the
 network's input is; rescaling is the network's first layer, so these are the camera's pixels.
 """
 
@@ -46,10 +46,9 @@ def convert(
     Raises:
         ValueError: ``int8`` without a calibration set.
     """
-    signature = [keras.InputSpec(i.dtype, i.shape, name=i.name) for i in network.inputs]
     with TemporaryDirectory() as folder:
         # Converting a function directly leaves the weights behind as variables.
-        network.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
+        network.export(folder, format="tf_saved_model", verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if precision != "float":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

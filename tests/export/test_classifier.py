@@ -11,12 +11,13 @@ import pytest
 
 from device.vision.classifier import TFLiteClassifier
 from device.vision.model_card import read_model
+from device.vision.tflite import Tensor, TFLiteModel
 from export import classifier
 from export.__main__ import main
 from export.classifier import run_facts
-from export.parity import Parity, ParityError, require
+from export.gate import GateError, require
+from export.parity import Parity
 from training.classifier.trained import load_network
-from training.reports.tflite import TfliteClassifier
 from training.runs import read_settings
 
 
@@ -29,11 +30,10 @@ def exported(drawn_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_pair_is_what_the_contract_says(exported: Path) -> None:
     content, card = read_model(exported)
-    network = TfliteClassifier(content)
-    assert network.input["dtype"] == np.uint8
-    assert network.input["shape_signature"].tolist() == [-1, 48, 48, 1]
-    assert network.output["dtype"] == np.float32
-    assert network.logits(np.zeros((5, 48, 48), np.uint8)).shape == (5, 7)
+    model = TFLiteModel(content)
+    assert model.inputs == (Tensor((1, 48, 48, 1), np.uint8),)
+    assert model.outputs == (Tensor((1, 7), np.float32),)
+    assert model.run_batch(np.zeros((5, 48, 48, 1), np.uint8)).shape == (5, 7)
     assert card.facts["parity"]["int8"]["agreement"] >= 0.98
     assert card.facts["bytes"] == len(content) <= 100_000
     assert set(card.facts["metrics"]) == {"validation"}
@@ -112,12 +112,12 @@ def test_a_folder_that_is_no_run_is_one_clear_line(
     ],
 )
 def test_the_gate_names_what_failed(parity: Parity, words: str) -> None:
-    with pytest.raises(ParityError, match=words):
-        require(parity)
+    with pytest.raises(GateError, match=words):
+        require(parity.limits(), "100 pictures")
 
 
 def test_the_gate_lets_a_better_file_pass() -> None:
-    require(Parity(100, 0.99, 0.90, 0.92, 0.1))
+    require(Parity(100, 0.99, 0.90, 0.92, 0.1).limits(), "100 pictures")
 
 
 def test_evaluate_and_benchmark_print_a_line_each(
@@ -150,17 +150,14 @@ def test_the_card_names_what_taught_by_its_name_alone(drawn_run: Path) -> None:
 def test_the_nearest_of_several_int8_files_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     errors = iter([0.3, 0.1, 0.05, 0.4, 0.2, 0.6])
 
-    class Off:
-        def __init__(self, content: bytes) -> None:
-            self.off = float(content)
+    def off(content: bytes, pixels: np.ndarray) -> np.ndarray:
+        return np.full((len(pixels), 7), float(content), np.float32)
 
-        def logits(self, pixels: np.ndarray) -> np.ndarray:
-            return np.full((len(pixels), 7), self.off, np.float32)
-
-    monkeypatch.setattr(classifier, "to_int8", lambda *a: str(next(errors)).encode())
-    monkeypatch.setattr(classifier, "TfliteClassifier", Off)
+    monkeypatch.setattr(classifier, "one_head", lambda network, head: None)
+    monkeypatch.setattr(classifier, "convert", lambda *a: str(next(errors)).encode())
+    monkeypatch.setattr(classifier, "run_crops", off)
     monkeypatch.setattr(
-        classifier, "predict", lambda model, pixels: {"crowd": np.zeros((len(pixels), 7))}
+        classifier, "predict", lambda network, pixels: {"crowd": np.zeros((len(pixels), 7))}
     )
     pixels = np.zeros((100, 48, 48), np.uint8)
     assert classifier.nearest_int8(None, "crowd", pixels) == b"0.05"

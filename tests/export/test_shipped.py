@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from device.vision.model_card import read_model
-from export.classifier import calibrate
+from export.calibration import calibrate
 from export.evaluate import evaluate_card
+from export.parity import run_crops
 from training.classifier.metrics import truth_of
 from training.classifier.recipe import prior_of
 from training.data.cleaning import clean_as
 from training.data.fer2013 import Pictures, Split
-from training.reports.tflite import TfliteClassifier
 from training.runs import read_recipe_file
 
 MODELS = sorted((Path(__file__).parents[2] / "device" / "models").glob("expression*.tflite"))
@@ -32,10 +32,9 @@ def test_file_and_card_fit_and_answer_as_when_exported(path: Path) -> None:
     assert card.name == path.stem
     assert len(content) == card.facts["bytes"]
     assert len(content) <= MOST_BYTES[path.stem.removesuffix("-fer2013")]
-    network = TfliteClassifier(content)
     for golden in card.golden:
         crop = np.frombuffer(base64.b64decode(golden["input"]), np.uint8).reshape(1, 48, 48)
-        np.testing.assert_allclose(network.logits(crop)[0], golden["output"], atol=1.0)
+        np.testing.assert_allclose(run_crops(content, crop)[0], golden["output"], atol=1.0)
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
@@ -69,7 +68,7 @@ def test_the_prior_is_what_validation_gives(path: Path, fer2013_pictures: Pictur
     pictures, _ = clean_as(fer2013_pictures, recipe)
     validation, head = pictures.split(Split.VALIDATION), str(card.facts["head"])
     truth = truth_of(validation, "majority" if head == "crowd" else "fer2013")
-    logits = TfliteClassifier(content).logits(validation.pixels)[truth.chosen]
+    logits = run_crops(content, validation.pixels)[truth.chosen]
     found = calibrate(logits, truth.labels, prior_of(pictures.split(Split.TRAIN), head))
     assert found.strength == pytest.approx(card.facts["prior_shift_strength"], abs=0.051)
     assert found.temperature == pytest.approx(card.temperature, abs=0.03)
