@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
+from device.errors import UsageError
 from device.vision.hog import WINDOW_PX
+from tests.training.drawn import drawn_rows, write_csv
+from training.__main__ import main
+from training.face_hog import train as face_hog
 from training.face_hog.train import (
     choose_threshold,
     describe,
@@ -13,6 +20,7 @@ from training.face_hog.train import (
     fit,
     hardest_windows,
     jittered,
+    load_arrays,
     random_windows,
     search,
 )
@@ -67,3 +75,41 @@ def test_threshold_lies_beyond_what_it_takes_for_faces(weights: np.ndarray) -> N
     cv2.circle(picture, (120, 80), 16, 220, 4)
     best = search(picture, weights, -1)[1].max()
     assert choose_threshold([picture], weights) == pytest.approx(best)
+
+
+def write_walls(folder: Path, number: int = 6) -> Path:
+    """Pictures without faces; some of them are held out by their names."""
+    folder.mkdir()
+    random = np.random.default_rng(1)
+    for index in range(number):
+        wall = cv2.GaussianBlur(random.integers(0, 255, (90, 120), dtype=np.uint8), (0, 0), 3)
+        cv2.imwrite(str(folder / f"wall{index}.png"), wall)
+    return folder
+
+
+def test_a_run_directory_holds_all_of_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (("MAX_FACES", 60), ("ROUNDS", 2), ("NUM_MEASURED", 30)):
+        monkeypatch.setattr(face_hog, name, value)
+    monkeypatch.setattr(face_hog.face_parts, "__defaults__", (40,))
+    data = write_csv(tmp_path / "fer2013.csv", drawn_rows(per_kind=5))
+    words = ["face-hog", "--data", str(data), "--faceless", str(write_walls(tmp_path / "walls"))]
+    run = tmp_path / "run"
+    assert main([*words, "--run", str(run)]) == 0
+    assert f"next: python -m export face-hog {run}" in capsys.readouterr().out
+    names = {"settings.json", "history.csv", "curves.png", "metrics.json", "weights.npz"}
+    assert {path.name for path in run.iterdir()} == names
+    assert json.loads((run / "settings.json").read_text())["recipe"]["kind"] == "face-hog"
+    assert 0 <= json.loads((run / "metrics.json").read_text())["recall"] <= 1
+    weights, threshold = load_arrays(run)
+    assert weights.shape == (901,)
+    assert threshold == pytest.approx(float(np.load(run / "weights.npz")["threshold"]))
+    assert main([*words, "--run", str(run)]) == 2
+    assert "already holds a run" in capsys.readouterr().err
+
+
+def test_an_unfinished_run_has_no_weights(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text(json.dumps({"recipe": {"kind": "face-hog"}}))
+    with pytest.raises(UsageError, match="no usable weights yet"):
+        load_arrays(tmp_path)
