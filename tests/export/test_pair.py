@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -13,7 +14,6 @@ import pytest
 from device.errors import ModelError, StorageError
 from device.vision.model_card import ModelCard, read_card, read_model
 from export import pair
-from export.card import make_card
 from export.pair import finish_pair, pair_in_place, require_writable, write_pair
 
 OLD, NEW = b"\0\0\0\0TFL3 old", b"\0\0\0\0TFL3 new"
@@ -34,7 +34,8 @@ pair.write_pair(Path(sys.argv[1]), NEW, card_of(NEW))
 
 
 def card_of(content: bytes) -> ModelCard:
-    return make_card("drawn", "classify", content, "classifier run", {"head": "crowd"})
+    digest = hashlib.sha256(content).hexdigest()
+    return ModelCard("drawn", "1", "classify", digest, facts={"head": "crowd"})
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_a_second_rename_that_fails_puts_the_first_file_back(
         replace(source, target)
 
     monkeypatch.setattr(pair.os, "replace", fail)
-    with pytest.raises(StorageError, match="cannot write drawn.tflite there: No space left"):
+    with pytest.raises(StorageError, match=r"cannot write drawn\.tflite there: No space left"):
         write_pair(folder, NEW, card_of(NEW))
     assert read_model(folder / "drawn.tflite")[0] == OLD
     assert len(list(folder.iterdir())) == 2
