@@ -63,7 +63,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     found = found_by(content, faces)
     limits = limits_of(content, weights, faces, found)
     recipe = settings["recipe"]
-    facts = {
+    facts: dict[str, Any] = {
         "input": {"shape": [WINDOW_PX, WINDOW_PX], "dtype": "uint8", "colour": "grey"},
         "run": {"name": run.name, "recipe": recipe, "git_revision": settings["git_revision"]},
         "metrics": {"recall": round(float(found.mean()), 4), "faces": len(found),
@@ -71,6 +71,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         "data": "FER2013 (Goodfellow et al., 2013), training split; non-faces from pictures "
                 "without faces",
     }  # fmt: skip
+    facts["licence"] = "Apache-2.0 for the file; the pictures are under their owners' terms"
     card = make_card("face_hog", "detect", content, command, facts)
     against = comparison_with(found, faces)
     candidate = Candidate(content, card, limits, f"{len(found)} validation faces", against, ".npz")

@@ -20,7 +20,7 @@ SHIPPED = sorted(MODELS.glob("*.tflite"))
 @pytest.fixture(scope="session")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python with tflite-runtime 2.14: the one that is named, or a new one."""
-    named = os.environ.get("MIEN_TFLITE_RUNTIME_PYTHON")
+    named = os.environ.get("TFLITE_RUNTIME_PYTHON")
     if named:
         return Path(named)
     try:
