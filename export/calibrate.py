@@ -1,6 +1,6 @@
 """``export calibrate``: a pair's temperature and balanced prior fitted and measured anew.
 
-For a pair whose run is not at hand, after the way of fitting has changed. The network stays as it
+For a pair whose run is not at hand, after the way of fitting has changed. The model stays as it
 is; its card keeps all that it says of the training.
 """
 
@@ -40,19 +40,18 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Fits on validation, measures, and only then writes."""
     require_writable(arguments.pair.parent)
     finish_pair(arguments.pair)
-    network, card = load_pair(arguments.pair, "pair")
+    model, card = load_pair(arguments.pair, "pair")
     recipe = read_recipe_file(arguments.pair.with_suffix(".json"))
     pictures, _ = clean_as(read_pictures(arguments.data, arguments.votes), recipe)
     head = str(card.facts["head"])
     validation = pictures.split(Split.VALIDATION)
     truth = truth_for(head, validation)
-    logits = run_crops(network.content, validation.pixels)[truth.chosen]
+    logits = run_crops(model.content, validation.pixels)[truth.chosen]
     found = calibrate(logits, truth.labels, prior_of(pictures.split(Split.TRAIN), head))
     card = replace(card, temperature=found.temperature, prior_shift=found.prior_shift)
     splits = (Split.VALIDATION, Split.TEST) if arguments.test else (Split.VALIDATION,)
     measured = {
-        split.name.lower(): evaluate_card(network.content, card, pictures, split)
-        for split in splits
+        split.name.lower(): evaluate_card(model.content, card, pictures, split) for split in splits
     }
     facts = {
         **card.facts,
@@ -60,7 +59,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         "calibrated_by": f"python -m export {shorten(command)}",
         "metrics": measured,
     }
-    write_pair(arguments.pair.parent, network.content, replace(card, facts=facts))
+    write_pair(arguments.pair.parent, model.content, replace(card, facts=facts))
     for result in measured.values():
         print("\n".join(as_lines(result)))
     print(f"{arguments.pair}: temperature {found.temperature}, prior at {found.strength}")

@@ -37,7 +37,7 @@ MAX_BYTES = 1_600_000
 MAX_FACE_MS = 10.0
 # Crops, few or many: many bring rare extremes, which make int8's steps wider; few clip them.
 NUM_CALIBRATION = (64, 256)
-NUM_DRAWS = 6  # in turns: the one counts whose file is nearest to the network ...
+NUM_DRAWS = 6  # in turns: the one counts whose file is nearest to the model ...
 NUM_COMPARED = 2000  # ... on so many training pictures
 LIMITS = [
     "Names what a face shows, never what a person feels.",
@@ -55,7 +55,7 @@ def add_arguments(commands: Any) -> None:
     parser = commands.add_parser("classifier", help="a classifier's run to what the device may run")
     parser.add_argument("run_path", nargs="?", type=Path, metavar="RUN", help="default: newest")
     parser.add_argument("--head", choices=HEADS, help="default: crowd if it was trained on votes")
-    parser.add_argument("--name", help="of the pair, default: the network's name")
+    parser.add_argument("--name", help="of the pair, default: the model's name")
     parser.add_argument("--data", type=Path, help="FER2013, default: what the run was trained on")
     parser.add_argument("--votes", type=Path)
     parser.add_argument(
@@ -75,13 +75,13 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if head == "crowd" and not pictures.has_votes:
         raise UsageError("--head crowd is measured by FER+'s votes: name --votes")
     name = arguments.name or recipe.network
-    network = load_network(run)
+    model = load_network(run)
     print(f"{run}: converting head {head}", flush=True)
-    file = to_device(network, head, pictures)
+    file = to_device(model, head, pictures)
     facts = {
         "head": head,
-        "parameters": int(one_head(network, head).count_params()),
-        "mmacs": round(count_macs(network) / 1e6, 1),
+        "parameters": int(one_head(model, head).count_params()),
+        "mmacs": round(count_macs(model) / 1e6, 1),
         "run": run_facts(run, settings),
         "prior_shift_strength": file.calibration.strength,
         "parity": {"split": "PublicTest", **file.parity},
@@ -121,14 +121,14 @@ class Converted:
     calibration: Calibration
 
 
-def to_device(network: keras.Model, head: str, pictures: Pictures) -> Converted:
+def to_device(model: keras.Model, head: str, pictures: Pictures) -> Converted:
     """The int8 file of a head, compared with Keras like the float file, and calibrated."""
     train, validation = pictures.split(Split.TRAIN), pictures.split(Split.VALIDATION)
-    content = nearest_int8(network, head, train.pixels)
+    content = nearest_int8(model, head, train.pixels)
     truth = truth_for(head, validation)
-    expected = predict(network, validation.pixels)[head][truth.chosen]
+    expected = predict(model, validation.pixels)[head][truth.chosen]
     facts, limits = {}, []
-    for kind, file in (("float", convert(one_head(network, head), "float")), ("int8", content)):
+    for kind, file in (("float", convert(one_head(model, head), "float")), ("int8", content)):
         actual = run_crops(file, validation.pixels)[truth.chosen]
         parity = compare(expected, actual, truth.labels)
         print(f"{kind}: {parity}", flush=True)
@@ -142,9 +142,9 @@ def to_device(network: keras.Model, head: str, pictures: Pictures) -> Converted:
     return Converted(content, facts, limits, calibrate(actual, truth.labels, prior_of(train, head)))
 
 
-def one_head(network: keras.Model, head: str) -> keras.Model:
-    """The network with one head of the two."""
-    return keras.Model(network.inputs, network.output[head])
+def one_head(model: keras.Model, head: str) -> keras.Model:
+    """The model with one head of the two."""
+    return keras.Model(model.inputs, model.output[head])
 
 
 def truth_for(head: str, pictures: Pictures) -> Truth:
@@ -152,16 +152,16 @@ def truth_for(head: str, pictures: Pictures) -> Truth:
     return truth_of(pictures, "majority" if head == "crowd" else "fer2013")
 
 
-def nearest_int8(network: keras.Model, head: str, pixels: Pixels) -> bytes:
+def nearest_int8(model: keras.Model, head: str, pixels: Pixels) -> bytes:
     """The int8 file of the best of several draws of calibration crops from (n, 48, 48)."""
     random = np.random.default_rng(0)
     compared = pixels[random.permutation(len(pixels))[:NUM_COMPARED]]
-    expected = predict(network, compared)[head]
+    expected = predict(model, compared)[head]
     best, least = b"", np.inf
     for draw in range(NUM_DRAWS if len(pixels) > NUM_CALIBRATION[0] else 1):
         number = NUM_CALIBRATION[draw % len(NUM_CALIBRATION)]
         crops = pixels[random.permutation(len(pixels))[:number]]
-        content = convert(one_head(network, head), "int8", crops)
+        content = convert(one_head(model, head), "int8", crops)
         difference = np.asarray(run_crops(content, compared) - expected, np.float64)
         off = float((difference**2).mean())
         if not best or off < least:
@@ -178,7 +178,7 @@ def comparison_with(
         content: of the new file.
         head: of the new file.
         pictures: uncleaned, with the official splits.
-        learnt: share of validation that the new network has learnt.
+        learnt: share of validation that the new model has learnt.
 
     Returns:
         A function that compares on those pictures of validation that neither has learnt; None for

@@ -1,4 +1,4 @@
-"""The one conversion: a Keras network to TFLite, in one of four precisions.
+"""The one conversion: a Keras model to TFLite, in one of four precisions.
 
 ============  =======================  ==========================================
 precision     weights                  computes in
@@ -9,9 +9,9 @@ precision     weights                  computes in
 ``int8``      int8                     int8, ranges from a calibration set
 ============  =======================  ==========================================
 
-The file takes inputs of the network's types and shapes, and any number of rows where the network
+The file takes inputs of the model's types and shapes, and any number of rows where the model
 does. An ``int8`` file takes uint8 pixels and gives float32, whatever the
-network's input is; rescaling is the network's first layer, so these are the camera's pixels.
+model's input is; rescaling is the model's first layer, so these are the camera's pixels.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ Precision = Literal["float", "float16", "dynamic", "int8"]
 
 
 def convert(
-    network: keras.Model, precision: Precision, calibration_set: Pixels | None = None
+    model: keras.Model, precision: Precision, calibration_set: Pixels | None = None
 ) -> bytes:
-    """The network as the bytes of a ``.tflite``.
+    """The model as the bytes of a ``.tflite``.
 
     Args:
-        network: in float32, with one output or several.
+        model: in float32, with one output or several.
         precision: see above.
         calibration_set: (n, 48, 48) training crops that set the ranges of ``int8``.
 
@@ -48,7 +48,7 @@ def convert(
     """
     with TemporaryDirectory() as folder:
         # Converting a function directly leaves the weights behind as variables.
-        network.export(folder, format="tf_saved_model", verbose=False)
+        model.export(folder, format="tf_saved_model", verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if precision != "float":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -79,7 +79,7 @@ def use_int8(converter: tf.lite.TFLiteConverter, calibration_set: Pixels) -> Non
 
 
 def without_names(content: bytes) -> bytes:
-    """The same file without the names of its tensors, which are a tenth of a small network."""
+    """The same file without the names of its tensors, which are a tenth of a small model."""
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
     flatbuffer_utils.strip_strings(model)
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))

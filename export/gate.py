@@ -1,6 +1,6 @@
 """The gate: a converted file that misses one limit is not written.
 
-Each artefact measures what counts for it (``Limit``): agreement with its network, size, time. The
+Each artefact measures what counts for it (``Limit``): agreement with its model, size, time. The
 files also have to load in the older of the two runtimes that devices have.
 """
 

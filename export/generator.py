@@ -73,8 +73,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     source = from_pair(path) if path.suffix == ".tflite" else from_run(path)
     crops = faces_to_compare(arguments.data or source.data, arguments.judge)
     print(f"{path}: converting as {PRECISION}", flush=True)
-    content = convert(source.network, PRECISION)
-    expected = translate_by_keras(source.network, crops)
+    content = convert(source.model, PRECISION)
+    expected = translate_by_keras(source.model, crops)
     parity = likeness(translate_by_tflite(content, crops), expected)
     taken_ms = face_ms(content)
     print(f"{PRECISION}: {parity}, {taken_ms:.2f} ms a face", flush=True)
@@ -88,7 +88,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     }  # fmt: skip
     if source.content:
         before = likeness(translate_by_tflite(source.content, crops), expected)
-        limits += before.limits(f"the network rebuilt from {path.name} answers otherwise: ")
+        limits += before.limits(f"the model rebuilt from {path.name} answers otherwise: ")
         facts["rebuilt"]["parity"] = before.as_facts()
     card = make_card("generator", "synthesize", content, command, facts, golden_of(content))
     Synthesizer(content, card)  # as the device will, its self-test included
@@ -104,13 +104,13 @@ class Source:
     """What is exported.
 
     Attributes:
-        network: in float32, as the device will see it.
+        model: in float32, as the device will see it.
         facts: what the card says of its training.
         data: FER2013 where the run or the user has it.
         content: of the file that it was rebuilt from, b"" for a run.
     """
 
-    network: Any
+    model: Any
     facts: dict[str, Any]
     data: Path
     content: bytes = b""
@@ -154,10 +154,10 @@ def from_pair(path: Path) -> Source:
     if card.task != "synthesize" or not {"width", "blocks"} <= set(recipe):
         raise UsageError(f"{path}: not a generator's pair that names its width and blocks")
     settings = GeneratorSettings(recipe["width"], recipe["blocks"])
-    network = for_device(rebuild_generator(content, settings, str(path)))
+    model = for_device(rebuild_generator(content, settings, str(path)))
     facts = {k: v for k, v in card.facts.items() if k in ("run", "metrics", "data")}
     facts["rebuilt"] = {"from": card.version}
-    return Source(network, facts, DATA, content)
+    return Source(model, facts, DATA, content)
 
 
 def for_device(generator: Any) -> Any:

@@ -1,6 +1,6 @@
-"""``export landmarks``: a run of the landmark network becomes ``landmarks.tflite`` and its card.
+"""``export landmarks``: a run of the landmark model becomes ``landmarks.tflite`` and its card.
 
-Weights of 8 bits change the answers by less than 0.0002 eye distances and let the network have
+Weights of 8 bits change the answers by less than 0.0002 eye distances and let the model have
 twice the weights in the same file.
 """
 
@@ -36,7 +36,7 @@ from training.task_runs import read_task_settings
 
 PRECISION: Precision = "dynamic"
 LOOKS_A_FACE = 4
-MAX_OFF_PX = 0.05  # of the crop, between the network and its file, on average
+MAX_OFF_PX = 0.05  # of the crop, between the model and its file, on average
 MAX_ERROR_GAIN = 0.001  # of the crop's side, by the conversion
 MAX_BYTES = 150_000
 MAX_LOOK_MS = 5.0  # the device looks twice at each face
@@ -55,11 +55,11 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Converts, compares, measures on held-out files, and only then writes."""
     run = arguments.run_path
     settings = read_task_settings(run, KIND)
-    network = load_network(run)
+    model = load_network(run)
     samples = held_out_samples(arguments.afw or Path(settings["data"]["afw"]))
     print(f"{run}: converting as {PRECISION}", flush=True)
-    content = convert(for_device(network), PRECISION)
-    parity, limits = compare_with(network, content, samples)
+    content = convert(for_device(model), PRECISION)
+    parity, limits = compare_with(model, content, samples)
     print(f"{PRECISION}: {parity}", flush=True)
     errors = errors_on_device(content, samples)
     facts = {
@@ -68,7 +68,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         "metrics": summary(errors),
         "data": f"{settings['data']['annotated']} AFW faces by their annotation, "
                 f"{settings['data']['taught']} FER2013 pictures by MediaPipe's face landmark "
-                "network (Apache-2.0)",
+                "model (Apache-2.0)",
         "licence": "Apache-2.0 for the file; the pictures are under their owners' terms",
     }  # fmt: skip
     card = make_card("landmarks", "landmarks", content, command, facts)
@@ -78,22 +78,22 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def for_device(network: keras.Model) -> keras.Model:
-    """The network with uint8 pixels in."""
+def for_device(model: keras.Model) -> keras.Model:
+    """The model with uint8 pixels in."""
     pixels = keras.Input((CROP_PX, CROP_PX, 1), dtype="uint8", name="pixels")
-    return keras.Model(pixels, network(keras.ops.cast(pixels, "float32")))
+    return keras.Model(pixels, model(keras.ops.cast(pixels, "float32")))
 
 
 def compare_with(
-    network: keras.Model, content: bytes, samples: Sequence[Sample]
+    model: keras.Model, content: bytes, samples: Sequence[Sample]
 ) -> tuple[dict[str, float], list[Limit]]:
-    """How the file and its network see the same faces, and the limits of it."""
+    """How the file and its model see the same faces, and the limits of it."""
     crops, points = looks_at(samples, LOOKS_A_FACE)
-    expected, actual = predict(network, crops), run_crops(content, crops)
+    expected, actual = predict(model, crops), run_crops(content, crops)
     off_px = float(errors_of_looks(actual, expected).mean()) * CROP_PX
     gain = float(errors_of_looks(actual, points).mean() - errors_of_looks(expected, points).mean())
-    model, face = TFLiteModel(content), drawn_face()[None, ..., None]
-    taken_ms = time_of_face_ms(lambda: model.run(face))
+    file, face = TFLiteModel(content), drawn_face()[None, ..., None]
+    taken_ms = time_of_face_ms(lambda: file.run(face))
     parity = {"n": len(crops), "off_px": round(off_px, 4), "error_gain": round(gain, 5),
               "ms_a_look": round(taken_ms, 2)}  # fmt: skip
     return parity, [

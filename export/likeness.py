@@ -1,4 +1,4 @@
-"""How like a converted generator is to its network: faces, and how far their pixels move."""
+"""How like a converted generator is to its model: faces, and how far their pixels move."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ def psnr_db(a: Crops, b: Crops) -> float:
     return 99.0 if error == 0 else float(10 * np.log10(255**2 / error))
 
 
-def translate_by_keras(network: Any, crops: Crops) -> tuple[Crops, Flows]:
-    """Every crop with every target by the float network: (7 N, 48, 48), and flows (..., 2) px."""
+def translate_by_keras(model: Any, crops: Crops) -> tuple[Crops, Flows]:
+    """Every crop with every target by the float model: (7 N, 48, 48), and flows (..., 2) px."""
     import keras
 
     from training.gan.sheets import as_pixels, as_signed
 
-    [inner] = [layer for layer in network.layers if isinstance(layer, keras.Model)]
+    [inner] = [layer for layer in model.layers if isinstance(layer, keras.Model)]
     results, flows = [], []
     for target in np.eye(len(EXPRESSIONS), dtype=np.float32):
         wanted = np.tile(target, (len(crops), 1))

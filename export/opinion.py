@@ -28,11 +28,11 @@ def comparison_before(
         content: of the new generator.
         crops: (N, 48, 48) faces.
     """
-    network, card = judge
+    model, card = judge
 
     def shares(generator: bytes) -> Figures:
         made, _ = translate_by_tflite(generator, crops)
-        logits = run_crops(network.content, made) / card.temperature + np.asarray(card.prior_shift)
+        logits = run_crops(model.content, made) / card.temperature + np.asarray(card.prior_shift)
         named = logits.argmax(axis=1).reshape(len(crops), len(EXPRESSIONS))
         return np.asarray((named == np.arange(len(EXPRESSIONS))).mean(axis=1), np.float64)
 

@@ -1,4 +1,4 @@
-"""How a converted file compares with its network on the same pictures."""
+"""How a converted file compares with its model on the same pictures."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Logits = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Parity:
-    """How the file of a classifier compares with its Keras network on the same pictures.
+    """How the file of a classifier compares with its Keras model on the same pictures.
 
     Attributes:
         n: pictures.
         agreement: share with the same first choice.
-        accuracy_keras: of the network.
+        accuracy_keras: of the model.
         accuracy_tflite: of the file.
         largest_probability_difference: over all pictures and classes.
     """

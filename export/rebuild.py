@@ -1,4 +1,4 @@
-"""Rebuilds a generator's network from the weights of its ``.tflite``, where the run is not at hand.
+"""Rebuilds a generator's model from the weights of its ``.tflite``, where the run is not at hand.
 
 The converter names what each layer computes after the layer, so every constant of the file can be
 put back into the layer that it came from. An int8 constant stands for a number that int8 holds
@@ -34,7 +34,7 @@ TYPES = {
     schema.TensorType.INT8: np.int8,
 }
 ADDED_ONE = re.compile(r"_norm_\d+/add")  # ``1 + scale``: the converter puts the 1 into the bias
-LAYER = re.compile(r"/functional_\d+/(\w+?)_\d+/")  # the inner network's layers in a tensor's name
+LAYER = re.compile(r"/functional_\d+/(\w+?)_\d+/")  # the inner model's layers in a tensor's name
 
 
 def rebuild_generator(content: bytes, settings: GeneratorSettings, refusal: str) -> keras.Model:
@@ -49,7 +49,7 @@ def rebuild_generator(content: bytes, settings: GeneratorSettings, refusal: str)
         As ``training.gan.translation.load_generator`` gives it.
 
     Raises:
-        UsageError: the file holds another network.
+        UsageError: the file holds another model.
     """
     found = weights_by_layer(content)
     generator = build_generator(settings)

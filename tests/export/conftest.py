@@ -1,4 +1,4 @@
-"""A tiny network, trained on drawn patterns, for all that converts."""
+"""A tiny model, trained on drawn patterns, for all that converts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def drawn_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run directory whose network tells the drawn patterns apart."""
+    """A run directory whose model tells the drawn patterns apart."""
     folder = tmp_path_factory.mktemp("exported")
     rows = drawn_rows(20)
     data = write_csv(folder / "fer2013.csv", rows)

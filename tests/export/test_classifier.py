@@ -153,11 +153,11 @@ def test_the_nearest_of_several_int8_files_is_taken(monkeypatch: pytest.MonkeyPa
     def off(content: bytes, pixels: np.ndarray) -> np.ndarray:
         return np.full((len(pixels), 7), float(content), np.float32)
 
-    monkeypatch.setattr(classifier, "one_head", lambda network, head: None)
+    monkeypatch.setattr(classifier, "one_head", lambda model, head: None)
     monkeypatch.setattr(classifier, "convert", lambda *a: str(next(errors)).encode())
     monkeypatch.setattr(classifier, "run_crops", off)
     monkeypatch.setattr(
-        classifier, "predict", lambda network, pixels: {"crowd": np.zeros((len(pixels), 7))}
+        classifier, "predict", lambda model, pixels: {"crowd": np.zeros((len(pixels), 7))}
     )
     pixels = np.zeros((100, 48, 48), np.uint8)
     assert classifier.nearest_int8(None, "crowd", pixels) == b"0.05"

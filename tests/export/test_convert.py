@@ -1,4 +1,4 @@
-"""One conversion for every network: four precisions, any inputs, any number of rows."""
+"""One conversion for every model: four precisions, any inputs, any number of rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PRECISIONS = ("float", "float16", "dynamic", "int8")
 
 
 @pytest.fixture(scope="module")
-def network() -> keras.Model:
+def model() -> keras.Model:
     """A convolution and a dense layer, large enough to be quantized."""
     keras.utils.set_random_seed(0)
     pixels = keras.Input((48, 48, 1), name="pixels")
@@ -26,18 +26,18 @@ def network() -> keras.Model:
 
 
 @pytest.fixture(scope="module")
-def files(network: keras.Model) -> dict[str, bytes]:
-    return {precision: convert(network, precision, CROPS) for precision in PRECISIONS}
+def files(model: keras.Model) -> dict[str, bytes]:
+    return {precision: convert(model, precision, CROPS) for precision in PRECISIONS}
 
 
 @pytest.mark.parametrize(
     ("precision", "tolerance"),
     [("float", 1e-5), ("float16", 0.002), ("dynamic", 0.03), ("int8", 0.05)],
 )
-def test_each_precision_answers_as_the_network_does(
-    network: keras.Model, files: dict[str, bytes], precision: str, tolerance: float
+def test_each_precision_answers_as_the_model_does(
+    model: keras.Model, files: dict[str, bytes], precision: str, tolerance: float
 ) -> None:
-    expected = np.asarray(network(CROPS[..., None].astype(np.float32)))
+    expected = np.asarray(model(CROPS[..., None].astype(np.float32)))
     off = np.abs(run_crops(files[precision], CROPS) - expected).max()
     assert off <= tolerance * np.abs(expected).max()
 
@@ -64,9 +64,9 @@ def test_the_older_runtime_knows_all_operators(files: dict[str, bytes], precisio
     assert unknown_operators(files[precision]) == []
 
 
-def test_int8_without_a_calibration_set_is_a_mistake(network: keras.Model) -> None:
+def test_int8_without_a_calibration_set_is_a_mistake(model: keras.Model) -> None:
     with pytest.raises(ValueError, match="needs a calibration set"):
-        convert(network, "int8")
+        convert(model, "int8")
 
 
 def test_several_inputs_of_their_own_types_stay() -> None:

@@ -55,7 +55,7 @@ def test_an_equal_or_better_file_replaces_the_old_one(
     words = capsys.readouterr().out
     assert "accuracy on validation is 90.00%" in words
     assert "has 80.00% on the same 100 pictures" in words
-    assert "drawn.tflite and its card written: 22 bytes" in words
+    assert "drawn.tflite and its card written: 23 bytes" in words
 
 
 def test_a_worse_file_changes_nothing(folder: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_damaged_file_in_place_is_replaced_and_said(
 
 def test_the_gate_comes_before_anything_is_made(tmp_path: Path) -> None:
     small = replace(candidate(), limits=[size_limit(NEW, 10)])
-    with pytest.raises(GateError, match="22 bytes, more than 10 bytes"):
+    with pytest.raises(GateError, match="23 bytes, more than 10 bytes"):
         deliver(small, tmp_path / "a" / "models", True)
     assert not list(tmp_path.iterdir())
 

@@ -82,8 +82,8 @@ def test_the_exported_pair_is_what_the_device_takes(run: Path, exported: Path) -
     assert len(card["golden"][0]["flow"]) == 48 * 48 * 2 * 2 * 4 // 3  # float16 in base64
     synthesizer = Synthesizer.load(exported)
     face = drawn_face()
-    network = export_generator.from_run(run).network
-    expected, moved = likeness.translate_by_keras(network, face[None])
+    model = export_generator.from_run(run).model
+    expected, moved = likeness.translate_by_keras(model, face[None])
     made, flow = synthesizer.run(face, Expression.HAPPY)
     np.testing.assert_allclose(flow, moved[3], atol=0.4)
     assert np.abs(flow).max() > 1
@@ -95,8 +95,8 @@ def test_the_exported_pair_is_what_the_device_takes(run: Path, exported: Path) -
 
 def test_the_file_has_no_operator_that_the_older_runtime_lacks(run: Path, exported: Path) -> None:
     assert unknown_operators(exported.read_bytes()) == []
-    network = export_generator.from_run(run).network
-    dynamic = export_generator.convert(network, "dynamic")
+    model = export_generator.from_run(run).model
+    dynamic = export_generator.convert(model, "dynamic")
     [operator] = unknown_operators(dynamic)
     assert "TRANSPOSE_CONV with int8 weights" in operator
 

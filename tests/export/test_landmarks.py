@@ -23,7 +23,7 @@ from training.task_runs import write_task_settings
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run as ``training landmarks`` leaves it, its network untrained."""
+    """A run as ``training landmarks`` leaves it, its model untrained."""
     folder = tmp_path_factory.mktemp("landmarks")
     afw = write_afw(folder / "afw")
     path = folder / "run"
@@ -100,7 +100,7 @@ def test_a_file_with_larger_errors_is_refused_unless_forced(
     assert (tmp_path / "landmarks.tflite").read_bytes() != before
 
 
-def test_a_file_unlike_its_network_is_not_written(
+def test_a_file_unlike_its_model_is_not_written(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(landmarks, "MAX_OFF_PX", -1.0)

@@ -121,15 +121,15 @@ def good_pair(drawn_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture
 def spoiled_run(drawn_run: Path, tmp_path: Path) -> Path:
-    """A run whose network always answers the first expression."""
+    """A run whose model always answers the first expression."""
     run = tmp_path / "spoiled"
     shutil.copytree(drawn_run, run)
-    network = classifier.load_network(run)
+    model = classifier.load_network(run)
     for head in ("crowd", "fer2013"):
-        layer = network.get_layer(head)
+        layer = model.get_layer(head)
         kernel, bias = layer.get_weights()
         layer.set_weights([kernel, bias * 0 + [50, 0, 0, 0, 0, 0, 0]])
-    network.save_weights(run / "averaged.weights.h5")
+    model.save_weights(run / "averaged.weights.h5")
     return run
 
 

@@ -1,1 +1,1 @@
-"""The network that finds five points of a face: pictures, teacher, training."""
+"""The model that finds five points of a face: pictures, teacher, training."""

@@ -32,7 +32,7 @@ MIRRORED = [1, 0, 2, 4, 3]  # the left eye of a mirrored face was its right eye
 BOX_ZOOM = (-0.22, 0.22)  # natural logarithm of the side
 BOX_SHIFT = 0.1  # of the side, each way
 BOX_TILT_DEG = 14.0  # standard deviation; a face's own tilt (9°) comes on top
-# and as the network's first answer errs:
+# and as the model's first answer errs:
 UPRIGHT_ZOOM = 0.07  # standard deviations
 UPRIGHT_SHIFT = 0.035
 UPRIGHT_TILT_DEG = 5.0
@@ -92,7 +92,7 @@ def cut_out(sample: Sample) -> Sample:
 
 
 def render(sample: Sample, random: np.random.Generator) -> tuple[npt.NDArray[np.uint8], Points]:
-    """One (48, 48) crop as the network would get it, and its points as shares of the crop."""
+    """One (48, 48) crop as the model would get it, and its points as shares of the crop."""
     view = box_look(sample, random) if random.random() < 0.5 else upright_look(sample, random)
     scale = float(np.sqrt(abs(np.linalg.det(view[:, :2]))))
     crop = cut_view(soft(sample.picture, scale), view)

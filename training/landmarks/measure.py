@@ -26,7 +26,7 @@ def held_out_samples(folder: Path) -> list[Sample]:
 
 
 def looks_at(samples: Sequence[Sample], each: int) -> Looks:
-    """Crops (n, 48, 48) as the network gets them and points (n, 5, 2) in them, always the same."""
+    """Crops (n, 48, 48) as the model gets them and points (n, 5, 2) in them, always the same."""
     random = np.random.default_rng(0)
     pairs = [render(sample, random) for sample in samples for _ in range(each)]
     return np.stack([crop for crop, _ in pairs]), np.stack([points for _, points in pairs])
@@ -51,13 +51,13 @@ def errors_on_device(content: bytes, samples: Sequence[Sample]) -> npt.NDArray[n
         samples: n faces.
 
     Raises:
-        ModelError: not a landmark network.
+        ModelError: not a landmark model.
     """
-    network = LandmarkNetwork(content)
+    model = LandmarkNetwork(content)
     random = np.random.default_rng(0)
     errors = []
     for sample in samples:
-        [face] = network.place(sample.picture, [Face(wrong_box(sample, random), 1.0)])
+        [face] = model.place(sample.picture, [Face(wrong_box(sample, random), 1.0)])
         assert face.landmarks is not None
         distance = np.linalg.norm(sample.points[1] - sample.points[0])
         gaps = np.linalg.norm(face.landmarks - sample.points, axis=1)

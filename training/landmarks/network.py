@@ -1,4 +1,4 @@
-"""The network of ``training landmarks``."""
+"""The model of ``training landmarks``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MediaPipe's face landmark network as the teacher of ``training landmarks``.
+"""MediaPipe's face landmark model as the teacher of ``training landmarks``.
 
 It sees every picture six times: the box and its mirror image, then the face turned upright by
 that answer, tilted a little either way, each with its mirror image. Its points lie a little
@@ -49,16 +49,16 @@ class Answer:
 
 
 def load_teacher(path: Path) -> Ask:
-    """The network at ``path``: a (192, 192) picture, 0 to 1, to five points in px and a logit.
+    """The model at ``path``: a (192, 192) picture, 0 to 1, to five points in px and a logit.
 
     Raises:
-        UsageError: it is not there, or no such network.
+        UsageError: it is not there, or no such model.
     """
     try:
         model = TFLiteModel(path.read_bytes())
         _mesh, _presence = model.outputs
     except (OSError, ModelError, ValueError) as error:
-        raise UsageError(f"{path}: not MediaPipe's face landmark network ({error})") from error
+        raise UsageError(f"{path}: not MediaPipe's face landmark model ({error})") from error
 
     def ask(picture: npt.NDArray[np.float32]) -> tuple[Points, float]:
         mesh, presence = model.run(np.repeat(picture[None, :, :, None], 3, axis=3))

@@ -1,7 +1,7 @@
-"""``training landmarks``: the small network that finds five points of a face.
+"""``training landmarks``: the small model that finds five points of a face.
 
 It learns from AFW's annotated faces (those whose file name is not held out) and from what
-MediaPipe's face landmark network says of FER2013's training pictures, moved to where AFW's
+MediaPipe's face landmark model says of FER2013's training pictures, moved to where AFW's
 annotators would have set the points. Half of what it sees is a detector's box, half the face
 upright as the device shows it once the first answer is there (``device/vision/landmarks.py``).
 
@@ -53,7 +53,7 @@ MEASURED_LOOKS = 4  # at each held-out face
 
 def add_arguments(commands: Any) -> None:
     """Adds the command to ``python -m training``."""
-    parser = commands.add_parser(KIND, help="train the network of five face points")
+    parser = commands.add_parser(KIND, help="train the model of five face points")
     parser.add_argument("--afw", type=Path, required=True, help="folder with landmarks68.csv")
     parser.add_argument("--data", type=Path, default=DATA, help=f"fer2013.csv, default {DATA}")
     parser.add_argument(
@@ -84,22 +84,22 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     data = {"afw": str(arguments.afw), "path": str(arguments.data),
             "annotated": len(ours), "taught": len(taught)}  # fmt: skip
     write_task_settings(run, KIND, recipe, data, command)
-    network = build()
+    model = build()
     history: list[Row] = []
-    for row in train(network, ours, taught, arguments.epochs, random):
+    for row in train(model, ours, taught, arguments.epochs, random):
         history.append(row)
         write_task_history(run, history)
         print("  ".join(f"{key} {value:g}" for key, value in row.items()), flush=True)
-    finish(run, network, history, held_out_samples(arguments.afw))
+    finish(run, model, history, held_out_samples(arguments.afw))
     print(f"next: python -m export {KIND} {run}")
     return 0
 
 
-def finish(run: Path, network: Any, history: list[Row], held_out: Sequence[Sample]) -> None:
+def finish(run: Path, model: Any, history: list[Row], held_out: Sequence[Sample]) -> None:
     """Writes weights, plot and metrics; the weights last, whole or not at all."""
     plot_task_history(run, history)
     crops, points = looks_at(held_out, MEASURED_LOOKS)
-    errors = errors_of_looks(predict(network, crops), points)
+    errors = errors_of_looks(predict(model, crops), points)
     metrics = {
         "error_of_crop": round(float(errors.mean()), 5),
         "looks": len(errors),
@@ -109,29 +109,29 @@ def finish(run: Path, network: Any, history: list[Row], held_out: Sequence[Sampl
     write_json(run / "metrics.json", metrics)
     print(f"held out: {metrics}", flush=True)
     part = run / f"part-{WEIGHTS}"
-    network.save_weights(part)
+    model.save_weights(part)
     os.replace(part, run / WEIGHTS)
 
 
 def load_network(run: Path) -> Any:
-    """The network of a finished run.
+    """The model of a finished run.
 
     Raises:
         UsageError: no such run, or it has no weights yet.
     """
     read_task_settings(run, KIND)
-    network = build()
+    model = build()
     try:
-        network.load_weights(run / WEIGHTS)
+        model.load_weights(run / WEIGHTS)
     except (OSError, ValueError) as error:
         raise UsageError(f"{run}: no usable weights yet ({error})") from error
-    return network
+    return model
 
 
-def predict(network: Any, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def predict(model: Any, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """(n, 10) shares of the crop for (n, 48, 48) crops."""
     parts = [
-        np.asarray(network(crops[at : at + 256, ..., None].astype(np.float32), training=False))
+        np.asarray(model(crops[at : at + 256, ..., None].astype(np.float32), training=False))
         for at in range(0, len(crops), 256)
     ]
     return np.concatenate(parts)
@@ -168,16 +168,16 @@ def learn_from_teacher(
 
 
 def train(
-    network: Any, ours: list[Sample], taught: list[Sample], epochs: int, random: np.random.Generator
+    model: Any, ours: list[Sample], taught: list[Sample], epochs: int, random: np.random.Generator
 ) -> Iterator[Row]:
-    """Fits the network to mean distances; every epoch renders its faces anew and gives a row."""
+    """Fits the model to mean distances; every epoch renders its faces anew and gives a row."""
     import keras
 
     steps = epochs * EPOCH_LOOKS // BATCH
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - WARMUP_STEPS), alpha=0.01, warmup_target=RATE, warmup_steps=WARMUP_STEPS
     )
-    network.compile(keras.optimizers.Adam(rate), loss=mean_distance)
+    model.compile(keras.optimizers.Adam(rate), loss=mean_distance)
     for epoch in range(1, epochs + 1):
         started_s = time.monotonic()
         groups = [
@@ -186,13 +186,13 @@ def train(
         pairs = [render(group[random.integers(len(group))], random) for group in groups]
         crops = np.stack([crop for crop, _ in pairs])[..., None]
         points = np.stack([five.ravel() for _, five in pairs])
-        fitted = network.fit(crops, points, batch_size=BATCH, verbose=0, shuffle=False)
+        fitted = model.fit(crops, points, batch_size=BATCH, verbose=0, shuffle=False)
         loss = round(float(fitted.history["loss"][0]), 5)
         yield {"epoch": epoch, "loss": loss, "seconds": round(time.monotonic() - started_s, 1)}
 
 
 def mean_distance(truth: Any, answer: Any) -> Any:
-    """Of the five points, in shares of the crop: what the network is judged by."""
+    """Of the five points, in shares of the crop: what the model is judged by."""
     import keras
 
     gaps = keras.ops.reshape(truth - answer, (-1, 5, 2))

@@ -35,8 +35,8 @@ def main(model: str, inputs: str, answers: str) -> None:
     with np.load(inputs) as given:
         values = [given[f"arr_{number}"] for number in range(len(given.files))]
     if len(values) == 1 and values[0].ndim == 3:  # crops for a classifier
-        network = TfliteClassifier(content, runtime="tflite-runtime")
-        np.savez(answers, network.logits(values[0]), latency_ms=network.latency_ms())
+        classifier = TfliteClassifier(content, runtime="tflite-runtime")
+        np.savez(answers, classifier.logits(values[0]), latency_ms=classifier.latency_ms())
         return
     outputs = TFLiteModel(content, package=RUNTIMES["tflite-runtime"]).run(*values)
     np.savez(answers, *outputs)

@@ -1,7 +1,7 @@
 """TFLite classifiers of ours and of others on 48×48 crops, and what lies inside them.
 
-Files run through the device's own wrapper. This module adds what others' networks want of their
-input, either runtime by name, the time of one face, and a network's features and kernels.
+Files run through the device's own wrapper. This module adds what others' models want of their
+input, either runtime by name, the time of one face, and a model's features and kernels.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ RUNTIMES = {"litert": "ai_edge_litert", "tflite-runtime": "tflite_runtime"}
 class TfliteClassifier:
     """One file in one runtime.
 
-    Ours take pixels 0 to 255 of 48×48; crops are enlarged for networks that take 64×64.
+    Ours take pixels 0 to 255 of 48×48; crops are enlarged for models that take 64×64.
 
     Args:
         content: the ``.tflite`` bytes.
         threads: of the interpreter.
         runtime: ``litert`` or ``tflite-runtime``.
-        rescaled: feed -1 to 1 instead, as face_classification's published networks want.
+        rescaled: feed -1 to 1 instead, as face_classification's published models want.
 
     Raises:
         UsageError: the runtime is not installed, or the file is none that it can run.
@@ -51,7 +51,7 @@ class TfliteClassifier:
         return self.model.run_batch(self.prepare(pixels))
 
     def prepare(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
-        """(n, side, side, 1) in the type and range that the network takes."""
+        """(n, side, side, 1) in the type and range that the model takes."""
         [taken] = self.model.inputs
         side = taken.shape[1]
         if side != pixels.shape[1]:

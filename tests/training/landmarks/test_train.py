@@ -48,7 +48,7 @@ def test_a_run_directory_holds_all_of_the_training(run: Path) -> None:
     assert 0 < metrics["error_of_crop"] < 1
 
 
-def test_a_run_s_network_comes_back(run: Path) -> None:
+def test_a_run_s_model_comes_back(run: Path) -> None:
     samples = [drawn()]
     crops, points = looks_at(samples, 3)
     answers = predict(load_network(run), crops)
@@ -74,19 +74,19 @@ def test_a_teacher_that_is_not_there_is_one_line(
     assert "none.tflite: not MediaPipe's" in capsys.readouterr().err
 
 
-def test_an_unfinished_run_has_no_network(run: Path, tmp_path: Path) -> None:
+def test_an_unfinished_run_has_no_model(run: Path, tmp_path: Path) -> None:
     shutil.copy(run / "settings.json", tmp_path / "settings.json")
     with pytest.raises(UsageError, match="no usable weights yet"):
         load_network(tmp_path)
 
 
-def test_the_network_learns_where_the_points_are() -> None:
+def test_the_model_learns_where_the_points_are() -> None:
     keras.utils.set_random_seed(0)
-    network = build()
+    model = build()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(landmarks, "EPOCH_LOOKS", 512)
         patch.setattr(landmarks, "WARMUP_STEPS", 4)
-        rows = list(train(network, [drawn()], [drawn()], 2, np.random.default_rng(0)))
+        rows = list(train(model, [drawn()], [drawn()], 2, np.random.default_rng(0)))
     assert [row["epoch"] for row in rows] == [1, 2]
     assert rows[1]["loss"] < rows[0]["loss"]
 
