@@ -9,6 +9,7 @@ from typing import Any
 
 from device.vision.model_card import read_model
 from export.evaluate import as_lines, evaluate_card
+from export.pair import finish_pair
 from training.data.cleaning import lend_validation
 from training.data.fer2013 import Split, read_pictures
 
@@ -28,6 +29,7 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Prints one line a protocol and prior, or the whole result as JSON."""
+    finish_pair(arguments.model)
     content, card = read_model(arguments.model)
     recipe = card.facts.get("run", {}).get("recipe", {})
     pictures = read_pictures(arguments.data, arguments.votes)

@@ -74,6 +74,25 @@ def test_a_pair_is_calibrated_anew_without_its_run(
     assert "/tmp" not in pair.with_suffix(".json").read_text()
 
 
+def test_a_pair_that_is_not_there_is_not_calibrated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["calibrate", str(tmp_path / "none" / "drawn.tflite")]) == 2
+    assert "no pair: " in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_card_that_a_kill_kept_from_its_place_is_found_by_evaluate(
+    exported: Path, drawn_run: Path, tmp_path: Path
+) -> None:
+    pair = tmp_path / exported.name
+    shutil.copy(exported, pair)
+    shutil.copy(exported.with_suffix(".json"), tmp_path / "drawn.json.part")
+    data = ["--data", str(drawn_run.parent / "fer2013.csv")]
+    assert main(["evaluate", str(pair), *data]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["drawn.json", "drawn.tflite"]
+
+
 def test_nothing_is_left_half_written(exported: Path) -> None:
     assert sorted(path.name for path in exported.parent.iterdir()) == ["drawn.json", "drawn.tflite"]
 
