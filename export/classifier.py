@@ -23,6 +23,7 @@ from export.door import Candidate, add_options, deliver
 from export.evaluate import as_lines, evaluate_card
 from export.gate import Limit, old_runtime_limit, size_limit, time_limit, time_of_face_ms
 from export.in_place import Comparison
+from export.pair import require_writable
 from export.parity import compare, run_crops
 from training.classifier.metrics import Truth, truth_of
 from training.classifier.networks import HEADS, count_macs
@@ -67,6 +68,7 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Converts, compares, and only then writes."""
+    require_writable(arguments.models)
     run = arguments.run_path or newest_run()
     recipe, settings = read_recipe(run), read_settings(run)
     everything = read_run_pictures(settings, arguments.data, arguments.votes)

@@ -23,6 +23,7 @@ from export.card import make_card
 from export.door import Candidate, add_options, deliver
 from export.gate import Limit, size_limit, time_limit, time_of_face_ms
 from export.in_place import Comparison
+from export.pair import require_writable
 from training.data.fer2013 import Split, read_pictures
 from training.face_hog.train import (
     KIND,
@@ -54,6 +55,7 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Packs, compares, and only then writes."""
+    require_writable(arguments.models)
     run = arguments.run_path
     settings = read_task_settings(run, KIND)
     weights, threshold = load_arrays(run)

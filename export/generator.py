@@ -29,6 +29,7 @@ from export.door import MODELS, Candidate, add_options, deliver
 from export.gate import old_runtime_limit, size_limit, time_limit, time_of_face_ms
 from export.likeness import Crops, likeness, translate_by_keras, translate_by_tflite
 from export.opinion import comparison_before
+from export.pair import require_writable
 from training.classifier.trained import load_pair
 from training.data.cleaning import lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
@@ -68,6 +69,7 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Converts, checks and writes both files, or neither."""
+    require_writable(arguments.models)
     path = arguments.run_path
     judge = load_pair(arguments.judge, "judge")
     source = from_pair(path) if path.suffix == ".tflite" else from_run(path)

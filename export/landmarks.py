@@ -23,6 +23,7 @@ from export.convert import Precision, convert
 from export.door import Candidate, add_options, deliver
 from export.gate import Limit, old_runtime_limit, size_limit, time_limit, time_of_face_ms
 from export.in_place import Comparison
+from export.pair import require_writable
 from export.parity import run_crops
 from training.landmarks.faces import Sample
 from training.landmarks.measure import (
@@ -53,6 +54,7 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Converts, compares, measures on held-out files, and only then writes."""
+    require_writable(arguments.models)
     run = arguments.run_path
     settings = read_task_settings(run, KIND)
     model = load_network(run)
