@@ -8,7 +8,7 @@ import pytest
 
 from device.vision.tflite import Tensor, TFLiteModel
 from export.convert import convert
-from export.gate import unknown_operators
+from export.gate import old_runtime_limit, unknown_operators
 from export.parity import run_crops
 
 CROPS = np.random.default_rng(0).integers(0, 256, (40, 48, 48), np.uint8)
@@ -75,3 +75,17 @@ def test_several_inputs_of_their_own_types_stay() -> None:
     total = keras.ops.sum(keras.ops.cast(face, "float32"), axis=(1, 2)) + target
     model = TFLiteModel(convert(keras.Model([face, target], total), "float"))
     assert set(model.inputs) == {Tensor((1, 4, 4, 1), np.uint8), Tensor((1, 7), np.float32)}
+
+
+def test_an_operator_that_the_older_runtime_lacks_is_named() -> None:
+    face = keras.Input((12, 12, 16), batch_size=1)
+    model = keras.Model(face, keras.layers.Conv2DTranspose(8, 6, 2, padding="same")(face))
+    operator = "TRANSPOSE_CONV with int8 weights and float32 input"
+    content = convert(model, "dynamic")
+    assert unknown_operators(content) == [operator]
+    assert (
+        old_runtime_limit(content)
+        .complaint()
+        .startswith(f"tflite-runtime 2.14 cannot run {operator}")
+    )
+    assert old_runtime_limit(convert(model, "float16")).complaint() == ""
