@@ -72,6 +72,11 @@ def weights_by_layer(content: bytes) -> dict[str, list[Floats]]:
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
     [graph] = model.subgraphs
     codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
+    stored = {  # float16 constants are made float32 by an operator of their own
+        o.outputs[0]: o.inputs[0]
+        for o in graph.operators
+        if codes[o.opcodeIndex] == OPERATIONS.DEQUANTIZE
+    }
     found: dict[str, list[Floats]] = {}
     seen = set()
     for operation in graph.operators:
@@ -80,8 +85,9 @@ def weights_by_layer(content: bytes) -> dict[str, list[Floats]]:
         if code not in AXES or layer is None or operation.inputs[1] in seen:
             continue
         seen.add(operation.inputs[1])
-        kernel = constant(model, graph, operation.inputs[1]).transpose(AXES[code])
-        bias = constant(model, graph, operation.inputs[BIAS[code]])
+        places = [operation.inputs[number] for number in (1, BIAS[code])]
+        kernel, bias = (constant(model, graph, stored.get(place, place)) for place in places)
+        kernel = kernel.transpose(AXES[code])
         if ADDED_ONE.search(graph.tensors[operation.outputs[0]].name.decode()):
             bias = bias - 1
         found.setdefault(layer[1], []).extend([np.ascontiguousarray(kernel), bias])

@@ -118,7 +118,7 @@ def test_a_file_of_other_layers_is_not_rebuilt() -> None:
     from export.rebuild import rebuild_generator
 
     content = Path("device/models/landmarks.tflite").read_bytes()
-    with pytest.raises(UsageError, match="nothing in it fits the layer embed"):
+    with pytest.raises(UsageError, match="nothing in it fits the layer"):
         rebuild_generator(content, GeneratorSettings(), "landmarks.tflite")
 
 
