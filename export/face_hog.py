@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import MienError
-from device.vision.hog import WINDOW_PX, make_descriptor
 from device.vision.model_card import ModelCard
+from device.vision.stage import WINDOW_PX, make_descriptor
 from export.card import make_card
 from export.door import Candidate, add_options, deliver
 from export.gate import Limit, size_limit, time_limit, time_of_face_ms

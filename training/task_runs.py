@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from device.errors import UsageError
-from training.runs import RUNS, git_revision, read_settings, write_json
+from training.files import write_json
+from training.runs import RUNS, git_revision, read_settings
 
 Row = dict[str, float]
 

@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UsageError
-from device.vision.hog import CELL_PX, WINDOW_PX, make_descriptor
+from device.vision.stage import CELL_PX, WINDOW_PX, make_descriptor
 from training.data.fer2013 import Split, read_pictures
 from training.data.pictures import is_held_out, read_folder
-from training.runs import write_json
+from training.files import write_json
 from training.task_runs import (
     Row,
     new_run,

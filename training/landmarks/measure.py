@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from device.vision.landmarks import LandmarkNetwork
+from device.vision.stage import LandmarkNetwork
 from device.vocabulary import BoundingBox, Face
 from training.data.pictures import is_held_out
 from training.landmarks.faces import Sample, read_afw, render

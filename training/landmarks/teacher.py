@@ -18,8 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import ModelError, UsageError
-from device.vision.landmarks import Matrix, Points, centred, from_view, to_view, upright
-from device.vision.preprocess import CROP_PX
+from device.vision.preprocess import (
+    CROP_PX,
+    Matrix,
+    Points,
+    centred,
+    from_view,
+    to_view,
+    upright,
+)
 from device.vision.tflite import TFLiteModel
 from training.landmarks.faces import Sample, after, mirror
 

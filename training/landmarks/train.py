@@ -24,11 +24,11 @@ from device.errors import UsageError
 from device.vision.preprocess import CROP_PX
 from training.data.fer2013 import Split, read_pictures
 from training.data.pictures import is_held_out
+from training.files import write_json
 from training.landmarks.faces import Sample, mirror, read_afw, render
 from training.landmarks.measure import errors_of_looks, held_out_samples, looks_at
 from training.landmarks.network import build
 from training.landmarks.teacher import ask_all, correct, fit_correction, load_teacher
-from training.runs import write_json
 from training.task_runs import (
     Row,
     new_run,
