@@ -25,7 +25,7 @@ from device.mqtt.clock import clock_is_synced
 from device.mqtt.identity import make_device_id
 from device.mqtt.probe import probe
 from device.settings import Settings, load_settings
-from device.vision.detector import build_detector, choose_kind
+from device.vision.detector import MODELS, build_detector, choose_kind, lying_in
 from device.vision.runtime import runtime_name
 
 Finding = tuple[str, str]  # ("ok" | "--" | "!!", text)
@@ -44,7 +44,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         print(_line("settings", ("ok", str(args.config or "built-in defaults"))))
     except MienError as error:
         broken = True
-        print(_line("settings", ("!!", str(error))))
+        print(_line("settings", ("!!", f"{error} (what follows is with the defaults)")))
     checks: dict[str, Callable[[Settings], Finding]] = {
         "mien": _software,
         "board": _board,
@@ -108,8 +108,11 @@ def _opencv(_: Settings) -> Finding:
 
 
 def _detector(settings: Settings) -> Finding:
+    kind = choose_kind(settings.detector.kind)
+    if settings.detector.kind == "auto" and kind != "blazeface" and lying_in(MODELS):
+        return "!!", f"{kind}: BlazeFace in {MODELS} is damaged: `mien fetch` mends it"
     build_detector(settings.detector)
-    return "ok", choose_kind(settings.detector.kind)
+    return "ok", kind
 
 
 def _runtime(_: Settings) -> Finding:

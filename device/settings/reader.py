@@ -138,8 +138,9 @@ def _check_together(settings: Settings, place_of: Callable[[str], str]) -> None:
                 f"without +, #{slash} and spaces"
             )
     if not _is_host(settings.mqtt.host):
+        shown = re.sub(r".*@", "(secret)@", settings.mqtt.host)  # user:password@host
         raise ConfigurationError(
-            f"{place_of('mqtt.host')}: mqtt.host = {settings.mqtt.host!r}: allowed is a name or address "
+            f"{place_of('mqtt.host')}: mqtt.host = {shown!r}: allowed is a name or address "
             "alone; the port is mqtt.port, encryption mqtt.tls"
         )
     if bool(settings.mqtt.cert_file) != bool(settings.mqtt.key_file):
