@@ -51,3 +51,28 @@ def test_settings_in_the_readme_are_settings() -> None:
     for section, key in re.findall(r"`([a-z_]+)\.([a-z_]+)[ `]", text):
         if section in sections:
             assert hasattr(sections[section], key), f"{section}.{key}"
+
+
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+
+
+def test_settings_and_topics_in_the_glossary_exist() -> None:
+    sections = vars(Settings())
+    named = re.findall(r"`([a-z_]+)\.([a-z_]+)(?= = |`)", GLOSSARY)
+    settings = [(section, key) for section, key in named if section in sections]
+    assert len(settings) > 20
+    for section, key in settings:
+        assert hasattr(sections[section], key), f"{section}.{key}"
+    for section in re.findall(r"`\[([a-z_]+)\]`", GLOSSARY):
+        assert section in sections
+    schemas = {path.stem for path in (ROOT / "device" / "mqtt" / "schemas").glob("*.json")}
+    for topic in re.findall(r"topic `([a-z]+)`", GLOSSARY):
+        assert topic in schemas, topic
+
+
+def test_the_glossary_says_each_word_once_in_four_columns() -> None:
+    rows = [line.strip("| ").split(" | ") for line in GLOSSARY.splitlines() if line[:2] == "| "]
+    words = [row[0] for row in rows if row[0] not in ("word", "---")]
+    assert len(words) > 80
+    assert len(words) == len(set(words))
+    assert all(len(line.split("|")) == 6 for line in GLOSSARY.splitlines() if line[:2] == "| ")
