@@ -43,7 +43,9 @@ SIDE_BY_SIDE = {
 }
 # Adapters made of others of their folder, with the reason.
 COMPOSED = {
-    "device.vision.both": "looks with Haar first, and with HOG where Haar found nobody",
+    "device.vision.both": "looks with Haar and HOG, and one confirms the other",
+    "device.vision.stage": "makes the detector that the settings name",
+    "device.display.choose": "tries one screen after another",
 }
 
 

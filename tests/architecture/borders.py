@@ -12,12 +12,15 @@ from tests.architecture.source import Module, is_below, modules
 JSON_WRITERS = {
     "device.cli.analyze": "prints results for other programs",
     "device.cli.bench": "prints results for other programs",
-    "device.daemon.remembered": "writes the state file",
-    "device.settings.example": "quotes a text as TOML does",
+    "device.daemon.state_file": "writes what is remembered over a restart",
     "device.vision.model_card": "writes the card beside a model",
 }
 # Modules outside mqtt/ that ask what time it is for people, with the reason.
-WALL_CLOCKS = {"device.daemon.collected_faces": "names files by the day, deletes them by age"}
+WALL_CLOCKS = {
+    "device.daemon.collected_faces": "names files by the day, deletes them by age",
+    "device.display.framebuffer": "shows people the time of day",
+    "device.display.terminal": "shows people the time of day",
+}
 ASYNCIO = {"device.mqtt.embedded_broker": "amqtt runs on it, in a process of its own"}
 HARDWARE = ("picamera2", "libcamera", "gi", "RPi", "gpiozero", "smbus", "smbus2", "spidev")
 PLATFORM_FOLDERS = ("device.camera", "device.display")

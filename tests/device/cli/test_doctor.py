@@ -19,20 +19,8 @@ from tests.broker import MOSQUITTO, Mosquitto, TestBroker, free_port, start_brok
 
 ROOT = Path(__file__).parents[3]
 SECTIONS = [
-    "settings",
-    "mien",
-    "board",
-    "python",
-    "opencv",
-    "detector",
-    "runtime",
-    "model",
-    "csi camera",
-    "usb camera",
-    "screen",
-    "broker",
-    "clock",
-    "heat",
+    *("settings", "mien", "board", "python", "opencv", "detector", "runtime", "model"),
+    *("csi camera", "usb camera", "screen", "broker", "clock", "heat"),
 ]
 BLAZEFACE = ("face_detection_back.tflite", "face_detection_short_range.tflite")
 PASSWORD = "korrekt-pferd-batterie"
