@@ -87,14 +87,21 @@ def edges_do_not_know_each_other(root: Path) -> list[str]:
 def adapters_do_not_know_each_other(root: Path) -> list[str]:
     """A camera imports no camera, a detector no detector, a display no display."""
     found = []
+    everywhere = modules(root, "device")
+    protocol_names = {c.name for m in everywhere for c in classes(m) if is_protocol(c)}
     for folder, protocols in SIDE_BY_SIDE.items():
         adapters = adapters_of(root, folder, protocols)
         if not adapters:
             found.append(f"{folder}: no class has all members of {' or '.join(protocols)}")
         for module in modules(root, *[folder.replace(".", "/")]):
             if module.name in adapters and module.name not in COMPOSED:
-                known = sorted(module.imports() & (adapters - {module.name}))
-                found += [f"{module.name} imports {name}" for name in known]
+                others = adapters - {module.name}
+                known = {
+                    origin
+                    for origin, name in module.imported_names()
+                    if origin in others and name not in protocol_names
+                }
+                found += [f"{module.name} imports {name}" for name in sorted(known)]
     return found
 
 
