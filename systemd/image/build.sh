@@ -48,7 +48,7 @@ system_files() {
     echo mien > "$root/etc/hostname"
     printf '127.0.0.1\tlocalhost\n127.0.1.1\tmien\n::1\tlocalhost ip6-localhost\n' > "$root/etc/hosts"
     ln -sf /run/NetworkManager/resolv.conf "$root/etc/resolv.conf"
-    # No way in until a key is given (setup.py); root has no password, not an empty one.
+    # No way in until a key is given (first_boot.py); root has no password, not an empty one.
     for unit in ssh.service ssh.socket sshd.service; do
         find "$root/etc/systemd/system" -name "$unit" -type l -delete
     done

@@ -61,7 +61,7 @@ SCRIPT
 }
 
 # Byte code does not depend on the processor: with the same Python here, the first start on
-# the card need not compile (setup.py does it otherwise). Checked by nobody later, because the
+# the card need not compile (first_boot.py does it otherwise). Checked by nobody later, because the
 # times of the files change on their way into the image.
 compile() {
     local folder=$1 python=$2 release=$3
