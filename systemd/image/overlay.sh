@@ -15,11 +15,13 @@ main() {
     tools=$(mktemp -d)
     # shellcheck disable=SC2064  # the folder's name as it is now
     trap "rm -rf '$tools'" EXIT
-    python3 -m venv "$tools"
+    python3 -I -m venv "$tools"
     mkdir -p "$folder"
     environment "$bundle" "$python" "$folder/opt/mien/releases/$release" "$tools/bin/pip"
     compile "$folder" "$python" "/opt/mien/releases/$release"
     links "$folder" "$release"
+    # The device installs later bundles of whoever signed this one.
+    [ ! -e "$bundle/bundle-key.pub" ] || install -m 644 "$bundle/bundle-key.pub" "$folder/etc/mien/bundle-key.pub"
     appliance "$folder"
 }
 
@@ -56,7 +58,7 @@ from device.__main__ import main
 sys.exit(main())
 SCRIPT
     chmod 755 "$release/bin/mien"
-    cp "$bundle"/{install.sh,uninstall.sh,mien.service,mien.toml,jetson.conf} "$release/systemd/"
+    cp "$bundle"/{install.sh,verify.sh,uninstall.sh,mien.service,mien.toml,jetson.conf} "$release/systemd/"
     touch "$release/.complete"
 }
 
