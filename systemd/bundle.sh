@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes dist/mien-VERSION-bundle.tar: all that install.sh needs where there is no network.
+# Makes dist/mien-VERSION-bundle.tar: an install bundle, all that install.sh needs without a network.
 #
 #   bundle.sh [--arch aarch64|x86_64]... [--python X.Y]... [--here] [--dir]
 #
@@ -82,7 +82,7 @@ pure_wheels() {
         --requirement "$tools/source-only.txt" >&2
 }
 
-# The networks as "mien fetch" gets them, never those that lie in the clone.
+# The models as "mien fetch" gets them, never those that lie in the clone.
 fetch_blazeface() {
     local said
     rm -f "$1"/device/models/face_detection_*

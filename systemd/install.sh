@@ -146,7 +146,7 @@ build_release() {
     mkdir "$release/systemd"
     cp "$HERE"/{install.sh,verify.sh,uninstall.sh,mien.service,mien.toml,jetson.conf} "$release/systemd/"
     "$release/bin/mien" --version >/dev/null || die "release $1 does not start: see above"
-    sync -f "$release"  # or a power cut could leave the mark on a release that is not on the card
+    sync -f "$release"  # or a power cut could leave the mark on a release that is not on the SD card
     touch "$release/.complete"
 }
 

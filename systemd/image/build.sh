@@ -11,7 +11,7 @@ set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 TOP=$(cd "$HERE/../.." && pwd)
 BOOT_MIB=512
-SPARE_MIB=200       # free space in the root before it grows into the card at the first start
+SPARE_MIB=200       # free space in the root before it grows into the SD card at the first start
 
 die() { echo "build.sh: $*" >&2; exit 1; }
 
@@ -35,7 +35,7 @@ main() {
     [ -n "$plain" ] || add_mien "$work/root"
     make_disk "$work" "$image"
     # With sudo, what lies in dist is its caller's: "make bundle" goes on without root.
-    [ -z "${SUDO_UID:-}" ] || [ "${image%/*}" != "$TOP/dist" ] || chown "$SUDO_UID:${SUDO_GID:-}" "$TOP/dist" "$image"
+    [ -z "${SUDO_UID:-}" ] || [ "${image%/*}" != "$TOP/dist" ] || chown -h "$SUDO_UID:${SUDO_GID:-}" "$TOP/dist" "$image"
     echo "$image"
 }
 

@@ -17,7 +17,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5s visitor@desk"
 def test_the_shipped_file_asks_for_nothing(boot, root):
     (boot / "mien-setup.toml").write_text(SHIPPED.read_text())
     programs = Programs()
-    assert first_boot.Card(boot, root, programs).take_over() == []
+    assert first_boot.FirstBoot(boot, root, programs).take_over() == []
     assert programs.ran == []
     assert not (root / "etc").exists()
 
@@ -31,7 +31,7 @@ def test_host_name_time_zone_and_passwords(boot, root):
     (boot / "mien-setup.toml").write_text(
         'hostname = "hall"\ntimezone = "Europe/Berlin"\nmqtt_password = "a \\"quoted\\" one"\n'
     )
-    assert first_boot.Card(boot, root, Programs()).take_over() == []
+    assert first_boot.FirstBoot(boot, root, Programs()).take_over() == []
     assert (root / "etc/hostname").read_text() == "hall\n"
     assert "127.0.1.1\thall\n" in (root / "etc/hosts").read_text()
     assert (root / "etc/localtime").readlink() == Path("/usr/share/zoneinfo/Europe/Berlin")
@@ -45,7 +45,7 @@ def test_wifi_is_a_file_that_only_root_reads(boot, root):
         'wifi_country = "DE"\nwifi_name = "Café; 2"\nwifi_password = " back\\\\slash"\n'
     )
     programs = Programs()
-    assert first_boot.Card(boot, root, programs).take_over() == []
+    assert first_boot.FirstBoot(boot, root, programs).take_over() == []
     path = wifi_of(root)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     parsed = configparser.RawConfigParser()
@@ -60,7 +60,7 @@ def test_files_saved_by_windows_editor_are_taken_over(boot, root):
     text = 'hostname = "hall"\r\nmqtt_password = "top secret"\r\n'
     (boot / "mien-setup.toml").write_bytes(text.encode("utf-8-sig"))
     (boot / "mien.toml").write_bytes("[log]\r\n".encode("utf-8-sig"))
-    assert first_boot.Card(boot, root, Programs()).take_over() == []
+    assert first_boot.FirstBoot(boot, root, Programs()).take_over() == []
     assert (root / "etc/hostname").read_text() == "hall\n"
     assert (root / "etc/mien/mqtt-password").read_text() == "top secret\n"
     assert b"top secret" not in (boot / "mien-setup.toml").read_bytes()
@@ -74,44 +74,44 @@ def test_an_open_wifi_has_no_security_section():
 def test_passwords_are_wiped_and_not_taken_over_twice(boot, root):
     path = boot / "mien-setup.toml"
     path.write_text('wifi_name = "home"\n  wifi_password = "top secret"\nmqtt_password = ""\n')
-    card = first_boot.Card(boot, root, Programs())
-    card.take_over()
+    device = first_boot.FirstBoot(boot, root, Programs())
+    device.take_over()
     assert "top secret" not in path.read_text()
     assert f'wifi_password = "{setup_file.WIPED}"' in path.read_text()
     assert 'mqtt_password = ""' in path.read_text()
     connection = wifi_of(root)
     connection.unlink()
-    card.take_over()
+    device.take_over()
     assert not connection.exists()
 
 
-def test_another_edit_of_the_card_keeps_the_wifi_password_that_was_taken_over(boot, root):
+def test_another_edit_of_the_sd_card_keeps_the_wifi_password_that_was_taken_over(boot, root):
     path = boot / "mien-setup.toml"
     path.write_text('wifi_name = "home"\nwifi_password = "top secret"\n')
-    card = first_boot.Card(boot, root, Programs())
-    assert card.take_over() == []
+    device = first_boot.FirstBoot(boot, root, Programs())
+    assert device.take_over() == []
     connection = wifi_of(root)
     before = connection.read_text()
     assert "psk=top secret" in before
     path.write_text('hostname = "hall"\n' + path.read_text())
-    assert card.take_over() == []
+    assert device.take_over() == []
     assert (root / "etc/hostname").read_text() == "hall\n"
     assert connection.read_text() == before
     path.write_text(path.read_text().replace('"home"', '"office"').replace('"hall"', '"attic"'))
-    assert card.take_over() == [
+    assert device.take_over() == [
         "mien-setup.toml: wifi_name = 'office': write its wifi_password, too"
     ]
     assert connection.read_text() == before
     assert (root / "etc/hostname").read_text() == "attic\n"
     path.write_text(path.read_text().replace(f'"{setup_file.WIPED}"', '""'))
-    assert card.take_over() == []
+    assert device.take_over() == []
     assert "psk=" not in connection.read_text()
 
 
 def test_an_ssh_key_makes_the_account_and_opens_ssh_without_passwords(boot, root):
     (boot / "mien-setup.toml").write_text(f'ssh_key = "{KEY}"\n')
     programs = Programs(id=(1, "no such user"))
-    assert first_boot.Card(boot, root, programs).take_over() == []
+    assert first_boot.FirstBoot(boot, root, programs).take_over() == []
     keys = root / "home/admin/.ssh/authorized_keys"
     assert keys.read_text() == KEY + "\n"
     assert stat.S_IMODE(keys.stat().st_mode) == 0o600
@@ -124,7 +124,7 @@ def test_an_ssh_key_makes_the_account_and_opens_ssh_without_passwords(boot, root
 def test_without_a_key_ssh_is_left_alone(boot, root):
     (boot / "mien-setup.toml").write_text('hostname = "hall"\n')
     programs = Programs()
-    first_boot.Card(boot, root, programs).take_over()
+    first_boot.FirstBoot(boot, root, programs).take_over()
     assert programs.ran == [["hostname", "hall"]]
 
 
@@ -142,9 +142,9 @@ def test_without_a_key_ssh_is_left_alone(boot, root):
         ('ssh_key = """ssh-rsa AAAA\nssh-rsa BBBB"""', "allowed: one line of a .pub file"),
     ],
 )
-def test_what_is_wrong_is_told_on_the_card_and_nothing_is_done(boot, root, text, said):
+def test_what_is_wrong_is_told_on_the_sd_card_and_nothing_is_done(boot, root, text, said):
     (boot / "mien-setup.toml").write_text(text)
-    problems = first_boot.Card(boot, root, Programs()).take_over()
+    problems = first_boot.FirstBoot(boot, root, Programs()).take_over()
     assert len(problems) == 1
     assert said in problems[0]
     assert (boot / "mien-error.txt").read_text() == problems[0] + "\n"
@@ -153,15 +153,15 @@ def test_what_is_wrong_is_told_on_the_card_and_nothing_is_done(boot, root, text,
 
 def test_the_report_goes_when_the_file_is_right(boot, root):
     (boot / "mien-setup.toml").write_text("hostname = 3")
-    first_boot.Card(boot, root, Programs()).take_over()
+    first_boot.FirstBoot(boot, root, Programs()).take_over()
     (boot / "mien-setup.toml").write_text('hostname = "hall"\n')
-    first_boot.Card(boot, root, Programs()).take_over()
+    first_boot.FirstBoot(boot, root, Programs()).take_over()
     assert not (boot / "mien-error.txt").exists()
 
 
 def test_settings_are_taken_over_when_mien_accepts_them(boot, root):
     (boot / "mien.toml").write_text("[log]\n")
-    assert first_boot.Card(boot, root, Programs()).take_over() == []
+    assert first_boot.FirstBoot(boot, root, Programs()).take_over() == []
     assert (root / "etc/mien/mien.toml").read_text() == "[log]\n"
 
 
@@ -170,21 +170,21 @@ def test_settings_that_mien_refuses_change_nothing(boot, root):
     (root / "etc/mien/mien.toml").write_text("# good\n")
     (boot / "mien.toml").write_text("[nonsense]\n")
     refuses = Programs(mien=(78, "mien: /boot/firmware/mien.toml:1: unknown section\n"))
-    problems = first_boot.Card(boot, root, refuses).take_over()
+    problems = first_boot.FirstBoot(boot, root, refuses).take_over()
     assert problems == ["mien.toml: /boot/firmware/mien.toml:1: unknown section"]
     assert (root / "etc/mien/mien.toml").read_text() == "# good\n"
 
 
-def test_edits_on_the_device_stay_until_the_card_is_edited(boot, root):
-    (boot / "mien.toml").write_text("# from the card\n")
-    card = first_boot.Card(boot, root, Programs())
-    card.take_over()
+def test_edits_on_the_device_stay_until_the_sd_card_is_edited(boot, root):
+    (boot / "mien.toml").write_text("# from the SD card\n")
+    device = first_boot.FirstBoot(boot, root, Programs())
+    device.take_over()
     (root / "etc/mien/mien.toml").write_text("# by hand\n")
-    card.take_over()
+    device.take_over()
     assert (root / "etc/mien/mien.toml").read_text() == "# by hand\n"
-    (boot / "mien.toml").write_text("# from the card again\n")
-    card.take_over()
-    assert (root / "etc/mien/mien.toml").read_text() == "# from the card again\n"
+    (boot / "mien.toml").write_text("# from the SD card again\n")
+    device.take_over()
+    assert (root / "etc/mien/mien.toml").read_text() == "# from the SD card again\n"
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def take_over(boot, root, text):
     """What was said and whether anything was run."""
     data = text if isinstance(text, bytes) else text.encode()
     (boot / "mien-setup.toml").write_bytes(data)
-    return first_boot.Card(boot, root, Programs()).take_over()
+    return first_boot.FirstBoot(boot, root, Programs()).take_over()
 
 
 @pytest.mark.parametrize(("wrong", "said"), WRONG.values(), ids=WRONG)
@@ -68,7 +68,7 @@ def test_what_is_wrong_stays_told_and_is_not_applied_again(boot, root):
     problems = take_over(boot, root, f"timezone = 3\n{WIFI}")
     wifi_of(root).unlink()
     again = Programs()
-    assert first_boot.Card(boot, root, again).take_over() == problems
+    assert first_boot.FirstBoot(boot, root, again).take_over() == problems
     assert (boot / "mien-error.txt").read_text() == problems[0] + "\n"
     assert again.ran == []
     assert not wifi_of(root).exists()
@@ -97,11 +97,11 @@ def test_a_file_without_anything_usable_is_told(boot, root, data, said):
 
 def test_a_folder_or_link_in_the_file_s_place_is_told(boot, root):
     (boot / "mien-setup.toml").mkdir()
-    assert first_boot.Card(boot, root, Programs()).take_over() != []
+    assert first_boot.FirstBoot(boot, root, Programs()).take_over() != []
     assert (boot / "mien-error.txt").exists()
     (boot / "mien-setup.toml").rmdir()
     (boot / "mien-setup.toml").symlink_to("/etc/hostname")
-    assert first_boot.Card(boot, root, Programs()).take_over() != []
+    assert first_boot.FirstBoot(boot, root, Programs()).take_over() != []
     assert not (root / "etc").exists()
 
 
@@ -205,17 +205,17 @@ def test_what_the_system_refuses_is_tried_again_and_its_password_stays(boot, roo
     (root / "etc").mkdir()
     (root / "etc/mien").write_text("in the way\n")
     (boot / "mien-setup.toml").write_text(f'mqtt_password = "the broker"\n{WIFI}')
-    card = first_boot.Card(boot, root, Programs())
-    assert "mqtt_password: " in card.take_over()[0]
+    device = first_boot.FirstBoot(boot, root, Programs())
+    assert "mqtt_password: " in device.take_over()[0]
     assert '"the broker"' in (boot / "mien-setup.toml").read_text()
     assert SECRET not in (boot / "mien-setup.toml").read_text()
     (root / "etc/mien").unlink()
-    assert card.take_over() == []
+    assert device.take_over() == []
     assert (root / "etc/mien/mqtt-password").read_text() == "the broker\n"
     assert not (boot / "mien-error.txt").exists()
 
 
 def test_settings_that_are_not_utf_8_are_told(boot, root):
     (boot / "mien.toml").write_bytes("# Küche\n".encode("latin-1"))
-    problems = first_boot.Card(boot, root, Programs()).take_over()
+    problems = first_boot.FirstBoot(boot, root, Programs()).take_over()
     assert problems == ["mien.toml: not UTF-8: save the file as UTF-8"]

@@ -64,7 +64,7 @@ def test_mutations(boot, root, seed, monkeypatch):
             path.unlink(missing_ok=True)
         started_s = time.monotonic()
         (boot / "mien-setup.toml").write_bytes(data)
-        problems = first_boot.Card(boot, root, Programs()).take_over()
+        problems = first_boot.FirstBoot(boot, root, Programs()).take_over()
         assert time.monotonic() - started_s < 2
         assert (boot / "mien-error.txt").exists() == bool(problems)
         left = (boot / "mien-setup.toml").read_bytes()

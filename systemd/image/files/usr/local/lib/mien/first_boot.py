@@ -33,7 +33,7 @@ MAX_REPORTED = 30
 NEVER_IMPORTED = r"/(tests|pygments)/"
 
 
-class Card:
+class FirstBoot:
     """The boot partition and the system it belongs to.
 
     Args:
@@ -210,7 +210,7 @@ def main() -> int:
     """Everything, in the order in which it helps most when something fails."""
     grow_root()
     compile_release(Path("/opt/mien/current").resolve())
-    problems = Card(Path("/boot/firmware"), Path("/")).take_over()
+    problems = FirstBoot(Path("/boot/firmware"), Path("/")).take_over()
     for problem in problems:
         print(problem, file=sys.stderr)
     return 0  # a wrong file on the SD card must not keep the appliance from starting
