@@ -10,7 +10,7 @@ NAMESPACE=mien-bundle
 CHECK_SIGNATURE=yes
 ALLOW_UNSIGNED=
 PUBLIC_KEY=
-TRUSTED=            # the key lines that the signature was checked with
+TRUSTED=            # the key lines that the signature is checked with
 
 # One line on stderr and in the log.
 warn() {
@@ -33,7 +33,8 @@ check_files() {
     local odd
     odd=$(cd "$1" && find . \( ! -type f ! -type d -o -perm -0002 -o -size +1048576k \
         -o -name 'SHA256SUMS*' -size +1024k \) -print -quit)
-    [ -z "$odd" ] || refuse "${odd#./} in the bundle is too large, not a plain file, or may be changed by everybody"
+    [ -z "$odd" ] || refuse "${odd#./} in the bundle is too large, not a plain file," \
+        "or may be changed by everybody"
     diff <(listed "$1" | LC_ALL=C sort) <(present "$1" | LC_ALL=C sort) >/dev/null \
         || refuse "the bundle is damaged: SHA256SUMS does not name exactly the files that are there"
 }
@@ -56,17 +57,16 @@ check_signature() {
         warn "the bundle is unsigned and no key is known here: nobody checked whose it is"
         return
     fi
+    # Read once: what is checked with is what is remembered.
+    [ -z "$source" ] || TRUSTED=$(key_lines "$source")
     problem=$(signature_problem "$folder" "$source")
-    if [ -z "$problem" ]; then
-        TRUSTED=$(key_lines "$source")
-    elif [ -n "$ALLOW_UNSIGNED" ]; then
-        warn "the bundle $problem; --allow-unsigned installs it nevertheless"
-    else
-        refuse "the bundle $problem (--allow-unsigned installs it nevertheless)"
-    fi
+    [ -n "$problem" ] || return 0
+    TRUSTED=
+    [ -n "$ALLOW_UNSIGNED" ] || refuse "the bundle $problem (--allow-unsigned installs it nevertheless)"
+    warn "the bundle $problem; --allow-unsigned installs it nevertheless"
 }
 
-# signature_problem FOLDER KEYFILE: prints what keeps the bundle from being the maintainer's.
+# signature_problem FOLDER SOURCE: prints why the bundle is not known to be the maintainer's.
 signature_problem() {
     if [ ! -e "$1/SHA256SUMS.sig" ]; then
         echo "is unsigned"
@@ -74,9 +74,9 @@ signature_problem() {
         echo "is signed, but no key is known here: name the maintainer's with --public-key FILE"
     elif ! command -v ssh-keygen >/dev/null; then
         echo "cannot be checked: ssh-keygen is missing (apt install openssh-client)"
-    elif [ -z "$(key_lines "$2")" ]; then
+    elif [ -z "$TRUSTED" ]; then
         echo "cannot be checked: $2 holds no public key"
-    elif ! ssh-keygen -Y verify -f <(key_lines "$2" | sed 's/^/mien /') -I mien -n "$NAMESPACE" \
+    elif ! ssh-keygen -Y verify -f <(printf '%s\n' "$TRUSTED" | sed 's/^/mien /') -I mien -n "$NAMESPACE" \
             -s "$1/SHA256SUMS.sig" < "$1/SHA256SUMS" >/dev/null 2>&1; then
         echo "is not signed with the key in $2"
     fi
