@@ -210,3 +210,53 @@ def test_a_release_is_compiled_once(tmp_path):
     first_boot.compile_release(tmp_path, programs)
     first_boot.compile_release(tmp_path, programs)
     assert len(programs.ran) == 1
+
+
+def test_the_setup_is_applied_although_nothing_else_works(boot, root, capsys):
+    (boot / "mien-setup.toml").write_text('hostname = "hall"\nfloor = "3"\n')
+    release = root / "opt/mien/current"
+    (release / ".compiled").parent.mkdir(parents=True)
+    (release / ".compiled").symlink_to("/nowhere/at/all")  # cannot be made
+    assert first_boot.main(boot, root, Programs(findmnt=(1, ""))) == 0
+    assert (root / "etc/hostname").read_text() == "hall\n"
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("mien-setup.toml: unknown key floor")
+    assert said[1].startswith("cannot compile: ")
+
+
+def test_a_partition_that_takes_no_report_is_survived(boot, root):
+    (boot / "mien-setup.toml").write_text('hostname = "hall"\nfloor = "3"\n')
+    (boot / "mien-error.txt.part").mkdir()
+    problems = first_boot.FirstBoot(boot, root, Programs()).take_over()
+    assert (root / "etc/hostname").read_text() == "hall\n"
+    assert problems[1].startswith("mien-error.txt: ")
+
+
+def test_what_cannot_be_started_or_does_not_end_is_a_failure_and_no_exception(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "damaged").write_bytes(b"\x7fELF damaged")
+    (tmp_path / "damaged").chmod(0o755)
+    assert system.run([str(tmp_path / "damaged")]).returncode != 0
+    assert system.run([str(tmp_path / "missing")]).returncode == 127
+    monkeypatch.setattr(system, "TIMEOUT_S", 0.05)
+    late = system.run(["sleep", "5"])
+    assert (late.returncode, late.stderr) == (124, "sleep did not end within 0.05 s")
+    assert system.run(["printf", r"\377"]).stdout == "\ufffd"
+
+
+def test_the_way_in_follows_no_link_of_the_account(boot, root, tmp_path):
+    (boot / "mien-setup.toml").write_text(f'ssh_key = "{KEY}"\nhostname = "hall"\n')
+    (tmp_path / "elsewhere").mkdir()
+    (root / "home/admin").mkdir(parents=True)
+    (root / "home/admin/.ssh").symlink_to(tmp_path / "elsewhere")
+    problems = first_boot.FirstBoot(boot, root, Programs()).take_over()
+    assert ".ssh is a link: nothing is written there" in problems[0]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert (root / "etc/hostname").read_text() == "hall\n"
+    (root / "home/admin/.ssh").unlink()
+    (root / "home/admin/.ssh").mkdir()
+    (root / "home/admin/.ssh/authorized_keys.part").symlink_to(tmp_path / "elsewhere/file")
+    assert first_boot.FirstBoot(boot, root, Programs()).take_over() == []
+    assert (root / "home/admin/.ssh/authorized_keys").read_text() == KEY + "\n"
+    assert list((tmp_path / "elsewhere").iterdir()) == []

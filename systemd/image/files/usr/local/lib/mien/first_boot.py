@@ -24,6 +24,8 @@ from pathlib import Path
 from setup_file import SECRETS, Setup, decode, read_setup, wipe
 from system import Runner, SetupError, System, run, write
 
+BOOT = Path("/boot/firmware")
+ROOT = Path("/")
 SETUP = "mien-setup.toml"
 SETTINGS = "mien.toml"
 MAX_BYTES = {SETUP: 1 << 16, SETTINGS: 1 << 20}
@@ -206,11 +208,14 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def main() -> int:
-    """Everything, in the order in which it helps most when something fails."""
-    grow_root()
-    compile_release(Path("/opt/mien/current").resolve())
-    problems = FirstBoot(Path("/boot/firmware"), Path("/")).take_over()
+def main(boot: Path = BOOT, root: Path = ROOT, run: Runner = run) -> int:
+    """Everything: room first, then the way in, then what only saves time."""
+    grow_root(run)
+    problems = FirstBoot(boot, root, run).take_over()
+    try:
+        compile_release((root / "opt/mien/current").resolve(), run)
+    except OSError as error:
+        problems.append(f"cannot compile: {error}")
     for problem in problems:
         print(problem, file=sys.stderr)
     return 0  # a wrong file on the SD card must not keep the appliance from starting

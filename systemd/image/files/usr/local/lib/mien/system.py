@@ -30,7 +30,7 @@ def run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
             check=False,
             timeout=TIMEOUT_S,
         )
-    except FileNotFoundError as error:
+    except OSError as error:  # missing, or damaged
         return subprocess.CompletedProcess(command, 127, "", str(error))
     except subprocess.TimeoutExpired:
         said = f"{command[0]} did not end within {TIMEOUT_S:g} s"
