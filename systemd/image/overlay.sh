@@ -88,6 +88,7 @@ links() {
 appliance() {
     local folder=$1 units=$1/etc/systemd/system unit
     cp -r "$HERE/files/." "$folder/"
+    rm -rf "$folder/usr/local/lib/mien/__pycache__"     # the tests leave one
     mkdir -p "$units/local-fs.target.wants"
     ln -s ../mien-setup.service "$units/multi-user.target.wants/mien-setup.service"
     for unit in tmp.mount var-lib-NetworkManager.mount var-lib-systemd-timesync.mount; do
