@@ -48,7 +48,7 @@ def mutated(text: str, rng: random.Random) -> bytes:
         elif change == 3:
             data[at : at + 1] = bytes([rng.randrange(256)])
         else:
-            data[at:at] = rng.choice(pieces) * rng.randint(1, 3000)
+            data[at:at] = rng.choice(pieces) * rng.randint(1, 1500)
     return bytes(data)
 
 

@@ -28,7 +28,7 @@ BOOT = Path("/boot/firmware")
 ROOT = Path("/")
 SETUP = "mien-setup.toml"
 SETTINGS = "mien.toml"
-MAX_BYTES = {SETUP: 1 << 16, SETTINGS: 1 << 20}
+MAX_BYTES = {SETUP: 1 << 14, SETTINGS: 1 << 20}
 MAX_REPORTED = 30
 
 # What libraries bring and Mien never imports: two fifths of the code on the SD card.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 import tomllib
@@ -52,6 +52,7 @@ ALLOWED: dict[
 
 _LINE_ENDS = "\r\n"
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")
+_COMMENTS = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r))+")
 _KEY = re.compile(r"""[ \t]*(["']?)([A-Za-z0-9_-]+)\1[ \t]*=[ \t]*""")
 _TEXT = "|".join(
     (
@@ -62,9 +63,6 @@ _TEXT = "|".join(
     )
 )
 _VALUE = re.compile(rf"(?s:({_TEXT}))[ \t]*((?:#[^\r\n]*)?(?:\r\n|\n|\r|\Z))")
-_COMMENTED_OUT = re.compile(
-    rf"(?m)(#[^\r\n]*?({'|'.join(SECRETS)})[\"']?[ \t]*=)[ \t]*(?!(?:\"\"|'')[ \t]*$)[^\s][^\r\n]*"
-)
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,8 @@ def read_setup(text: str) -> Setup:
         elif value and not statement.problem:
             wanted[key] = value
     bad = {s.key for s in statements if s.problem and s.key in ALLOWED} - wanted.keys()
-    said = tuple(_without(_passwords(wanted), problem, "(secret)") for problem in problems)
+    passwords = [_searched(password) for password in _passwords(wanted)]
+    said = tuple(_replaced(passwords, "(secret)", problem) for problem in problems)
     return Setup(statements, wanted, frozenset(bad), frozenset(wiped), said)
 
 
@@ -143,9 +142,11 @@ def _split(text: str) -> Iterable[Statement]:
     start = 0
     num_lines = 0
     while start < len(text):
-        key = _KEY.match(text, start)
+        comments = _COMMENTS.match(text, start)
+        key = _KEY.match(text, start) if not comments else None
         value = _VALUE.match(text, key.end()) if key else None
-        end = value.end() if value else _line_end(text, start)
+        found = value or comments or _LINE.match(text, start)
+        end = found.end() if found else len(text)
         piece = text[start:end]
         if key and value:
             yield _statement(piece, key[2], value[1], value[2])
@@ -158,11 +159,6 @@ def _split(text: str) -> Iterable[Statement]:
             yield Statement(piece, comment=piece)
         num_lines += len(re.findall(r"\r\n|\n|\r", piece))
         start = end
-
-
-def _line_end(text: str, start: int) -> int:
-    line = _LINE.match(text, start)
-    return line.end() if line else len(text)
 
 
 def _statement(piece: str, key: str, quoted: str, comment: str) -> Statement:
@@ -201,32 +197,41 @@ def wipe(setup: Setup, in_place: Iterable[str]) -> str:
         setup: the file.
         in_place: the keys among ``SECRETS`` whose password the system has.
     """
-    keys = set(in_place)
+    keys = frozenset(in_place)
     passwords = _passwords({key: setup.wanted[key] for key in keys & setup.wanted.keys()})
-    return "".join(_wiped(statement, keys, passwords) for statement in setup.statements)
+    commented_out = _commented_out(keys)
+    searched = [_searched(password) for password in passwords]
+
+    def scrubbed(text: str) -> str:
+        return _replaced(searched, WIPED, commented_out.sub(rf'\1"{WIPED}"', text))
+
+    return "".join(_wiped(statement, keys, scrubbed) for statement in setup.statements)
 
 
-def _wiped(statement: Statement, keys: set[str], passwords: list[str]) -> str:
+def _wiped(statement: Statement, keys: Set[str], scrubbed: Callable[[str], str]) -> str:
     text = statement.text
     if statement.key in keys and statement.value != "":
         before, _, _ = text.partition("=")
         return f'{before}= "{WIPED}"{text[len(text.rstrip(_LINE_ENDS)) :]}'
-    understood = not statement.problem
-    where = len(text) - len(statement.comment) if understood else 0
-    rest = _COMMENTED_OUT.sub(
-        lambda found: f'{found[1]} "{WIPED}"' if found[2] in keys else found[0], text[where:]
-    )
-    return text[:where] + _without(passwords, rest, WIPED)
+    where = 0 if statement.problem else len(text) - len(statement.comment)
+    return text[:where] + scrubbed(text[where:])
 
 
 def _passwords(wanted: Mapping[str, str]) -> list[str]:
     return [wanted[key] for key in SECRETS if key in wanted]
 
 
-def _without(passwords: Iterable[str], text: str, instead: str) -> str:
-    for password in passwords:
-        text = _searched(password).sub(instead, text)
+def _replaced(searched: Iterable[re.Pattern[str]], instead: str, text: str) -> str:
+    for pattern in searched:
+        text = pattern.sub(instead, text)
     return text
+
+
+def _commented_out(keys: Iterable[str]) -> re.Pattern[str]:
+    """Finds one of these keys and what follows it on its line, unless that is empty."""
+    names = "|".join(sorted(keys)) or "(?!)"
+    empty = r"(?:\"\"|'')[ \t]*(?:[\r\n]|\Z)"
+    return re.compile(rf"((?:{names})[\"']?[ \t]*=[ \t]*)(?!{empty})[^ \t\r\n][^\r\n]*")
 
 
 def _searched(password: str) -> re.Pattern[str]:
