@@ -65,6 +65,23 @@ def test_what_is_wrong_keeps_nothing_else_out_and_is_told(boot, root, wrong, sai
     assert wrong.encode() in left
 
 
+@pytest.mark.parametrize("quotes", ['"""', "'''"])
+def test_an_open_text_ends_at_the_next_quotation_marks_and_swallows_nothing(boot, root, quotes):
+    password = f"wifi_password = {quotes}{SECRET}{quotes}"
+    text = f'timezone = {quotes}Europe/Berlin\nwifi_name = "home net"\n{password}\n'
+    assert len(take_over(boot, root, text)) == 1
+    assert f"psk={SECRET}\n" in wifi_of(root).read_text()
+    assert SECRET not in (boot / "mien-setup.toml").read_text()
+
+
+@pytest.mark.parametrize("text", ['a"b""c""', '"a', "a\\"])
+def test_quotation_marks_within_a_text_are_read_as_toml_reads_them(boot, root, text):
+    written = text.replace("\\", "\\\\")
+    assert take_over(boot, root, f'mqtt_password = """{written}"""\n') == []
+    assert (root / "etc/mien/mqtt-password").read_text() == text + "\n"
+    assert (boot / "mien-setup.toml").read_text() == f'mqtt_password = "{setup_file.WIPED}"\n'
+
+
 def test_what_is_wrong_stays_told_and_is_not_applied_again(boot, root):
     problems = take_over(boot, root, f"timezone = 3\n{WIFI}")
     wifi_of(root).unlink()
