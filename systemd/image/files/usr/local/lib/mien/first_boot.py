@@ -75,7 +75,7 @@ class FirstBoot:
             known |= {name: _digest(read(path, MAX_BYTES[name])), f"{name} problems": problems}
             write(self._applied, json.dumps(known), 0o600)
         except (SetupError, OSError) as error:
-            return [f"{name}: {line}" for line in str(error).splitlines()]
+            return [f"{name}: {line}" for line in str(error).splitlines() or [repr(error)]]
         return problems
 
     def _report(self, problems: list[str]) -> None:
