@@ -58,7 +58,7 @@ bundle: ## dist/mien-VERSION-bundle.tar: install.sh and all wheels, for devices 
 
 install: ## install on this machine as a service
 	systemd/bundle.sh --here --dir
-	sudo dist/mien-*/install.sh
+	sudo dist/mien-*/install.sh --local
 
 image: ## flashable Debian arm64 image for Raspberry Pi 3 and 4 (needs root)
 	systemd/image/build.sh

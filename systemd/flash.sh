@@ -16,7 +16,7 @@ main() {
     show "$image" "$device"
     read -rp "Everything on it will be lost. Type ${device#/dev/} to go on: " answer || true
     [ "$answer" = "${device#/dev/}" ] || die "not confirmed"
-    # What was true before the question must still be: a card can be changed meanwhile.
+    # What was true before the question must still be: an SD card can be changed meanwhile.
     check_device "$device" "$(stat -c %s "$image")" >/dev/null
     write_and_verify "$image" "$device"
 }
@@ -45,9 +45,9 @@ check_device() {
     mounted=$(lsblk -nro MOUNTPOINT "$device" | grep . | tr '\n' ' ') || true
     [ -z "$mounted" ] || die "$device is in use: unmount ${mounted% }"
     is_removable "$device" || die "$device is not removable"
-    [ "$(lsblk -dnro RO "$device")" = 0 ] || die "$device is write-protected: look at the card's switch"
+    [ "$(lsblk -dnro RO "$device")" = 0 ] || die "$device is write-protected: look at the SD card's switch"
     size=$(lsblk -dnrbo SIZE "$device")
-    [ "$size" -gt 0 ] || die "$device: no card in the reader"
+    [ "$size" -gt 0 ] || die "$device: no SD card in the reader"
     [ "$size" -ge "$2" ] || die "$device is too small: $((size >> 20)) MiB, the image has $(($2 >> 20)) MiB"
     [ -w "$device" ] || die "no right to write to $device: use sudo"
     echo "$device"
@@ -65,7 +65,7 @@ holds_the_system() {
     lsblk -nro MOUNTPOINT "$1" | grep -qx '\[SWAP\]'
 }
 
-# USB disks say so; cards in a built-in reader do not, but are of the bus "mmc" and type SD.
+# USB disks say so; SD cards in a built-in reader do not, but are of the bus "mmc" and type SD.
 is_removable() {
     local sys=/sys/block/${1#/dev/}
     [ "$(lsblk -dno TYPE "$1")" != loop ] || return 0   # allowed above, by the tests only
@@ -85,10 +85,10 @@ write_and_verify() {
     local image=$1 device=$2
     echo "Writing ..."
     dd if="$image" of="$device" bs=4M conv=fsync status=progress
-    blockdev --flushbufs "$device"      # so that the card is read, not the memory
+    blockdev --flushbufs "$device"      # so that the disk is read, not the memory
     echo "Reading back ..."
     cmp --bytes="$(stat -c %s "$image")" "$image" "$device" \
-        || { echo "flash.sh: $device does not hold what was written: the card is bad" >&2; exit 1; }
+        || { echo "flash.sh: $device does not hold what was written: the disk is bad" >&2; exit 1; }
     blockdev --rereadpt "$device" 2>/dev/null || true
     echo "Done: $device holds the image and was read back without a difference."
 }

@@ -1,9 +1,15 @@
 #!/usr/bin/env bash
-# Installs or updates Mien from the bundle this script lies in; safe to run again.
+# Installs or updates Mien from an install bundle; safe to run again.
 #
-#   sudo ./install.sh               install, or update and go back by itself if that fails
+#   sudo ./install.sh               the first time: installs the bundle this script lies in
+#   sudo /opt/mien/current/systemd/install.sh BUNDLE
+#                                   updates from a folder or .tar: checks it before anything of it
+#                                   runs, and goes back by itself if the new release fails
 #   sudo ./install.sh --no-start    install without starting (in a chroot, or to edit settings first)
 #   sudo ./install.sh --rollback    go back to the release before this one
+#   --public-key FILE               the maintainer's key; without it the first bundle's own is trusted
+#   --allow-unsigned                install although the signature is missing or wrong
+#   --local                         the bundle was made on this machine (make install)
 #
 # Raspberry Pi OS, Debian and Ubuntu (64 bit), JetPack 6 and 7. What it makes: /opt/mien,
 # /etc/mien, /usr/local/bin/mien and mien.service; uninstall.sh takes it all away again.
@@ -16,19 +22,33 @@ UNIT=/etc/systemd/system/mien.service
 die() { echo "install.sh: $*" >&2; exit 1; }
 say() { echo "mien: $*"; }
 
+# shellcheck source=systemd/verify.sh
+. "$HERE/verify.sh"
+
 main() {
-    local start=yes rollback=
+    local start=yes rollback='' bundle='' options=()
     while [ $# -gt 0 ]; do
         case $1 in
-            --no-start) start= ;;
+            --no-start) start=; options+=("$1") ;;
             --rollback) rollback=yes ;;
-            *) die "unknown option $1 (known: --no-start, --rollback)" ;;
+            --local | --verified) CHECK_SIGNATURE= ;;   # --verified: install_from has checked it
+            --allow-unsigned) ALLOW_UNSIGNED=yes ;;
+            --public-key)
+                [ -f "${2:-}" ] || die "--public-key needs a file"
+                PUBLIC_KEY=$(realpath "$2"); shift ;;
+            -*) die "unknown option $1 (see the first lines of $HERE/install.sh)" ;;
+            *) [ -z "$bundle" ] || die "one bundle at a time, not $1"
+               [ -e "$1" ] || die "$1: no such bundle"
+               bundle=$(realpath "$1") ;;
         esac
         shift
     done
     [ "$(id -u)" = 0 ] || die "needs root: sudo $0"
     [ -z "$start" ] || [ -d /run/systemd/system ] || die "systemd does not run here; --no-start installs only"
+    umask 022   # the service, which is not root, must read what is installed
+    cd /        # Python imports from the folder it is started in, which may be anybody's
     if [ -n "$rollback" ]; then roll_back; return; fi
+    if [ -n "$bundle" ]; then install_from "$bundle" "${options[@]}"; return; fi
 
     check_bundle
     install_system_packages
@@ -40,6 +60,7 @@ main() {
         || { local status=$?; say "settings are wrong: nothing was switched" >&2; exit "$status"; }
     before=$(readlink "$ROOT/current" 2>/dev/null || true)
     switch_to "releases/$release"
+    remember_key
     if [ -z "$start" ]; then say "installed $release; not started"; return; fi
     start_or_go_back "$before"
     [ "$before" = "releases/$release" ] || [ -z "$before" ] || ln -sfnT "$before" "$ROOT/previous"
@@ -49,9 +70,30 @@ main() {
 
 # --- what is here ----------------------------------------------------------------------
 
+# Copies a bundle to where only root writes, checks it there, and lets its own script go on.
+install_from() {
+    local bundle=$1
+    mkdir -p "$ROOT"
+    rm -rf "$ROOT"/incoming.*
+    incoming=$(mktemp -d "$ROOT/incoming.XXXXXX")
+    trap 'rm -rf "$incoming"; rmdir --ignore-fail-on-non-empty "$ROOT"' EXIT
+    if [ -d "$bundle" ]; then
+        cp -r --no-dereference --no-preserve=all "$bundle/." "$incoming/" || die "$bundle cannot be copied"
+    else
+        # Through a pipe tar unpacks nothing that is compressed, so nothing grows.
+        tar --extract --file - --no-same-owner --no-same-permissions --strip-components=1 \
+            --directory "$incoming" < "$bundle" || die "$bundle is not a bundle (a folder or .tar)"
+    fi
+    verify_bundle "$incoming"
+    [ -f "$incoming/install.sh" ] || die "$bundle is not a bundle: no install.sh"
+    bash "$incoming/install.sh" --verified "${@:2}"
+    remember_key
+}
+
 check_bundle() {
     local arch python
-    [ -d "$HERE/wheels" ] || die "no wheels here: make a bundle first (make bundle, or make install)"
+    [ -d "$HERE/wheels" ] || die "no wheels here: name a bundle, or make one (make bundle, or make install)"
+    verify_bundle "$HERE"
     arch=$(uname -m)
     case $arch in aarch64 | x86_64) ;; *) die "$arch: a 64-bit system is needed" ;; esac
     command -v python3 >/dev/null || die "python3 is missing: apt install python3"
@@ -59,7 +101,6 @@ check_bundle() {
     REQUIREMENTS=$HERE/requirements/$python-$arch.txt
     [ -e "$REQUIREMENTS" ] || die "this bundle is not for Python $python on $arch; it has:" \
         "$(cd "$HERE/requirements" && echo ./*.txt)"
-    (cd "$HERE" && sha256sum --quiet --strict -c SHA256SUMS) || die "the bundle is damaged: copy it again"
 }
 
 python_version() { /usr/bin/env python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
@@ -99,19 +140,19 @@ build_release() {
     mkdir -p "$release"
     # picamera2 lives in the system's packages, so the environment sees them; what Mien itself
     # needs is installed over them in the versions that were tested.
-    python3 -m venv --system-site-packages "$release" || die "python3 -m venv failed: apt install python3-venv"
+    python3 -I -m venv --system-site-packages "$release" || die "python3 -m venv failed: apt install python3-venv"
     offline_pip "$release" --require-hashes --ignore-installed --requirement "$REQUIREMENTS"
     offline_pip "$release" "$HERE"/wheels/mien-*.whl
     mkdir "$release/systemd"
-    cp "$HERE"/{install.sh,uninstall.sh,mien.service,mien.toml,jetson.conf} "$release/systemd/"
+    cp "$HERE"/{install.sh,verify.sh,uninstall.sh,mien.service,mien.toml,jetson.conf} "$release/systemd/"
     "$release/bin/mien" --version >/dev/null || die "release $1 does not start: see above"
-    sync -f "$release"  # or a power cut could leave the mark on a release that is not on the card
+    sync -f "$release"  # or a power cut could leave the mark on a release that is not on the SD card
     touch "$release/.complete"
 }
 
 # --isolated: no settings of the caller's pip reach in.
 offline_pip() {
-    "$1/bin/python" -m pip --isolated install --quiet --disable-pip-version-check --no-index --no-deps \
+    "$1/bin/python" -I -m pip --isolated install --quiet --disable-pip-version-check --no-index --no-deps \
         --no-cache-dir --find-links "$HERE/wheels" "${@:2}" || die "pip could not install the wheels"
 }
 

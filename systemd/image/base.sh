@@ -12,7 +12,7 @@ PACKAGES=(
     linux-image-arm64 raspi-firmware initramfs-tools zstd        # boot
     systemd-sysv systemd-timesyncd udev dbus kmod
     firmware-brcm80211 wireless-regdb wpasupplicant network-manager avahi-daemon
-    openssh-server sudo                                          # only with a key: see setup.py
+    openssh-server sudo                                          # only with a key: see first_boot.py
     cloud-guest-utils e2fsprogs dosfstools fdisk                 # grow the root
     python3 ca-certificates tzdata iproute2 procps
     python3-venv                                                 # updates by install.sh, offline

@@ -11,7 +11,7 @@ set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 TOP=$(cd "$HERE/../.." && pwd)
 BOOT_MIB=512
-SPARE_MIB=200       # free space in the root before it grows into the card at the first start
+SPARE_MIB=200       # free space in the root before it grows into the SD card at the first start
 
 die() { echo "build.sh: $*" >&2; exit 1; }
 
@@ -35,7 +35,7 @@ main() {
     [ -n "$plain" ] || add_mien "$work/root"
     make_disk "$work" "$image"
     # With sudo, what lies in dist is its caller's: "make bundle" goes on without root.
-    [ -z "${SUDO_UID:-}" ] || [ "${image%/*}" != "$TOP/dist" ] || chown "$SUDO_UID:${SUDO_GID:-}" "$TOP/dist" "$image"
+    [ -z "${SUDO_UID:-}" ] || [ "${image%/*}" != "$TOP/dist" ] || chown -h "$SUDO_UID:${SUDO_GID:-}" "$TOP/dist" "$image"
     echo "$image"
 }
 
@@ -48,7 +48,7 @@ system_files() {
     echo mien > "$root/etc/hostname"
     printf '127.0.0.1\tlocalhost\n127.0.1.1\tmien\n::1\tlocalhost ip6-localhost\n' > "$root/etc/hosts"
     ln -sf /run/NetworkManager/resolv.conf "$root/etc/resolv.conf"
-    # No way in until a key is given (setup.py); root has no password, not an empty one.
+    # No way in until a key is given (first_boot.py); root has no password, not an empty one.
     for unit in ssh.service ssh.socket sshd.service; do
         find "$root/etc/systemd/system" -name "$unit" -type l -delete
     done

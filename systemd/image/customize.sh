@@ -63,7 +63,7 @@ check_system() {
     echo "${python#python}"
 }
 
-# The root takes GROW_MIB more at the end of the file; the system grows it into the card later.
+# The root takes GROW_MIB more at the end of the file; the system grows it into the SD card later.
 grow() {
     local image=$1 root=$2
     truncate -s "+${GROW_MIB}M" "$image"

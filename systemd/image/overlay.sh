@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lays out everything that Mien adds to a card, as a folder: overlay.sh BUNDLE X.Y FOLDER
+# Lays out everything that Mien adds to an SD card, as a folder: overlay.sh BUNDLE X.Y FOLDER
 #
 # BUNDLE is what bundle.sh --dir made for Python X.Y on aarch64. Nothing of the target runs
 # here, so no emulator is needed; build.sh and customize.sh put the folder into their images.
@@ -15,11 +15,13 @@ main() {
     tools=$(mktemp -d)
     # shellcheck disable=SC2064  # the folder's name as it is now
     trap "rm -rf '$tools'" EXIT
-    python3 -m venv "$tools"
+    python3 -I -m venv "$tools"
     mkdir -p "$folder"
     environment "$bundle" "$python" "$folder/opt/mien/releases/$release" "$tools/bin/pip"
     compile "$folder" "$python" "/opt/mien/releases/$release"
     links "$folder" "$release"
+    # The device installs later bundles of whoever signed this one.
+    [ ! -e "$bundle/bundle-key.pub" ] || install -m 644 "$bundle/bundle-key.pub" "$folder/etc/mien/bundle-key.pub"
     appliance "$folder"
 }
 
@@ -56,12 +58,12 @@ from device.__main__ import main
 sys.exit(main())
 SCRIPT
     chmod 755 "$release/bin/mien"
-    cp "$bundle"/{install.sh,uninstall.sh,mien.service,mien.toml,jetson.conf} "$release/systemd/"
+    cp "$bundle"/{install.sh,verify.sh,uninstall.sh,mien.service,mien.toml,jetson.conf} "$release/systemd/"
     touch "$release/.complete"
 }
 
 # Byte code does not depend on the processor: with the same Python here, the first start on
-# the card need not compile (setup.py does it otherwise). Checked by nobody later, because the
+# the SD card need not compile (first_boot.py does it otherwise). Checked by nobody later, because the
 # times of the files change on their way into the image.
 compile() {
     local folder=$1 python=$2 release=$3
@@ -82,16 +84,17 @@ links() {
     install -m 600 /dev/null "$folder/etc/mien/mqtt-password"
 }
 
-# What makes a card an appliance rather than a computer: see each file.
+# What makes an SD card an appliance rather than a computer: see each file.
 appliance() {
     local folder=$1 units=$1/etc/systemd/system unit
     cp -r "$HERE/files/." "$folder/"
+    rm -rf "$folder/usr/local/lib/mien/__pycache__"     # the tests leave one
     mkdir -p "$units/local-fs.target.wants"
     ln -s ../mien-setup.service "$units/multi-user.target.wants/mien-setup.service"
     for unit in tmp.mount var-lib-NetworkManager.mount var-lib-systemd-timesync.mount; do
         ln -s "../$unit" "$units/local-fs.target.wants/$unit"
     done
-    # Timers that write to the card, the login on the screen, and Raspberry Pi OS's question
+    # Timers that write to the SD card, the login on the screen, and Raspberry Pi OS's question
     # for a user name (nobody sits there): masked.
     for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
         fstrim.timer logrotate.timer man-db.timer getty@tty1.service userconfig.service \

@@ -61,7 +61,7 @@ def copy_to_boot(image: Path, **files: str) -> None:
 
 
 def copy_to_root(image: Path, path: str, text: str, mode: int) -> None:
-    """Writes a file, owned by root, to the card's root file system."""
+    """Writes a file, owned by root, to the SD card's root file system."""
     source = image.parent / Path(path).name
     source.write_text(text)
     source.chmod(mode)
@@ -69,9 +69,9 @@ def copy_to_root(image: Path, path: str, text: str, mode: int) -> None:
     subprocess.run(["debugfs", "-w", "-R", f"write {source} {path}", drive], check=True)
 
 
-def card(folder: Path, source: Path, key: Path, port: int, size_mib: int) -> Path:
-    """A larger card with the image on it and the user's two files edited."""
-    image = folder / "card.img"
+def sd_card(folder: Path, source: Path, key: Path, port: int, size_mib: int) -> Path:
+    """A larger SD card with the image on it and the user's two files edited."""
+    image = folder / "disk.img"
     subprocess.run(["cp", "--sparse=always", source, image], check=True)
     os.truncate(image, size_mib * MIB)
     public = key.with_suffix(".pub").read_text().strip()
@@ -150,10 +150,10 @@ def running(
     """Boots an image; the emulator is gone afterwards.
 
     Args:
-        image: of the card; written to.
+        image: of the SD card; written to.
         key: private SSH key.
         board: QEMU's options for the machine.
-        drive: QEMU's interface of the card.
+        drive: QEMU's interface of the SD card.
         append: more words for the kernel's command line.
     """
     folder, ssh_port = image.parent, free_port()

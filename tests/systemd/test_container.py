@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from device.vision.blazeface_layouts import LAYOUTS
+from tests.systemd.bundles import make_key, sign, sum_up
 from tests.systemd.container import Container, booted, wait_until
 
 pytestmark = [
@@ -38,11 +39,18 @@ CHANGING = ("proc", "sys", "dev", "run", "tmp", "var/log", "var/tmp", "root")
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bundle for this machine's own Python 3.11 container."""
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_key(tmp_path_factory.mktemp("key") / "key")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory, key: Path) -> Path:
+    """The signed bundle for this machine's own Python 3.11 container."""
     machine = os.uname().machine
     command = ["systemd/bundle.sh", "--arch", machine, "--python", "3.11", "--dir"]
-    made = Path(subprocess.check_output(command, text=True).strip().splitlines()[-1])
+    signing = {**os.environ, "MIEN_SIGNING_KEY": str(key)}
+    said = subprocess.check_output(command, text=True, env=signing)
+    made = Path(said.strip().splitlines()[-1])
     target = tmp_path_factory.mktemp("bundle") / "bundle"
     shutil.move(made, target)
     return target
@@ -79,17 +87,16 @@ def install(container: Container, bundle: Path, *options: str) -> subprocess.Com
     return container.run(f"/root/{bundle.name}/install.sh", *options, check=False)
 
 
-def changed_bundle(bundle: Path, name: str, change: tuple[str, str]) -> Path:
-    """A later bundle whose unit differs in one place; its checksums are right."""
+def changed_bundle(bundle: Path, name: str, change: tuple[str, str], key: Path) -> Path:
+    """A later bundle whose unit differs in one place; its checksums and signature are right."""
     later = bundle.with_name(name)
     shutil.copytree(bundle, later)
     unit = later / "mien.service"
     text, num_changes = re.subn(*change, unit.read_text(), flags=re.M)
     assert num_changes == 1
     unit.write_text(text)
-    (later / "SHA256SUMS").unlink()
-    sums = "sha256sum ./*.* wheels/* requirements/* > /tmp/sums && mv /tmp/sums SHA256SUMS"
-    subprocess.run(sums, shell=True, cwd=later, check=True)
+    sum_up(later)
+    sign(later, key)
     return later
 
 
@@ -199,11 +206,10 @@ def test_wrong_settings_end_with_78_and_without_restarts(container):
     assert "unknown key display.nonsense" in container.journal()
 
 
-def test_the_installer_refuses_wrong_settings_and_switches_nothing(container, bundle):
+def test_the_installer_refuses_wrong_settings_and_switches_nothing(container, bundle, key):
     before = release(container)
-    done = install(
-        container, changed_bundle(bundle, "wrong-settings", (r"^RestartSec=5", "RestartSec=6"))
-    )
+    change = (r"^RestartSec=5", "RestartSec=6")
+    done = install(container, changed_bundle(bundle, "wrong-settings", change, key))
     assert done.returncode == 78, done.stdout
     assert release(container) == before
     (container.root / "etc/mien/mien.toml").write_text(SETTINGS)
@@ -229,9 +235,9 @@ NEVER_READY = (
 @pytest.mark.parametrize(
     ("name", "change"), [("ends-at-once", ENDS_AT_ONCE), ("never-ready", NEVER_READY)]
 )
-def test_a_release_that_does_not_start_goes_back_by_itself(container, bundle, name, change):
+def test_a_release_that_does_not_start_goes_back_by_itself(container, bundle, key, name, change):
     before = release(container)
-    later = changed_bundle(bundle, name, change)
+    later = changed_bundle(bundle, name, change, key)
     done = install(container, later)
     assert done.returncode == 1, done.stdout
     assert "does not start: back to" in done.stdout
@@ -239,11 +245,15 @@ def test_a_release_that_does_not_start_goes_back_by_itself(container, bundle, na
     assert active(container)
 
 
-def test_an_update_can_be_taken_back_by_hand(container, bundle):
+def test_an_update_is_checked_by_the_installed_script_and_can_be_taken_back(container, bundle, key):
     before = release(container)
-    later = changed_bundle(bundle, "update", (r"^RestartSec=5", "RestartSec=7"))
-    done = install(container, later)
+    later = changed_bundle(bundle, "update", (r"^RestartSec=5", "RestartSec=7"), key)
+    packed = container.root / "root/update.tar"
+    subprocess.run(["tar", "-C", later.parent, "-cf", packed, later.name], check=True)
+    script = "/opt/mien/current/systemd/install.sh"
+    done = container.run(script, "/root/update.tar", check=False)
     assert done.returncode == 0, done.stdout
+    assert not list((container.root / "opt/mien").glob("incoming*"))
     assert release(container) != before
     assert container.show("RestartUSec") == "7s"
     done = container.run("/opt/mien/current/systemd/install.sh", "--rollback")
@@ -259,6 +269,17 @@ def test_a_damaged_bundle_is_refused(container, bundle):
     done = install(container, damaged)
     assert done.returncode == 1
     assert "the bundle is damaged" in done.stdout
+
+
+def test_an_update_signed_by_somebody_else_is_refused(container, bundle, tmp_path):
+    before = release(container)
+    other = make_key(tmp_path / "other")
+    later = changed_bundle(bundle, "forged", (r"^RestartSec=5", "RestartSec=8"), other)
+    done = install(container, later)
+    assert done.returncode == 1
+    assert "is not signed with the key in /etc/mien/bundle-key.pub" in done.stdout
+    assert release(container) == before
+    assert active(container)
 
 
 def test_uninstall_leaves_no_trace(container, files_before):

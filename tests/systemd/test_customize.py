@@ -92,7 +92,7 @@ def test_notices_what_was_not_written(tmp_path, overlay):
 def make_image(tmp_path: Path, *files: str) -> Path:
     """A disk like Raspberry Pi OS: FAT, then ext4."""
     root = make_root(tmp_path / "root.img", *files)
-    image = tmp_path / "card.img"
+    image = tmp_path / "disk.img"
     image.write_bytes(bytes(ROOT_START * 512) + root.read_bytes())
     table = f"label: dos\nstart={BOOT_START}, size={ROOT_START - BOOT_START}, type=c\n"
     table += f"start={ROOT_START}, size={ROOT_SECTORS}, type=83\n"
@@ -155,7 +155,7 @@ def test_refuses_systems_it_is_not_for(tmp_path, files, said):
     ],
 )
 def test_refuses_what_is_no_card(tmp_path, table, said):
-    image = tmp_path / "card.img"
+    image = tmp_path / "disk.img"
     image.write_bytes(bytes(4 << 20))
     if table:
         subprocess.run(

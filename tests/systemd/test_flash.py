@@ -1,4 +1,4 @@
-"""``flash.sh`` against loop devices: every refusal, and one card that is written and read back."""
+"""``flash.sh`` against loop devices: every refusal, and one disk that is written and read back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def flash(image: Path, device: str, answer: str = "", loop: bool = True):
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    path = tmp_path / "card.img"
+    path = tmp_path / "disk.img"
     path.write_bytes(os.urandom(2 * MIB))
     subprocess.run(["sfdisk", "--quiet", path], input="start=1MiB\n", text=True, check=True)
     return path
@@ -168,7 +168,7 @@ def test_refuses_a_write_protected_disk(image, tmp_path):
     ("name", "content", "said"),
     [
         ("missing.img", None, "no such image"),
-        ("card.img.xz", b"x", "unpack it first"),
+        ("disk.img.xz", b"x", "unpack it first"),
         ("empty.img", b"", "not a disk image"),
         ("text.img", b"hello" * MIB, "not a disk image"),
     ],

@@ -1,74 +1,37 @@
-"""What is taken over from the card's FAT partition, on a system in a temporary folder."""
+"""What is taken over from the SD card's FAT partition, on a system in a temporary folder."""
 
 from __future__ import annotations
 
 import configparser
-import importlib.util
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-if sys.version_info < (3, 11):
-    pytest.skip("runs on the image's own Python, 3.11 and later", allow_module_level=True)
+from tests.systemd.on_device import Programs, first_boot, setup_file, system, wifi_of
 
-FILE = Path("systemd/image/files/usr/local/lib/mien/setup.py")
 SHIPPED = Path("systemd/image/mien-setup.toml")
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB5s visitor@desk"
-
-spec = importlib.util.spec_from_file_location("mien_setup", FILE)
-setup = importlib.util.module_from_spec(spec)
-sys.modules["mien_setup"] = setup
-spec.loader.exec_module(setup)
-
-
-class Programs:
-    """Records what would be run; each program answers as it was told."""
-
-    def __init__(self, **answers: tuple[int, str]) -> None:
-        self.ran: list[list[str]] = []
-        self._answers = answers
-
-    def __call__(self, command):
-        self.ran.append(list(command))
-        status, text = self._answers.get(Path(command[0]).name, (0, ""))
-        return subprocess.CompletedProcess(command, status, text, text)
-
-
-@pytest.fixture
-def boot(tmp_path):
-    (tmp_path / "boot").mkdir()
-    return tmp_path / "boot"
-
-
-@pytest.fixture
-def root(tmp_path):
-    zone = tmp_path / "root/usr/share/zoneinfo/Europe/Berlin"
-    zone.parent.mkdir(parents=True)
-    zone.touch()
-    return tmp_path / "root"
 
 
 def test_the_shipped_file_asks_for_nothing(boot, root):
     (boot / "mien-setup.toml").write_text(SHIPPED.read_text())
     programs = Programs()
-    assert setup.Card(boot, root, programs).take_over() == []
+    assert first_boot.FirstBoot(boot, root, programs).take_over() == []
     assert programs.ran == []
     assert not (root / "etc").exists()
 
 
 def test_every_key_stands_in_the_shipped_file():
     text = SHIPPED.read_text()
-    assert [key for key in setup.ALLOWED if f"#{key} = " not in text] == []
+    assert [key for key in setup_file.ALLOWED if f"#{key} = " not in text] == []
 
 
 def test_host_name_time_zone_and_passwords(boot, root):
     (boot / "mien-setup.toml").write_text(
         'hostname = "hall"\ntimezone = "Europe/Berlin"\nmqtt_password = "a \\"quoted\\" one"\n'
     )
-    assert setup.Card(boot, root, Programs()).take_over() == []
+    assert first_boot.FirstBoot(boot, root, Programs()).take_over() == []
     assert (root / "etc/hostname").read_text() == "hall\n"
     assert "127.0.1.1\thall\n" in (root / "etc/hosts").read_text()
     assert (root / "etc/localtime").readlink() == Path("/usr/share/zoneinfo/Europe/Berlin")
@@ -82,8 +45,8 @@ def test_wifi_is_a_file_that_only_root_reads(boot, root):
         'wifi_country = "DE"\nwifi_name = "Café; 2"\nwifi_password = " back\\\\slash"\n'
     )
     programs = Programs()
-    assert setup.Card(boot, root, programs).take_over() == []
-    path = root / "etc/NetworkManager/system-connections/mien-wifi.nmconnection"
+    assert first_boot.FirstBoot(boot, root, programs).take_over() == []
+    path = wifi_of(root)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     parsed = configparser.RawConfigParser()
     parsed.read(path)
@@ -97,7 +60,7 @@ def test_files_saved_by_windows_editor_are_taken_over(boot, root):
     text = 'hostname = "hall"\r\nmqtt_password = "top secret"\r\n'
     (boot / "mien-setup.toml").write_bytes(text.encode("utf-8-sig"))
     (boot / "mien.toml").write_bytes("[log]\r\n".encode("utf-8-sig"))
-    assert setup.Card(boot, root, Programs()).take_over() == []
+    assert first_boot.FirstBoot(boot, root, Programs()).take_over() == []
     assert (root / "etc/hostname").read_text() == "hall\n"
     assert (root / "etc/mien/mqtt-password").read_text() == "top secret\n"
     assert b"top secret" not in (boot / "mien-setup.toml").read_bytes()
@@ -105,62 +68,50 @@ def test_files_saved_by_windows_editor_are_taken_over(boot, root):
 
 
 def test_an_open_wifi_has_no_security_section():
-    assert "wifi-security" not in setup.wifi_connection("guests", "")
+    assert "wifi-security" not in system.wifi_connection("guests", "")
 
 
 def test_passwords_are_wiped_and_not_taken_over_twice(boot, root):
     path = boot / "mien-setup.toml"
     path.write_text('wifi_name = "home"\n  wifi_password = "top secret"\nmqtt_password = ""\n')
-    card = setup.Card(boot, root, Programs())
-    card.take_over()
+    device = first_boot.FirstBoot(boot, root, Programs())
+    device.take_over()
     assert "top secret" not in path.read_text()
-    assert f'wifi_password = "{setup.WIPED}"' in path.read_text()
+    assert f'wifi_password = "{setup_file.WIPED}"' in path.read_text()
     assert 'mqtt_password = ""' in path.read_text()
-    connection = root / "etc/NetworkManager/system-connections/mien-wifi.nmconnection"
+    connection = wifi_of(root)
     connection.unlink()
-    card.take_over()
+    device.take_over()
     assert not connection.exists()
 
 
-def test_another_edit_of_the_card_keeps_the_wifi_password_that_was_taken_over(boot, root):
+def test_another_edit_of_the_sd_card_keeps_the_wifi_password_that_was_taken_over(boot, root):
     path = boot / "mien-setup.toml"
     path.write_text('wifi_name = "home"\nwifi_password = "top secret"\n')
-    card = setup.Card(boot, root, Programs())
-    assert card.take_over() == []
-    connection = root / "etc/NetworkManager/system-connections/mien-wifi.nmconnection"
+    device = first_boot.FirstBoot(boot, root, Programs())
+    assert device.take_over() == []
+    connection = wifi_of(root)
     before = connection.read_text()
     assert "psk=top secret" in before
     path.write_text('hostname = "hall"\n' + path.read_text())
-    assert card.take_over() == []
+    assert device.take_over() == []
     assert (root / "etc/hostname").read_text() == "hall\n"
     assert connection.read_text() == before
     path.write_text(path.read_text().replace('"home"', '"office"').replace('"hall"', '"attic"'))
-    assert card.take_over() == [
+    assert device.take_over() == [
         "mien-setup.toml: wifi_name = 'office': write its wifi_password, too"
     ]
     assert connection.read_text() == before
-    assert (root / "etc/hostname").read_text() == "hall\n"
-    path.write_text(path.read_text().replace(f'"{setup.WIPED}"', '""'))
-    assert card.take_over() == []
+    assert (root / "etc/hostname").read_text() == "attic\n"
+    path.write_text(path.read_text().replace(f'"{setup_file.WIPED}"', '""'))
+    assert device.take_over() == []
     assert "psk=" not in connection.read_text()
-
-
-@pytest.mark.parametrize("text", ['"""top secret"""', "'top secret'  # mine", '"top secret"'])
-def test_however_it_is_quoted_a_password_is_wiped(text):
-    assert "top secret" not in setup.wipe(f"wifi_password={text}\n", ["top secret"])
-
-
-def test_a_password_that_cannot_be_wiped_is_not_taken_over(boot, root):
-    (boot / "mien-setup.toml").write_text('wifi_name = "a"\nwifi_password = """\ntop secret"""\n')
-    problems = setup.Card(boot, root, Programs()).take_over()
-    assert "on the line of its key" in problems[0]
-    assert not (root / "etc").exists()
 
 
 def test_an_ssh_key_makes_the_account_and_opens_ssh_without_passwords(boot, root):
     (boot / "mien-setup.toml").write_text(f'ssh_key = "{KEY}"\n')
     programs = Programs(id=(1, "no such user"))
-    assert setup.Card(boot, root, programs).take_over() == []
+    assert first_boot.FirstBoot(boot, root, programs).take_over() == []
     keys = root / "home/admin/.ssh/authorized_keys"
     assert keys.read_text() == KEY + "\n"
     assert stat.S_IMODE(keys.stat().st_mode) == 0o600
@@ -173,7 +124,7 @@ def test_an_ssh_key_makes_the_account_and_opens_ssh_without_passwords(boot, root
 def test_without_a_key_ssh_is_left_alone(boot, root):
     (boot / "mien-setup.toml").write_text('hostname = "hall"\n')
     programs = Programs()
-    setup.Card(boot, root, programs).take_over()
+    first_boot.FirstBoot(boot, root, programs).take_over()
     assert programs.ran == [["hostname", "hall"]]
 
 
@@ -191,9 +142,9 @@ def test_without_a_key_ssh_is_left_alone(boot, root):
         ('ssh_key = """ssh-rsa AAAA\nssh-rsa BBBB"""', "allowed: one line of a .pub file"),
     ],
 )
-def test_what_is_wrong_is_told_on_the_card_and_nothing_is_done(boot, root, text, said):
+def test_what_is_wrong_is_told_on_the_sd_card_and_nothing_is_done(boot, root, text, said):
     (boot / "mien-setup.toml").write_text(text)
-    problems = setup.Card(boot, root, Programs()).take_over()
+    problems = first_boot.FirstBoot(boot, root, Programs()).take_over()
     assert len(problems) == 1
     assert said in problems[0]
     assert (boot / "mien-error.txt").read_text() == problems[0] + "\n"
@@ -202,15 +153,15 @@ def test_what_is_wrong_is_told_on_the_card_and_nothing_is_done(boot, root, text,
 
 def test_the_report_goes_when_the_file_is_right(boot, root):
     (boot / "mien-setup.toml").write_text("hostname = 3")
-    setup.Card(boot, root, Programs()).take_over()
+    first_boot.FirstBoot(boot, root, Programs()).take_over()
     (boot / "mien-setup.toml").write_text('hostname = "hall"\n')
-    setup.Card(boot, root, Programs()).take_over()
+    first_boot.FirstBoot(boot, root, Programs()).take_over()
     assert not (boot / "mien-error.txt").exists()
 
 
 def test_settings_are_taken_over_when_mien_accepts_them(boot, root):
     (boot / "mien.toml").write_text("[log]\n")
-    assert setup.Card(boot, root, Programs()).take_over() == []
+    assert first_boot.FirstBoot(boot, root, Programs()).take_over() == []
     assert (root / "etc/mien/mien.toml").read_text() == "[log]\n"
 
 
@@ -219,21 +170,21 @@ def test_settings_that_mien_refuses_change_nothing(boot, root):
     (root / "etc/mien/mien.toml").write_text("# good\n")
     (boot / "mien.toml").write_text("[nonsense]\n")
     refuses = Programs(mien=(78, "mien: /boot/firmware/mien.toml:1: unknown section\n"))
-    problems = setup.Card(boot, root, refuses).take_over()
+    problems = first_boot.FirstBoot(boot, root, refuses).take_over()
     assert problems == ["mien.toml: /boot/firmware/mien.toml:1: unknown section"]
     assert (root / "etc/mien/mien.toml").read_text() == "# good\n"
 
 
-def test_edits_on_the_device_stay_until_the_card_is_edited(boot, root):
-    (boot / "mien.toml").write_text("# from the card\n")
-    card = setup.Card(boot, root, Programs())
-    card.take_over()
+def test_edits_on_the_device_stay_until_the_sd_card_is_edited(boot, root):
+    (boot / "mien.toml").write_text("# from the SD card\n")
+    device = first_boot.FirstBoot(boot, root, Programs())
+    device.take_over()
     (root / "etc/mien/mien.toml").write_text("# by hand\n")
-    card.take_over()
+    device.take_over()
     assert (root / "etc/mien/mien.toml").read_text() == "# by hand\n"
-    (boot / "mien.toml").write_text("# from the card again\n")
-    card.take_over()
-    assert (root / "etc/mien/mien.toml").read_text() == "# from the card again\n"
+    (boot / "mien.toml").write_text("# from the SD card again\n")
+    device.take_over()
+    assert (root / "etc/mien/mien.toml").read_text() == "# from the SD card again\n"
 
 
 @pytest.mark.parametrize(
@@ -243,19 +194,69 @@ def test_edits_on_the_device_stay_until_the_card_is_edited(boot, root):
 )  # fmt: skip
 def test_the_root_grows_into_the_card(device, disk, number):
     programs = Programs(findmnt=(0, device + "\n"))
-    setup.grow_root(programs)
+    first_boot.grow_root(programs)
     assert programs.ran[1:] == [["growpart", disk, number], ["resize2fs", device]]
 
 
 @pytest.mark.parametrize(("findmnt", "growpart"), [("/dev/vda2", 1), ("overlay", 0), ("", 0)])
 def test_a_root_that_cannot_grow_is_left_alone(findmnt, growpart):
     programs = Programs(findmnt=(0, findmnt), growpart=(growpart, "NOCHANGE"))
-    setup.grow_root(programs)
+    first_boot.grow_root(programs)
     assert [command for command in programs.ran if command[0] == "resize2fs"] == []
 
 
 def test_a_release_is_compiled_once(tmp_path):
     programs = Programs()
-    setup.compile_release(tmp_path, programs)
-    setup.compile_release(tmp_path, programs)
+    first_boot.compile_release(tmp_path, programs)
+    first_boot.compile_release(tmp_path, programs)
     assert len(programs.ran) == 1
+
+
+def test_the_setup_is_applied_although_nothing_else_works(boot, root, capsys):
+    (boot / "mien-setup.toml").write_text('hostname = "hall"\nfloor = "3"\n')
+    release = root / "opt/mien/current"
+    (release / ".compiled").parent.mkdir(parents=True)
+    (release / ".compiled").symlink_to("/nowhere/at/all")  # cannot be made
+    assert first_boot.main(boot, root, Programs(findmnt=(1, ""))) == 0
+    assert (root / "etc/hostname").read_text() == "hall\n"
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("mien-setup.toml: unknown key floor")
+    assert said[1].startswith("cannot compile: ")
+
+
+def test_a_partition_that_takes_no_report_is_survived(boot, root):
+    (boot / "mien-setup.toml").write_text('hostname = "hall"\nfloor = "3"\n')
+    (boot / "mien-error.txt.part").mkdir()
+    problems = first_boot.FirstBoot(boot, root, Programs()).take_over()
+    assert (root / "etc/hostname").read_text() == "hall\n"
+    assert problems[1].startswith("mien-error.txt: ")
+
+
+def test_what_cannot_be_started_or_does_not_end_is_a_failure_and_no_exception(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "damaged").write_bytes(b"\x7fELF damaged")
+    (tmp_path / "damaged").chmod(0o755)
+    assert system.run([str(tmp_path / "damaged")]).returncode != 0
+    assert system.run([str(tmp_path / "missing")]).returncode == 127
+    monkeypatch.setattr(system, "TIMEOUT_S", 0.05)
+    late = system.run(["sleep", "5"])
+    assert (late.returncode, late.stderr) == (124, "sleep did not end within 0.05 s")
+    assert system.run(["printf", r"\377"]).stdout == "\ufffd"
+
+
+def test_the_way_in_follows_no_link_of_the_account(boot, root, tmp_path):
+    (boot / "mien-setup.toml").write_text(f'ssh_key = "{KEY}"\nhostname = "hall"\n')
+    (tmp_path / "elsewhere").mkdir()
+    (root / "home/admin").mkdir(parents=True)
+    (root / "home/admin/.ssh").symlink_to(tmp_path / "elsewhere")
+    problems = first_boot.FirstBoot(boot, root, Programs()).take_over()
+    assert ".ssh is a link: nothing is written there" in problems[0]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert (root / "etc/hostname").read_text() == "hall\n"
+    (root / "home/admin/.ssh").unlink()
+    (root / "home/admin/.ssh").mkdir()
+    (root / "home/admin/.ssh/authorized_keys.part").symlink_to(tmp_path / "elsewhere/file")
+    assert first_boot.FirstBoot(boot, root, Programs()).take_over() == []
+    assert (root / "home/admin/.ssh/authorized_keys").read_text() == KEY + "\n"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
