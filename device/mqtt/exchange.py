@@ -130,7 +130,8 @@ class Exchange:
             self._refusals.pop(topic, None)
             if publication.refused:
                 self.num_refused += 1
-                text = f"the broker refuses a publication to {topic}: {publication.refused}"
+                shown = topic[:100].encode("ascii", "backslashreplace").decode()
+                text = f"the broker refuses a publication to {shown}: {publication.refused}"
                 if named not in self._named and len(self._named) < MAX_NAMED:
                     self._named.add(named)
                     if not self._quiet:

@@ -183,7 +183,11 @@ def test_what_is_refused_for_ever_is_counted_named_once_and_holds_nothing_up(
     assert len([r for r in caplog.records if "/event: Not authorized" in r.message]) == 1
 
 
-@pytest.mark.parametrize("topic", ["a/#", "+", "", "a\0b", "\ud800", "x" * 70_000])
+@pytest.mark.parametrize(
+    "topic",
+    ["a/#", "+", "", "a\0b", "\ud800", "x" * 70_000],
+    ids=["hash", "plus", "empty", "null", "surrogate", "long"],
+)
 def test_a_topic_that_cannot_be_published_to_hinders_nothing_else(topic: str) -> None:
     with (
         StrictBroker() as broker,
