@@ -26,19 +26,23 @@ def extend(
     pixels: npt.NDArray[np.uint8],
     labels: npt.NDArray[np.integer],
     origin: str,
+    votes: npt.NDArray[np.integer] | None = None,
 ) -> Pictures:
     """The pictures and, after them, more of the training split.
 
     Args:
         pictures: FER2013, with or without votes.
         pixels: (n, 48, 48) uint8 to add.
-        labels: (n,) what they show; where FER2013 has votes, all ten of them go there.
+        labels: (n,) what they show.
         origin: where they come from, for their names.
+        votes: (n, 10) in the order of ``VOTE_COLUMNS``; None for all ten votes for the label, where
+            FER2013 has votes.
     """
-    votes = np.zeros((len(labels), len(VOTE_COLUMNS)), np.int64)
-    if pictures.has_votes:
-        columns = np.asarray(CROWD_ORDER)[labels]
-        votes[np.arange(len(labels)), columns] = SURE_VOTES
+    if votes is None:
+        votes = np.zeros((len(labels), len(VOTE_COLUMNS)), np.int64)
+        if pictures.has_votes:
+            columns = np.asarray(CROWD_ORDER)[labels]
+            votes[np.arange(len(labels)), columns] = SURE_VOTES
     names = np.array([f"{origin} {number}" for number in range(len(labels))])
     return Pictures(
         np.concatenate([pictures.pixels, pixels]),
