@@ -64,8 +64,7 @@ def ssdlite_mobilenet_v2() -> Any:
     outputs = []
     for number, features in enumerate(maps):
         anchors = 3 if number == 0 else 6
-        for values in (4, 91):
-            outputs.append(point(depth(features, 3, 1), anchors * values, act=False))
+        outputs += [point(depth(features, 3, 1), anchors * n, act=False) for n in (4, 91)]
     return keras.Model(backbone.input, outputs)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 MARK = 0x1000  # see count.c
 # How many faces each detector meets; what HOG costs hardly depends on it, and takes long to count.
-CROWDS = {"blazeface": (0, 1, 4, 8), "haar": (0, 1, 4, 8), "hog": (0, 1), "both": (0, 1)}
+CROWDS = {"blazeface": (0, 1, 4, 8), "haar": (0, 1, 4, 8), "hog": (1,), "both": (1,)}
 RATE_HZ = 15
 WARM_UP_FRAMES = 3  # the first two are searched, so that faces are confirmed
 CYCLE = 3  # frames from one detection to the next at the default interval of 0.2 s
@@ -33,15 +33,18 @@ class Sections:
     """Names what runs now, for the plug-in; sections nest, and each counts without its inner ones."""
 
     def __init__(self) -> None:
-        self.names = ["outside"]
+        self._numbers = {"outside": 0}
         self._open = [0]
         self._next = 0
 
+    @property
+    def names(self) -> list[str]:
+        """By number."""
+        return list(self._numbers)
+
     def __call__(self, name: str) -> Sections:
         """``with sections("frame/detect"): ...``"""
-        if name not in self.names:
-            self.names.append(name)
-        self._next = self.names.index(name)
+        self._next = self._numbers.setdefault(name, len(self._numbers))
         return self
 
     def __enter__(self) -> None:
@@ -49,7 +52,10 @@ class Sections:
         os.umask(MARK + self._next)
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._open.pop()
         os.umask(MARK + self._open[-1])
@@ -145,22 +151,22 @@ def one_cycle(sections: Sections, detector: str, num_faces: int) -> dict[str, An
     return {"detections": detections, "faces": faces}
 
 
-def classifiers(sections: Sections) -> None:
-    """Each network on 1, 4 and 8 crops, cropping included."""
+def small_network(sections: Sections) -> None:
+    """``expression-tiny`` on 1, 4 and 8 crops, cropping included."""
     from device.composition import load_classifier
     from device.settings import load_settings, replace_setting
     from device.vocabulary import BoundingBox, Face
 
     image = scene(1)
     face = Face(BoundingBox(270.0, 190.0, 370.0, 290.0), 1.0)
-    for name in ("expression", "expression-tiny"):
-        settings = replace_setting(load_settings(None, {}), "classifier.model", name, "board")
-        classifier = load_classifier(settings)
-        for num_faces in (1, 4, 8):
-            classifier.classify(image, [face] * num_faces)
-            for _ in range(REPEATS):
-                with sections(f"{name}/{num_faces}"):
-                    classifier.classify(image, [face] * num_faces)
+    settings = replace_setting(
+        load_settings(None, {}), "classifier.model", "expression-tiny", "board"
+    )
+    classifier = load_classifier(settings)
+    for num_faces in (1, 4, 8):
+        for number in range(1 + REPEATS):
+            with sections(f"expression-tiny/{num_faces}" if number else "warm-up"):
+                classifier.classify(image, [face] * num_faces)
 
 
 def generator(sections: Sections) -> None:
@@ -225,7 +231,7 @@ def main(result: Path, files: list[Path]) -> None:
         with sections("empty"):
             pass
     cycles = {f"{d}/{n}": one_cycle(sections, d, n) for d, crowds in CROWDS.items() for n in crowds}
-    classifiers(sections)
+    small_network(sections)
     generator(sections)
     usb_camera(sections)
     peers(sections, files)
