@@ -64,7 +64,7 @@ def qemu_version() -> tuple[int, int]:
 
 
 def run(
-    core: Core, plugin: Path, root: Path, networks: Path, label: str
+    core: Core, plugin: Path, root: Path, networks: Path, label: str, what: str = "all"
 ) -> tuple[dict[str, Section], dict[str, Any]]:
     """One run of the whole workload.
 
@@ -74,6 +74,7 @@ def run(
         root: the guest's files.
         networks: folder of the other networks.
         label: of this run, for its folder in the cache.
+        what: ``all``, or ``quick`` for the part that is run twice.
 
     Returns:
         The sections, and what the workload saw.
@@ -88,7 +89,7 @@ def run(
     environment |= {"PYTHONDONTWRITEBYTECODE": "1"}
     command = [EMULATOR, "-cpu", core.qemu, "-plugin", f"{plugin},out={own}/counts.txt"]
     command += ["-L", str(own / "root"), str(own / "root/usr/bin/python3")]
-    command += ["-m", "tests.board.workload", str(own / "seen.json"), *files]
+    command += ["-m", "tests.board.workload", what, str(own / "seen.json"), *files]
     log = own / "log.txt"
     with log.open("w") as output:
         code = subprocess.run(

@@ -10,22 +10,22 @@ from typing import Any
 from tests.board.counts import KINDS, Counts, Section
 
 STAGES = ("track", "detect", "landmarks", "quality", "classify", "smooth")
+CYCLE = 3  # frames from one detection to the next: 0.2 s at 15 frames a second
 Json = dict[str, Any]
 
 
-def summarise(sections: Mapping[str, Section], seen: Json, cycle_frames: int = 3) -> Json:
+def summarise(sections: Mapping[str, Section], seen: Json) -> Json:
     """Instructions of each stage of a frame with a detection and of one without, and of the rest.
 
     Args:
         sections: of one run.
         seen: what the workload wrote.
-        cycle_frames: frames in each cycle.
     """
     stages: Json = {}
     libraries: Json = {}
     for cycle, what in seen["cycles"].items():
         by_kind: dict[str, list[int]] = defaultdict(list)
-        for number in range(cycle_frames):
+        for number in range(len(what["faces"])):
             by_kind["detection" if number in what["detections"] else "tracking"].append(number)
         for kind, numbers in by_kind.items():
             for stage in STAGES:
@@ -55,8 +55,12 @@ def largest_difference(first: Json, second: Json, least: float = 1e6) -> tuple[f
         least: instructions; stages of fewer are compared as parts of their frame alone.
     """
     one, other = Counted(first), Counted(second)
-    totals = {name: (one.get(name).total, other.get(name).total) for name in first["stages"]}
-    for cycle in first["cycles"]:
+    totals = {
+        name: (one.get(name).total, other.get(name).total)
+        for name in first["stages"]
+        if name in second["stages"]
+    }
+    for cycle in second["cycles"]:
         for kind in ("detection", "tracking"):
             name = f"{cycle}/{kind}"
             totals[name] = one.frame(cycle, kind).total, other.frame(cycle, kind).total
@@ -97,7 +101,5 @@ class Counted:
 
     def mean(self, cycle: str, model: str = "expression") -> Counts:
         """The mean frame of a second at 15 frames a second: every third with a detection."""
-        num_frames = len(self.summary["cycles"][cycle]["faces"])
-        detections = len(self.summary["cycles"][cycle]["detections"])
-        searched = self.frame(cycle, "detection", model).scaled(detections / num_frames)
-        return searched + self.frame(cycle, "tracking", model).scaled(1 - detections / num_frames)
+        searched = self.frame(cycle, "detection", model).scaled(1 / CYCLE)
+        return searched + self.frame(cycle, "tracking", model).scaled(1 - 1 / CYCLE)
