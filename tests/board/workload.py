@@ -99,7 +99,9 @@ def scene(num_faces: int, step: int = 0) -> Any:
     import cv2
     import numpy as np
 
-    portrait = cv2.imread(str(ROOT / "device" / "camera" / "astronaut.jpg"), cv2.IMREAD_GRAYSCALE)
+    portrait: Any = cv2.imread(
+        str(ROOT / "device" / "camera" / "astronaut.jpg"), cv2.IMREAD_GRAYSCALE
+    )
     picture = cv2.resize(portrait[SUIT], (WIDTH, HEIGHT))
     columns, rows, side = {0: (0, 0, 1), 1: (1, 1, 200), 4: (2, 2, 200), 8: (4, 2, 150)}[num_faces]
     tile = cv2.resize(portrait[FACE], (side, side))
@@ -136,12 +138,14 @@ def cycle(
     from device.vocabulary import Frame as CameraFrame
 
     frame = Frame(sections)
-    searcher = Marked(vision.detector, "detect", frame, "detect")
+    searcher: Any = Marked(vision.detector, "detect", frame, "detect")
+    judge: Any = Marked(vision.quality, "judge", frame, "quality")
+    points: Any = Marked(vision.landmarks, "place", frame, "landmarks")
     tracker = DetectAndTrack(
         searcher,
-        Marked(vision.quality, "judge", frame, "quality"),
+        judge,
         settings.detector.interval_s,
-        Marked(vision.landmarks, "place", frame, "landmarks"),
+        points,
         clock=lambda: 0.0,  # emulated time would say nothing: detect as often as on a fast board
     )
     smoother = type(vision.smoother)(settings.smoothing)
@@ -205,14 +209,16 @@ def usb_camera(sections: Sections) -> None:
     packed = cv2.imencode(".jpg", cv2.cvtColor(scene(1), cv2.COLOR_GRAY2BGR))[1]
     for number in range(1 + REPEATS):
         with sections("usb camera" if number else "warm-up"):
-            cv2.cvtColor(cv2.imdecode(packed, cv2.IMREAD_COLOR), cv2.COLOR_BGR2GRAY)
+            picture: Any = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+            cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
 
 
 def peers(sections: Sections, files: list[Path]) -> None:
     """OpenCV's usual call on the one-face frame, and other networks."""
     import cv2
 
-    cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
+    folder: Any = vars(cv2)["data"].haarcascades
+    cascade = cv2.CascadeClassifier(folder + "haarcascade_frontalface_default.xml")
     image = scene(1)
     for _ in range(REPEATS):
         with sections("usual call"):
