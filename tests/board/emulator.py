@@ -74,7 +74,7 @@ def run(
         root: the guest's files.
         networks: folder of the other networks.
         label: of this run, for its folder in the cache.
-        what: ``all``, or ``quick`` for the part that is run twice.
+        what: of it; see workload.py.
 
     Returns:
         The sections, and what the workload saw.
