@@ -65,8 +65,8 @@ ARMV8 = "fp asimd evtstrm crc32 cpuid"
 ARMV82 = "fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp"
 CORES = {
     "a53": Core("Cortex-A53", "cortex-a53", "0xd03", ARMV8, slow=0.5, fast=1.1, multiplies=1.0),
-    "a72": Core("Cortex-A72", "cortex-a72", "0xd08", ARMV8, slow=0.8, fast=1.8, multiplies=1.0),
-    "a76": Core("Cortex-A76", "cortex-a76", "0xd0b", ARMV82, slow=1.2, fast=2.8, multiplies=2.0),
+    "a72": Core("Cortex-A72", "cortex-a72", "0xd08", ARMV8, slow=0.7, fast=1.5, multiplies=1.0),
+    "a76": Core("Cortex-A76", "cortex-a76", "0xd0b", ARMV82, slow=1.1, fast=2.4, multiplies=2.0),
 }
 BOARDS = (
     Board("Pi Zero 2 W", "a53", 1.0),

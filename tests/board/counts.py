@@ -54,6 +54,16 @@ class Counts:
         """Floating-point multiplications, alone or with an addition."""
         return self.kinds[2]
 
+    @property
+    def other_simd(self) -> float:
+        """What else the vector unit does: additions, shifts, permutations, conversions."""
+        return self.kinds[3]
+
+    @property
+    def loads_and_stores(self) -> float:
+        """Of all registers."""
+        return self.kinds[4]
+
     def __add__(self, other: Counts) -> Counts:
         return Counts(tuple(a + b for a, b in zip(self.kinds, other.kinds, strict=True)))
 

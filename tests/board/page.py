@@ -42,6 +42,7 @@ OTHERS = (
     ("USB camera: JPEG to grey", "usb camera"),
     ("`fer` 25.10.3: its TFLite, 1 face", "network/fer"),
     ("OpenCV's usual call, 640×480", "usual call"),
+    ("the same for faces of 50 px and more", "usual call, 50 px"),
 )
 
 
@@ -58,7 +59,7 @@ def page(result: dict[str, Any]) -> str:
         "{stages}": stages(cores),
         "{frames}": frames(cores),
         "{times}": times(cores),
-        "{networks}": networks(cores["a72"], cores["a76"]),
+        "{networks}": networks(cores),
         "{libraries}": libraries(result["cores"]["a72"]["libraries"]),
         "{peers}": peers(cores),
         "{ranges}": ranges(),
@@ -134,30 +135,18 @@ def times(cores: dict[str, Counted]) -> str:
     return table(("board", "core", "BlazeFace", "Haar", "HOG", "both"), rows)
 
 
-def networks(a72: Counted, a76: Counted) -> str:
+def networks(cores: dict[str, Counted]) -> str:
     """Networks and single calls, by kind of instruction."""
     rows = []
     for label, name in OTHERS:
-        old, new = a72.get(name), a76.get(name)
-        kinds = (old.multiplies, old.float_multiplies, old.kinds[3], old.kinds[4])
-        rows.append(
-            (
-                label,
-                millions(old),
-                *(f"{k / 1e6:.1f}" for k in kinds),
-                millions(new),
-                f"{new.dot_products / 1e6:.1f}",
-            )
-        )
-    head = (
-        "what",
-        "A72: all",
-        "integer multiplies",
-        "float multiplies",
-        "other SIMD",
-        "loads, stores",
-    )
-    return table((*head, "A76: all", "dot products"), rows)
+        old, new = cores["a72"].get(name), cores["a76"].get(name)
+        kinds = (old.multiplies, old.float_multiplies, old.other_simd, old.loads_and_stores)
+        row = [label, millions(cores["a53"].get(name)), millions(old)]
+        row += [f"{kind / 1e6:.1f}" for kind in kinds]
+        rows.append([*row, millions(new), f"{new.dot_products / 1e6:.1f}"])
+    head = ["what", "A53: all", "A72: all", "A72: integer multiplies", "A72: float multiplies"]
+    head += ["A72: other SIMD", "A72: loads, stores", "A76: all", "A76: dot products"]
+    return table(head, rows)
 
 
 def libraries(by_stage: dict[str, dict[str, int]]) -> str:
@@ -178,8 +167,9 @@ def peers(cores: dict[str, Counted]) -> str:
         "Mien, BlazeFace, `expression`": lambda c: c.mean("blazeface/1"),
         "Mien, BlazeFace, `expression-tiny`": lambda c: c.mean("blazeface/1", "expression-tiny"),
         "Mien, Haar, `expression`": lambda c: c.mean("haar/1"),
-        "OpenCV's usual call on every frame and `fer`'s TFLite": lambda c: (
-            c.get("usual call") + c.get("network/fer")
+        "the usual call and `fer`'s TFLite": lambda c: c.get("usual call") + c.get("network/fer"),
+        "the same, faces of 50 px and more": lambda c: (
+            c.get("usual call, 50 px") + c.get("network/fer")
         ),
     }
     shown = [board for board in BOARDS if board.name in ("Pi Zero 2 W", "Pi 4", "Pi 5")]
@@ -252,14 +242,14 @@ def millions(counts: Counts) -> str:
 
 
 def span(ms: tuple[float, float]) -> str:
-    """A range of milliseconds, rounded up to what such an estimate can say."""
-    low, high = (f"{value:.0f}" if value >= 10 else f"{value:.1f}" for value in ms)
+    """A range of milliseconds in two digits: an estimate has no more."""
+    low, high = (f"{float(f'{value:.2g}'):g}" for value in ms)
     return f"{low} to {high}"
 
 
 def rate(ms: float) -> str:
     """Frames a second."""
-    return f"{1e3 / ms:.0f}" if ms < 100 else f"{1e3 / ms:.1f}"
+    return f"{float(f'{1e3 / ms:.2g}'):g}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
