@@ -40,7 +40,7 @@ def test_times_are_called_estimates() -> None:
 
 
 def test_the_form_for_reports_names_real_commands() -> None:
-    form = emulator.REPOSITORY / ".github" / "ISSUE_TEMPLATE" / "board-report.yml"
+    form = root.REPOSITORY / ".github" / "ISSUE_TEMPLATE" / "board-report.yml"
     named = set(re.findall(r"\bmien ([a-z]+)", form.read_text(encoding="utf-8")))
     assert named == {"bench", "doctor"}
     assert named <= set(COMMANDS)

@@ -112,6 +112,15 @@ def scene(num_faces: int, step: int = 0) -> Any:
     return np.ascontiguousarray(np.roll(picture, (step, 2 * step), (0, 1)))
 
 
+def vision_stage(key: str, value: str) -> tuple[Any, Any]:
+    """The device's parts from detector to smoother with one setting changed, and the settings."""
+    from device.composition import build_vision
+    from device.settings import load_settings, replace_setting
+
+    settings = replace_setting(load_settings(None, {}), key, value, "board")
+    return build_vision(settings), settings
+
+
 def cycles(sections: Sections, detector: str, crowds: tuple[int, ...]) -> dict[str, Any]:
     """The vision stage at 15 frames a second: a frame that is searched and one that is tracked.
 
@@ -119,11 +128,7 @@ def cycles(sections: Sections, detector: str, crowds: tuple[int, ...]) -> dict[s
         By detector and number of faces: ``detections``, the numbers of the frames that were
         searched, and ``faces``, how many each frame reported.
     """
-    from device.composition import build_vision
-    from device.settings import load_settings, replace_setting
-
-    settings = replace_setting(load_settings(None, {}), "detector.kind", detector, "board")
-    vision = build_vision(settings)
+    vision, settings = vision_stage("detector.kind", detector)
     return {
         f"{detector}/{n}": cycle(sections, vision, settings, f"{detector}/{n}", n) for n in crowds
     }
@@ -174,16 +179,11 @@ def cycle(
 
 def small_network(sections: Sections) -> None:
     """``expression-tiny`` on 1, 4 and 8 crops, cropping included."""
-    from device.composition import load_classifier
-    from device.settings import load_settings, replace_setting
     from device.vocabulary import BoundingBox, Face
 
     image = scene(1)
     face = Face(BoundingBox(270.0, 190.0, 370.0, 290.0), 1.0)
-    settings = replace_setting(
-        load_settings(None, {}), "classifier.model", "expression-tiny", "board"
-    )
-    classifier = load_classifier(settings)
+    classifier = vision_stage("classifier.model", "expression-tiny")[0].classifier
     for num_faces in (1, 4, 8):
         for number in range(1 + REPEATS):
             with sections(f"expression-tiny/{num_faces}" if number else "warm-up"):
