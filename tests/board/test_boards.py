@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from tests.board.__main__ import RESULT
 from tests.board.boards import (
     BOARDS,
     CORES,
@@ -15,8 +18,9 @@ from tests.board.boards import (
     instructions_a_cycle,
 )
 from tests.board.counts import Counts
+from tests.board.summary import Counted
 
-CORE = Core("Test", "test", "0x0", "fp", slow=0.5, fast=2.0, multiplies=1.0)
+CORE = Core("Test", "test", "0x0", "fp", slow=0.5, fast=2.0, cascade=0.25, multiplies=1.0)
 
 
 def test_the_range_is_instructions_by_instructions_a_cycle_and_clock() -> None:
@@ -29,8 +33,24 @@ def test_no_estimate_is_faster_than_its_multiplications() -> None:
     assert estimate_ms(counts, CORE, clock_ghz=1.5)[0] == pytest.approx(14.0)
 
 
+def test_a_cascade_has_a_slow_end_of_its_own() -> None:
+    counts = Counts((0, 0, 0, 0, 0, 0, 30e6))
+    assert estimate_ms(counts, CORE, 1.5, is_cascade=True) == pytest.approx((10.0, 80.0))
+
+
+@pytest.mark.parametrize("item", PUBLISHED, ids=lambda item: f"{item.board} {item.network}")
+def test_the_ranges_enclose_every_published_time(item: Published) -> None:
+    counts = Counted(json.loads(RESULT.read_text(encoding="utf-8"))["cores"][item.core])
+    low, high = estimate_ms(
+        counts.get(f"network/{item.network}"), CORES[item.core], item.clock_ghz, item.is_cascade
+    )
+    assert low < item.milliseconds < high
+
+
 def test_multiplications_alone_never_turn_the_range_around() -> None:
-    slow_multiplier = Core("Test", "test", "0x0", "fp", slow=0.5, fast=2.0, multiplies=0.25)
+    slow_multiplier = Core(
+        "Test", "test", "0x0", "fp", slow=0.5, fast=2.0, cascade=0.25, multiplies=0.25
+    )
     low, high = estimate_ms(Counts((1e6, 0, 0, 0, 0, 0, 0)), slow_multiplier, 1.0)
     assert low == high == pytest.approx(4.0)
 
@@ -60,4 +80,4 @@ def test_how_many_faces_fit(cost_ms: dict[int, float], expected: int | None) -> 
 def test_boards_and_published_times_name_known_cores() -> None:
     assert {item.core for item in (*BOARDS, *PUBLISHED)} <= set(CORES)
     for core in CORES.values():
-        assert 0 < core.slow < core.fast
+        assert 0 < core.cascade < core.slow < core.fast

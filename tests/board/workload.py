@@ -218,6 +218,7 @@ def usb_camera(sections: Sections) -> None:
 def peers(sections: Sections, files: list[Path]) -> None:
     """OpenCV's usual call on the one-face frame, and other networks."""
     import cv2
+    import numpy as np
 
     folder: Any = vars(cv2)["data"].haarcascades
     cascade = cv2.CascadeClassifier(folder + "haarcascade_frontalface_default.xml")
@@ -227,6 +228,9 @@ def peers(sections: Sections, files: list[Path]) -> None:
             cascade.detectMultiScale(image, 1.1, 5)
         with sections("usual call, 50 px"):  # as fer makes it
             cascade.detectMultiScale(image, 1.1, 5, minSize=(50, 50))
+    around = np.ascontiguousarray(image[80:400, 160:480])
+    with sections("network/haar-default-320"):  # as somebody timed it: see boards.PUBLISHED
+        cascade.detectMultiScale3(around, scaleFactor=1.1, minNeighbors=3, outputRejectLevels=True)
     for path in files:
         network(sections, path)
 
