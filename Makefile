@@ -6,7 +6,7 @@ DEVICE_VENV := .venv
 DEV_VENV := .venv-dev
 DEV := $(DEV_VENV)/bin
 
-.PHONY: help run test test-device test-slow coverage check format train export report bench bundle install image image-test flash lock
+.PHONY: help run test test-device test-slow coverage check format train export report bench board-cost bundle install image image-test flash lock
 IMAGE ?= $(lastword $(sort $(wildcard dist/mien-*-arm64.img)))
 .DEFAULT_GOAL := help
 
@@ -52,6 +52,9 @@ report: $(DEV_VENV)/.ready ## docs/results.md with its plots; ARGS="--faces DIR 
 
 bench: $(DEVICE_VENV)/.ready ## pace of the whole path on this machine
 	$(DEVICE_VENV)/bin/python -m device bench
+
+board-cost: $(DEV_VENV)/.ready ## docs/board.md: instructions of a frame on arm64 cores, counted under an emulator
+	$(DEV)/python -m tests.board
 
 bundle: ## dist/mien-VERSION-bundle.tar: install.sh and all wheels, for devices without a network
 	systemd/bundle.sh

@@ -1,0 +1,87 @@
+"""``make board-cost``: counts what a frame costs on each core and writes docs/board.md.
+
+Every core's run takes about two minutes of one core of this machine. With ``--page`` alone the
+page is written anew from counts.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tests.board.boards import CORES
+from tests.board.emulator import prepare, qemu_version, run
+from tests.board.errors import BoardCostError
+from tests.board.page import page
+from tests.board.root import REPOSITORY, call, fetch_networks, make_root
+from tests.board.summary import largest_difference, summarise
+
+RESULT = Path(__file__).with_name("counts.json")
+PAGE = REPOSITORY / "docs" / "board.md"
+CACHE = Path.home() / ".cache" / "mien-board"
+TWICE = "a72"  # is run a second time in part, to see how well it repeats
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--page", action="store_true", help="only write the page from counts.json")
+    parser.add_argument("--cache", type=Path, default=CACHE, help=f"folder to work in ({CACHE})")
+    args = parser.parse_args()
+    try:
+        if not args.page:
+            RESULT.write_text(json.dumps(count(args.cache), indent=1) + "\n", encoding="utf-8")
+        PAGE.write_text(page(json.loads(RESULT.read_text(encoding="utf-8"))), encoding="utf-8")
+    except BoardCostError as error:
+        print(f"board-cost: {error}", file=sys.stderr)
+        return 1
+    print(f"board-cost: {PAGE.relative_to(REPOSITORY)} is written")
+    return 0
+
+
+def count(cache: Path) -> dict[str, Any]:
+    """Every core once, and a part of one a second time."""
+    cache.mkdir(parents=True, exist_ok=True)
+    plugin = prepare(cache)
+    root, networks = make_root(cache), fetch_networks(cache)
+    call(
+        [sys.executable, "-m", "device", "fetch"],
+        "BlazeFace cannot be fetched; is there a network?",
+    )
+    labels = [*CORES, f"{TWICE}-again"]
+    summaries = {}
+    with ThreadPoolExecutor(max_workers=len(labels)) as pool:
+
+        def one(label: str) -> None:
+            core = CORES[label.partition("-")[0]]
+            what = "all" if label in CORES else "blazeface,haar"
+            summaries[label] = summarise(*run(core, plugin, root, networks, label, what))
+            print(f"board-cost: {core.name} is counted", flush=True)
+
+        list(pool.map(one, labels))
+    per_cent, where = largest_difference(summaries[TWICE], summaries[f"{TWICE}-again"])
+    return {
+        "versions": versions(root),
+        "repeat": {"per_cent": round(per_cent, 3), "where": where},
+        "cores": {name: summaries[name] for name in CORES},
+    }
+
+
+def versions(root: Path) -> dict[str, str]:
+    """Of what the counts depend on."""
+    found = {"QEMU": ".".join(map(str, qemu_version()))}
+    for name, package in (
+        ("LiteRT", "ai_edge_litert"),
+        ("OpenCV", "opencv_python_headless"),
+        ("NumPy", "numpy"),
+    ):
+        folder = next((root / "opt" / "mien").glob(f"{package}-*.dist-info"))
+        found[name] = folder.name.removeprefix(f"{package}-").removesuffix(".dist-info")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
