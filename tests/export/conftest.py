@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -43,6 +43,6 @@ def drawn_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = folder / "run"
     run.mkdir()
     facts = {"path": str(data), "votes": str(votes), "train": 112}
-    write_settings(run, recipe, facts, "test")
+    write_settings(run, asdict(recipe), facts, "test")
     fit(run, read_pictures(data, votes), recipe, resume=False, say=lambda line: None)
     return run

@@ -13,7 +13,7 @@ from device.vision.model_card import read_model
 from export import classifier
 from export.__main__ import main
 from training.gan.recipe import CganLosses, GanRecipe, write_recipe
-from training.task_runs import write_task_settings
+from training.runs import write_settings
 
 COMMANDS = ("classifier", "generator", "landmarks", "face-hog")
 EXPRESSION = Path("device/models/expression.tflite")
@@ -29,7 +29,7 @@ def runs(drawn_run: Path, tmp_path: Path) -> dict[str, Path]:
     recipe = GanRecipe(kind="cgan", losses=CganLosses())
     write_recipe(found["generator"], recipe, {"path": "fer2013.csv", "votes": ""}, "cgan")
     for name in ("landmarks", "face-hog"):
-        write_task_settings(found[name], name, {}, {"path": "fer2013.csv", "afw": "afw"}, name)
+        write_settings(found[name], {"kind": name}, {"path": "fer2013.csv", "afw": "afw"}, name)
     return found
 
 

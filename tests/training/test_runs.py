@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from device.errors import UsageError
+from training.classifier.read_recipe import read_recipe_file
 from training.classifier.recipe import (
     Recipe,
 )
-from training.runs import read_recipe_file
 
 
 def test_a_recipe_is_taken_from_a_run_a_card_or_a_file(tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ import pytest
 import training.__main__
 from tests.training.drawn import drawn_rows, write_csv, write_votes
 from training.classifier import chain
+from training.classifier.read_recipe import read_recipe
 from training.classifier.recipe import Recipe
 from training.data.augmentation import Augmentation
 from training.files import MODELS
-from training.runs import is_finished, read_history, read_recipe
+from training.runs import is_finished, read_history
 
 ROOT = Path(__file__).parents[3]
 MILD = Augmentation(rotation_deg=0, scale=0, p_erasing=0, p_low_resolution=0, p_blur=0, p_dark=0)
