@@ -109,9 +109,9 @@ def read_settings(run: Path, kind: str = "") -> dict[str, Any]:
     """
     try:
         settings: dict[str, Any] = json.loads((run / SETTINGS).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        recipe = settings.get("recipe")
+    except (OSError, ValueError, AttributeError) as error:
         raise UsageError(f"{run}: not a run directory ({error})") from error
-    recipe = settings.get("recipe")
     found = recipe.get("kind", "classifier") if isinstance(recipe, dict) else "unknown"
     if kind and found != kind:
         raise UsageError(f"{run}: a run of {found}, not of {kind}")
