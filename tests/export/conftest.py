@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from export import classifier, face_hog, generator, landmarks
+from export import classifier, face_hog, gate, generator, landmarks
+from export.__main__ import main
 from tests.training.conftest import (  # noqa: F401 - the fixtures serve both
     fer2013,
     fer2013_pictures,
@@ -20,12 +22,27 @@ from training.data.fer2013 import read_pictures
 from training.runs import write_settings
 
 
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time limits are the gate's own tests' matter: this machine may be busy."""
-    for module in (classifier, generator, landmarks, face_hog):
-        for name in ("MAX_FACE_MS", "MAX_LOOK_MS", "MAX_WINDOW_MS"):
-            monkeypatch.setattr(module, name, 1e4, raising=False)
+@pytest.fixture(scope="session", autouse=True)
+def unhurried() -> Iterator[None]:
+    """Time limits are the gate's own tests' matter (this machine may be busy), so a few runs do.
+
+    One draw of calibration crops does as well: how the best of several is found has its own test.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "NUM_TIMED", 3)
+        patch.setattr(classifier, "NUM_DRAWS", 1)
+        for module in (classifier, generator, landmarks, face_hog):
+            for name in ("MAX_FACE_MS", "MAX_LOOK_MS", "MAX_WINDOW_MS"):
+                patch.setattr(module, name, 1e4, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def drawn_pair(drawn_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pair of ``drawn_run``, alone in its folder; not to be changed there."""
+    models = tmp_path_factory.mktemp("drawn-pair")
+    assert main(["classifier", str(drawn_run), "--models", str(models), "--name", "drawn"]) == 0
+    return models / "drawn.tflite"
 
 
 @pytest.fixture(scope="session")

@@ -44,9 +44,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = tmp_path_factory.mktemp("models")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(landmarks, "MAX_LOOK_MS", 1e4)
-        assert main(["landmarks", str(run), "--models", str(models)]) == 0
+    assert main(["landmarks", str(run), "--models", str(models)]) == 0
     return models / "landmarks.tflite"
 
 
