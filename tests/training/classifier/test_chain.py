@@ -173,8 +173,10 @@ def test_a_pair_older_than_its_run_is_exported_again(
     for name in ("old", "teachers"):
         shutil.copytree(whole.runs / name, tmp_path / name)
     (tmp_path / "old" / "averaged.weights.h5").touch()
-    status, done = whole(monkeypatch, "--runs", str(tmp_path))
-    assert (status, done) == (0, [EXPORT_OLD, TRAIN])
+    done = []
+    monkeypatch.setattr(chain, "call", lambda words: bool(done.append(" ".join(words[:2]))))
+    assert training.__main__.main(["chain", *whole.words, "--runs", str(tmp_path)]) == 0
+    assert done == ["export classifier", "training classifier"]
 
 
 def test_a_run_of_another_recipe_is_refused(
@@ -274,8 +276,10 @@ def test_a_killed_chain_goes_on_through_the_real_gate(tmp_path: Path) -> None:
     votes = write_votes(tmp_path / "fer2013new.csv", [label for label, _, _ in rows])
     recipes = tmp_path / "recipes"
     recipes.mkdir()
-    write_recipe_file(recipes, "old", replace(TINY, epochs=32), {"old": "crowd"})
-    young = replace(TINY, epochs=8, learning_rate=0.02, start_from="old.tflite",
+    write_recipe_file(
+        recipes, "old", replace(TINY, epochs=14, learning_rate=0.05), {"old": "crowd"}
+    )
+    young = replace(TINY, epochs=4, learning_rate=0.02, start_from="old.tflite",
                     view_teachers=("old.tflite",))  # fmt: skip
     write_recipe_file(recipes, "young", young, {"young": "crowd", "young-fer2013": "fer2013"}, True)
     runs, models = tmp_path / "runs", tmp_path / "models"
@@ -283,7 +287,7 @@ def test_a_killed_chain_goes_on_through_the_real_gate(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "training", "chain", *here, "--data", str(data),
                "--votes", str(votes)]  # fmt: skip
     with subprocess.Popen(command, cwd=ROOT) as begun:
-        end_s = time.monotonic() + 240
+        end_s = time.monotonic() + 600
         while len(read_history(runs / "old")) < 3 and time.monotonic() < end_s:
             time.sleep(0.2)
         begun.terminate()
@@ -293,7 +297,7 @@ def test_a_killed_chain_goes_on_through_the_real_gate(tmp_path: Path) -> None:
     assert len(read_history(runs / "old")) == stopped_at  # the step ended with the chain
 
     assert subprocess.run(command, cwd=ROOT).returncode == 0
-    assert [row["epoch"] for row in read_history(runs / "old")] == [*range(1, 33)]
+    assert [row["epoch"] for row in read_history(runs / "old")] == [*range(1, 15)]
     ship = [sys.executable, "-m", "training", "ship", *here, "--models", str(models)]
     assert subprocess.run(ship, cwd=ROOT).returncode == 0
     assert sorted(path.name for path in models.iterdir()) == [
