@@ -174,7 +174,12 @@ def test_a_pair_older_than_its_run_is_exported_again(
         shutil.copytree(whole.runs / name, tmp_path / name)
     (tmp_path / "old" / "averaged.weights.h5").touch()
     done = []
-    monkeypatch.setattr(chain, "call", lambda words: bool(done.append(" ".join(words[:2]))))
+
+    def note(words: list[str]) -> int:
+        done.append(" ".join(words[:2]))
+        return 0
+
+    monkeypatch.setattr(chain, "call", note)
     assert training.__main__.main(["chain", *whole.words, "--runs", str(tmp_path)]) == 0
     assert done == ["export classifier", "training classifier"]
 
