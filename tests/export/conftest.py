@@ -53,8 +53,7 @@ def drawn_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = write_csv(folder / "fer2013.csv", rows)
     votes = write_votes(folder / "fer2013new.csv", [label for label, _, _ in rows])
     recipe = replace(
-        Recipe(), network="expression-tiny", epochs=14, batch_size=16, precision="float32",
-        learning_rate=0.05,
+        Recipe(), network="expression-tiny", epochs=24, batch_size=16, precision="float32",
         average_every=1, average_decay=0.8,
         augmentation=Augmentation(rotation_deg=0, scale=0, p_erasing=0, p_low_resolution=0, p_blur=0, p_dark=0),
     )  # fmt: skip
