@@ -15,9 +15,8 @@ from tests.training.conftest import (  # noqa: F401 - the fixtures serve both
     fer2013_pictures,
 )
 from tests.training.drawn import drawn_rows, write_csv, write_votes
+from tests.training.drawn_recipes import TINY
 from training.classifier.fitting import fit
-from training.classifier.recipe import Recipe
-from training.data.augmentation import Augmentation
 from training.data.fer2013 import read_pictures
 from training.runs import write_settings
 
@@ -52,11 +51,7 @@ def drawn_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = drawn_rows(20)
     data = write_csv(folder / "fer2013.csv", rows)
     votes = write_votes(folder / "fer2013new.csv", [label for label, _, _ in rows])
-    recipe = replace(
-        Recipe(), network="expression-tiny", epochs=24, batch_size=16, precision="float32",
-        average_every=1, average_decay=0.8,
-        augmentation=Augmentation(rotation_deg=0, scale=0, p_erasing=0, p_low_resolution=0, p_blur=0, p_dark=0),
-    )  # fmt: skip
+    recipe = replace(TINY, epochs=24)
     run = folder / "run"
     run.mkdir()
     facts = {"path": str(data), "votes": str(votes), "train": 112}

@@ -46,10 +46,11 @@ def test_a_run_that_is_not_there(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("settings", ['{"recipe": {', "[1]", "null"])
 def test_a_run_whose_settings_are_damaged(
-    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str, settings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "settings.json").write_text('{"recipe": {')
+    (tmp_path / "settings.json").write_text(settings)
     assert main([command, str(tmp_path), "--models", str(tmp_path / "models")]) == 2
     assert "not a run directory" in capsys.readouterr().err
     assert not (tmp_path / "models").exists()
