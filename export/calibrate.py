@@ -16,12 +16,13 @@ from export.classifier import truth_for
 from export.evaluate import as_lines, evaluate_card
 from export.pair import finish_pair, require_writable, write_pair
 from export.parity import run_crops
+from training.classifier.read_recipe import read_recipe_file
 from training.classifier.recipe import prior_of
 from training.classifier.train import DATA, VOTES
 from training.classifier.trained import load_pair
 from training.data.cleaning import clean_as
 from training.data.fer2013 import Split, read_pictures
-from training.runs import read_recipe_file, shorten
+from training.runs import shorten
 
 
 def add_arguments(commands: Any) -> None:

@@ -27,11 +27,12 @@ from export.pair import require_writable
 from export.parity import compare, run_crops
 from training.classifier.metrics import Truth, truth_of
 from training.classifier.networks import HEADS, count_macs
+from training.classifier.read_recipe import read_recipe
 from training.classifier.recipe import prior_of
 from training.classifier.trained import load_network, predict
 from training.data.cleaning import clean_as, lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
-from training.runs import newest_run, read_history, read_recipe, read_settings
+from training.runs import newest_run, read_history, read_settings
 
 DATA, VOTES = "FER2013 (Goodfellow et al., 2013)", "FER+ votes (Barsoum et al., 2016)"
 MAX_BYTES = 1_600_000

@@ -34,7 +34,7 @@ from training.face_hog.train import (
     jittered,
     load_arrays,
 )
-from training.task_runs import read_task_settings
+from training.runs import read_settings
 
 FOLDER = Path("device/vision")  # beside the detector that reads it
 MIN_RECALL = 0.5  # of validation faces; half as many as faces there are help nobody
@@ -57,7 +57,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Packs, compares, and only then writes."""
     require_writable(arguments.models)
     run = arguments.run_path
-    settings = read_task_settings(run, KIND)
+    settings = read_settings(run, KIND)
     weights, threshold = load_arrays(run)
     data = arguments.data or Path(settings["data"]["path"])
     faces = read_pictures(data).split(Split.VALIDATION).pixels

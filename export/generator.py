@@ -30,11 +30,12 @@ from export.gate import old_runtime_limit, size_limit, time_limit, time_of_face_
 from export.likeness import Crops, likeness, translate_by_keras, translate_by_tflite
 from export.opinion import comparison_before
 from export.pair import require_writable
+from training.classifier.read_recipe import learnt_validation
 from training.classifier.trained import load_pair
 from training.data.cleaning import lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
 from training.gan.recipe import read_gan_recipe
-from training.runs import learnt_validation, read_settings
+from training.runs import read_settings
 
 DATA = Path("data/fer2013.csv")
 PRECISION: Precision = "float16"

@@ -33,7 +33,7 @@ from training.landmarks.measure import (
     looks_at,
 )
 from training.landmarks.train import KIND, load_network, predict
-from training.task_runs import read_task_settings
+from training.runs import read_settings
 
 PRECISION: Precision = "dynamic"
 LOOKS_A_FACE = 4
@@ -56,7 +56,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Converts, compares, measures on held-out files, and only then writes."""
     require_writable(arguments.models)
     run = arguments.run_path
-    settings = read_task_settings(run, KIND)
+    settings = read_settings(run, KIND)
     model = load_network(run)
     samples = held_out_samples(arguments.afw or Path(settings["data"]["afw"]))
     print(f"{run}: converting as {PRECISION}", flush=True)

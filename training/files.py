@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all; and where networks lie that ship."""
+"""Files that are written whole or not at all, and the folder of the models that ship."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-MODELS = (
-    Path(__file__).parents[1] / "device" / "models"
-)  # the pairs that ship: NAME.tflite and NAME.json
+MODELS = Path(__file__).parents[1] / "device" / "models"  # pairs NAME.tflite and NAME.json
 
 
 @contextmanager

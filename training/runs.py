@@ -1,8 +1,10 @@
-"""The run directory: everything of one training, written so that it can be resumed and repeated.
+"""The run directory: everything of one training, written so that it can be repeated.
 
-``settings.json`` (recipe, data, versions, revision), ``history.csv``, ``last.weights.h5``
-(weights and optimizer, to resume), ``averaged.weights.h5`` (what is evaluated and exported),
-``dropped.csv``, ``augmentation.png``, ``curves.png``, ``confusion-*.png``, ``metrics-SPLIT.json``.
+Every kind of training has ``settings.json`` (recipe, data, command, revision, versions) and
+``history.csv`` (a row an epoch or round) there, beside the weights or arrays of its own. A
+classifier's run also has ``last.weights.h5`` (weights and optimizer, to resume),
+``averaged.weights.h5`` (what is evaluated and exported), ``dropped.csv``, ``augmentation.png``,
+``curves.png``, ``confusion-*.png`` and ``metrics-SPLIT.json``.
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ import csv
 import json
 import platform
 import subprocess
-from collections.abc import Iterable
-from dataclasses import asdict
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,36 @@ import keras
 import numpy as np
 
 from device.errors import UsageError
-from training.classifier.recipe import Recipe
-from training.data.augmentation import Augmentation
-from training.files import write_json
+from training.files import write_json, write_table
 
 RUNS = Path("runs")
+SETTINGS = "settings.json"
+HISTORY = "history.csv"
 FLAGS = {"run_path": "run", "view_teachers": "view-teacher"}  # options of other names
+
+Row = dict[str, float]
+
+
+def new_run(path: Path | None, kind: str, folder: Path = RUNS, resumes: bool = True) -> Path:
+    """Makes the directory that is named, or one in ``folder`` named by the time and the kind.
+
+    Raises:
+        UsageError: it holds a run already, or cannot be made.
+    """
+    run = path or folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{kind}"
+    if has_run(run):
+        instead = f"continue it with --resume {run}" if resumes else "name another with --run"
+        raise UsageError(f"{run}: already holds a run; {instead}")
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{run}: cannot make the run directory: {error.strerror}") from error
+    return run
+
+
+def has_run(path: Path) -> bool:
+    """True where a training has begun."""
+    return (path / SETTINGS).exists()
 
 
 def newest_run(folder: Path = RUNS) -> Path:
@@ -35,7 +61,7 @@ def newest_run(folder: Path = RUNS) -> Path:
     Raises:
         UsageError: there is none.
     """
-    runs = sorted(folder.glob("*/settings.json"), key=lambda path: path.stat().st_mtime)
+    runs = sorted(folder.glob(f"*/{SETTINGS}"), key=lambda path: path.stat().st_mtime)
     if not runs:
         raise UsageError(
             f"{folder}: no runs here yet; train one with python -m training classifier"
@@ -43,11 +69,21 @@ def newest_run(folder: Path = RUNS) -> Path:
     return runs[-1].parent
 
 
-def write_settings(run: Path, recipe: Recipe, data: dict[str, Any], command: str) -> None:
-    """Notes what is being trained, on what, by which versions."""
+def write_settings(
+    run: Path, recipe: Mapping[str, Any], data: Mapping[str, Any], command: str
+) -> None:
+    """Notes what is being trained, on what, by which versions.
+
+    Args:
+        run: its directory.
+        recipe: all that decides how the training comes out; with its ``kind`` unless it is a
+            classifier's.
+        data: where the pictures lie, and how many they are.
+        command: the command line.
+    """
     settings = {
-        "recipe": asdict(recipe),
-        "data": data,
+        "recipe": dict(recipe),
+        "data": dict(data),
         "command": command,
         "git_revision": git_revision(),
         "versions": {
@@ -58,25 +94,33 @@ def write_settings(run: Path, recipe: Recipe, data: dict[str, Any], command: str
         },
         "machine": platform.machine(),
     }
-    write_json(run / "settings.json", settings)
+    write_json(run / SETTINGS, settings)
 
 
-def read_settings(run: Path) -> dict[str, Any]:
+def read_settings(run: Path, kind: str = "") -> dict[str, Any]:
     """The settings of a run.
 
+    Args:
+        run: its directory.
+        kind: of training that it must be of, as ``landmarks``; "" for any.
+
     Raises:
-        UsageError: not a run directory.
+        UsageError: not a run directory, or of another kind.
     """
     try:
-        settings: dict[str, Any] = json.loads((run / "settings.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        settings: dict[str, Any] = json.loads((run / SETTINGS).read_text(encoding="utf-8"))
+        recipe = settings.get("recipe")
+    except (OSError, ValueError, AttributeError) as error:
         raise UsageError(f"{run}: not a run directory ({error})") from error
+    found = recipe.get("kind", "classifier") if isinstance(recipe, dict) else "unknown"
+    if kind and found != kind:
+        raise UsageError(f"{run}: a run of {found}, not of {kind}")
     return settings
 
 
 def mark_finished(run: Path) -> None:
     """Notes that a run has its last epoch and its measurements."""
-    write_json(run / "settings.json", {**read_settings(run), "finished": True})
+    write_json(run / SETTINGS, {**read_settings(run), "finished": True})
 
 
 def is_finished(run: Path) -> bool:
@@ -84,44 +128,20 @@ def is_finished(run: Path) -> bool:
     return bool(read_settings(run).get("finished"))
 
 
-def read_recipe(run: Path) -> Recipe:
-    """The recipe of a run.
-
-    Raises:
-        UsageError: no run, or not a classifier's.
-    """
-    try:
-        return recipe_from(read_settings(run)["recipe"])
-    except (KeyError, TypeError) as error:
-        raise UsageError(f"{run}: not a classifier's run ({error})") from error
+def write_history(run: Path, history: Sequence[Row]) -> None:
+    """Writes all rows anew; a row may lack what others have."""
+    columns = list(dict.fromkeys(key for row in history for key in row))
+    rows = ([row.get(column, "") for column in columns] for row in history)
+    write_table(run / HISTORY, columns, rows)
 
 
-def read_recipe_file(path: Path) -> Recipe:
-    """The recipe in a run's ``settings.json``, in a model card, or alone in a file.
-
-    Raises:
-        UsageError: none of these.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        content = content.get("run", content)
-        return recipe_from(content.get("recipe", content))
-    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
-        raise UsageError(f"{path}: no classifier's recipe in it ({error})") from error
-
-
-def learnt_validation(network: Path) -> float:
-    """Share of the validation split that a run, or a pair ``NAME.tflite``, has learnt."""
-    file = network / "settings.json" if network.is_dir() else network.with_suffix(".json")
-    return read_recipe_file(file).learn_validation if file.exists() else 0.0
-
-
-def recipe_from(fields: dict[str, Any]) -> Recipe:
-    """A recipe from its JSON form; what it does not know yet was not done then."""
-    augmentation = {"p_blur": 0.0, "p_dark": 0.0, **fields["augmentation"]}
-    fields = {**fields, "augmentation": Augmentation(**augmentation)}
-    fields["view_teachers"] = tuple(fields.get("view_teachers", ()))
-    return Recipe(**fields)
+def read_history(run: Path) -> list[Row]:
+    """One entry an epoch or round, oldest first; empty before the first has ended."""
+    path = run / HISTORY
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
 
 
 def shorten(command: str) -> str:
@@ -150,12 +170,3 @@ def refuse_given(arguments: argparse.Namespace, names: Iterable[str]) -> None:
         if value is not None and value is not False:
             flag = FLAGS.get(name, name.replace("_", "-"))
             raise UsageError(f"--{flag} belongs to a run's beginning; --resume goes on as it began")
-
-
-def read_history(run: Path) -> list[dict[str, float]]:
-    """One entry an epoch, oldest first; empty before the first epoch has ended."""
-    path = run / "history.csv"
-    if not path.exists():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from export import classifier, face_hog, generator, landmarks
+from export import classifier, face_hog, gate, generator, landmarks
+from export.__main__ import main
 from tests.training.conftest import (  # noqa: F401 - the fixtures serve both
     fer2013,
     fer2013_pictures,
 )
 from tests.training.drawn import drawn_rows, write_csv, write_votes
+from tests.training.drawn_recipes import TINY
 from training.classifier.fitting import fit
-from training.classifier.recipe import Recipe
-from training.data.augmentation import Augmentation
 from training.data.fer2013 import read_pictures
 from training.runs import write_settings
 
 
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time limits are the gate's own tests' matter: this machine may be busy."""
-    for module in (classifier, generator, landmarks, face_hog):
-        for name in ("MAX_FACE_MS", "MAX_LOOK_MS", "MAX_WINDOW_MS"):
-            monkeypatch.setattr(module, name, 1e4, raising=False)
+@pytest.fixture(scope="session", autouse=True)
+def unhurried() -> Iterator[None]:
+    """Time limits are the gate's own tests' matter (this machine may be busy), so a few runs do.
+
+    One draw of calibration crops does as well: how the best of several is found has its own test.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gate, "NUM_TIMED", 3)
+        patch.setattr(classifier, "NUM_DRAWS", 1)
+        for module in (classifier, generator, landmarks, face_hog):
+            for name in ("MAX_FACE_MS", "MAX_LOOK_MS", "MAX_WINDOW_MS"):
+                patch.setattr(module, name, 1e4, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def drawn_pair(drawn_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pair of ``drawn_run``, alone in its folder; not to be changed there."""
+    models = tmp_path_factory.mktemp("drawn-pair")
+    assert main(["classifier", str(drawn_run), "--models", str(models), "--name", "drawn"]) == 0
+    return models / "drawn.tflite"
 
 
 @pytest.fixture(scope="session")
@@ -35,14 +51,10 @@ def drawn_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = drawn_rows(20)
     data = write_csv(folder / "fer2013.csv", rows)
     votes = write_votes(folder / "fer2013new.csv", [label for label, _, _ in rows])
-    recipe = replace(
-        Recipe(), network="expression-tiny", epochs=32, batch_size=16, precision="float32",
-        average_every=1, average_decay=0.8,
-        augmentation=Augmentation(rotation_deg=0, scale=0, p_erasing=0, p_low_resolution=0, p_blur=0, p_dark=0),
-    )  # fmt: skip
+    recipe = replace(TINY, epochs=24)
     run = folder / "run"
     run.mkdir()
     facts = {"path": str(data), "votes": str(votes), "train": 112}
-    write_settings(run, recipe, facts, "test")
+    write_settings(run, asdict(recipe), facts, "test")
     fit(run, read_pictures(data, votes), recipe, resume=False, say=lambda line: None)
     return run

@@ -21,15 +21,8 @@ from training.classifier.trained import load_network
 from training.runs import read_settings
 
 
-@pytest.fixture(scope="module")
-def exported(drawn_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    models = tmp_path_factory.mktemp("models")
-    assert main(["classifier", str(drawn_run), "--models", str(models), "--name", "drawn"]) == 0
-    return models / "drawn.tflite"
-
-
-def test_the_pair_is_what_the_contract_says(exported: Path) -> None:
-    content, card = read_model(exported)
+def test_the_pair_is_what_the_contract_says(drawn_pair: Path) -> None:
+    content, card = read_model(drawn_pair)
     model = TFLiteModel(content)
     assert model.inputs == (Tensor((1, 48, 48, 1), np.uint8),)
     assert model.outputs == (Tensor((1, 7), np.float32),)
@@ -39,14 +32,14 @@ def test_the_pair_is_what_the_contract_says(exported: Path) -> None:
     assert set(card.facts["metrics"]) == {"validation"}
 
 
-def test_the_device_takes_the_pair_and_passes_its_self_test(exported: Path) -> None:
-    classifier = TFLiteClassifier.load(exported)
+def test_the_device_takes_the_pair_and_passes_its_self_test(drawn_pair: Path) -> None:
+    classifier = TFLiteClassifier.load(drawn_pair)
     crops = np.zeros((3, 48, 48), np.uint8)
     np.testing.assert_allclose(classifier.probabilities(crops).sum(axis=1), 1, atol=1e-5)
 
 
-def test_the_card_keeps_no_path_of_the_machine_and_no_picture_of_a_person(exported: Path) -> None:
-    text = exported.with_suffix(".json").read_text()
+def test_the_card_keeps_no_path_of_the_machine_and_no_picture_of_a_person(drawn_pair: Path) -> None:
+    text = drawn_pair.with_suffix(".json").read_text()
     assert "/tmp" not in text
     golden = json.loads(text)["golden"]
     assert len(golden) == 4
@@ -54,19 +47,19 @@ def test_the_card_keeps_no_path_of_the_machine_and_no_picture_of_a_person(export
 
 
 def test_a_pair_is_calibrated_anew_without_its_run(
-    exported: Path, drawn_run: Path, tmp_path: Path
+    drawn_pair: Path, drawn_run: Path, tmp_path: Path
 ) -> None:
-    before = read_model(exported)[1]
-    pair = tmp_path / exported.name
-    shutil.copy(exported, pair)
+    before = read_model(drawn_pair)[1]
+    pair = tmp_path / drawn_pair.name
+    shutil.copy(drawn_pair, pair)
     wrong = {"temperature": 9.0, "prior_shift": [1.0] * 7}
-    text = json.loads(exported.with_suffix(".json").read_text()) | wrong
+    text = json.loads(drawn_pair.with_suffix(".json").read_text()) | wrong
     pair.with_suffix(".json").write_text(json.dumps(text))
     folder = drawn_run.parent
     words = ["--data", str(folder / "fer2013.csv"), "--votes", str(folder / "fer2013new.csv")]
     assert main(["calibrate", str(pair), *words]) == 0
     content, card = read_model(pair)
-    assert content == exported.read_bytes()
+    assert content == drawn_pair.read_bytes()
     assert card.temperature == before.temperature
     assert card.prior_shift == before.prior_shift
     assert card.facts["run"] == before.facts["run"]
@@ -83,18 +76,21 @@ def test_a_pair_that_is_not_there_is_not_calibrated(
 
 
 def test_a_card_that_a_kill_kept_from_its_place_is_found_by_evaluate(
-    exported: Path, drawn_run: Path, tmp_path: Path
+    drawn_pair: Path, drawn_run: Path, tmp_path: Path
 ) -> None:
-    pair = tmp_path / exported.name
-    shutil.copy(exported, pair)
-    shutil.copy(exported.with_suffix(".json"), tmp_path / "drawn.json.part")
+    pair = tmp_path / drawn_pair.name
+    shutil.copy(drawn_pair, pair)
+    shutil.copy(drawn_pair.with_suffix(".json"), tmp_path / "drawn.json.part")
     data = ["--data", str(drawn_run.parent / "fer2013.csv")]
     assert main(["evaluate", str(pair), *data]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["drawn.json", "drawn.tflite"]
 
 
-def test_nothing_is_left_half_written(exported: Path) -> None:
-    assert sorted(path.name for path in exported.parent.iterdir()) == ["drawn.json", "drawn.tflite"]
+def test_nothing_is_left_half_written(drawn_pair: Path) -> None:
+    assert sorted(path.name for path in drawn_pair.parent.iterdir()) == [
+        "drawn.json",
+        "drawn.tflite",
+    ]
 
 
 def test_a_conversion_that_answers_otherwise_is_not_written(
@@ -140,17 +136,17 @@ def test_the_gate_lets_a_better_file_pass() -> None:
 
 
 def test_evaluate_and_benchmark_print_a_line_each(
-    exported: Path, drawn_run: Path, capsys: pytest.CaptureFixture[str]
+    drawn_pair: Path, drawn_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = drawn_run.parent
     words = ["--data", str(folder / "fer2013.csv"), "--votes", str(folder / "fer2013new.csv")]
-    assert main(["evaluate", str(exported), *words]) == 0
+    assert main(["evaluate", str(drawn_pair), *words]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 6
     assert lines[0].startswith("PrivateTest fer2013   natural  n    14  accuracy")
-    assert main(["evaluate", str(exported), *words, "--json"]) == 0
+    assert main(["evaluate", str(drawn_pair), *words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["balanced"]["majority"]["n"] == 14
-    assert main(["benchmark", str(exported), "--repeats", "5"]) == 0
+    assert main(["benchmark", str(drawn_pair), "--repeats", "5"]) == 0
     assert "ms a face, litert" in capsys.readouterr().out
 
 
@@ -172,6 +168,7 @@ def test_the_nearest_of_several_int8_files_is_taken(monkeypatch: pytest.MonkeyPa
     def off(content: bytes, pixels: np.ndarray) -> np.ndarray:
         return np.full((len(pixels), 7), float(content), np.float32)
 
+    monkeypatch.setattr(classifier, "NUM_DRAWS", 6)
     monkeypatch.setattr(classifier, "one_head", lambda model, head: None)
     monkeypatch.setattr(classifier, "convert", lambda *a: str(next(errors)).encode())
     monkeypatch.setattr(classifier, "run_crops", off)

@@ -19,7 +19,7 @@ from tests.training.face_hog.test_train import ring_faces
 from training.data.fer2013 import Split, read_pictures
 from training.face_hog import train as training
 from training.face_hog.train import describe, fit, jittered, random_windows, write_arrays
-from training.task_runs import write_task_settings
+from training.runs import write_settings
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "run"
     path.mkdir()
     data_facts = {"path": str(data), "faceless": "walls"}
-    write_task_settings(path, "face-hog", {"seed": 1}, data_facts, "face-hog")
+    write_settings(path, {"kind": "face-hog", "seed": 1}, data_facts, "face-hog")
     write_arrays(path, weights, 0.0)
     return path
 

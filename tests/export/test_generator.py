@@ -51,9 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = tmp_path_factory.mktemp("models")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(export_generator, "MAX_FACE_MS", 1e4)
-        assert main(["generator", str(run), "--models", str(models)]) == 0
+    assert main(["generator", str(run), "--models", str(models)]) == 0
     return models / "generator.tflite"
 
 

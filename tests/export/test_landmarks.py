@@ -18,7 +18,7 @@ from export.__main__ import main
 from tests.training.landmarks.drawn_afw import write_afw
 from training.landmarks.network import build
 from training.landmarks.train import WEIGHTS
-from training.task_runs import write_task_settings
+from training.runs import write_settings
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "run"
     path.mkdir()
     data = {"afw": str(afw), "path": "fer2013.csv", "annotated": 2, "taught": 3}
-    recipe = {"epochs": 1, "seed": 1, "teacher": "/home/me/face_landmark.tflite"}
-    write_task_settings(path, "landmarks", recipe, data, "landmarks")
+    recipe = {
+        "kind": "landmarks",
+        "epochs": 1,
+        "seed": 1,
+        "teacher": "/home/me/face_landmark.tflite",
+    }
+    write_settings(path, recipe, data, "landmarks")
     keras.utils.set_random_seed(1)
     build().save_weights(path / WEIGHTS)
     return path
@@ -39,9 +44,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = tmp_path_factory.mktemp("models")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(landmarks, "MAX_LOOK_MS", 1e4)
-        assert main(["landmarks", str(run), "--models", str(models)]) == 0
+    assert main(["landmarks", str(run), "--models", str(models)]) == 0
     return models / "landmarks.tflite"
 
 

@@ -13,7 +13,7 @@ from device.vision.model_card import read_model
 from export import classifier
 from export.__main__ import main
 from training.gan.recipe import CganLosses, GanRecipe, write_recipe
-from training.task_runs import write_task_settings
+from training.runs import write_settings
 
 COMMANDS = ("classifier", "generator", "landmarks", "face-hog")
 EXPRESSION = Path("device/models/expression.tflite")
@@ -29,7 +29,7 @@ def runs(drawn_run: Path, tmp_path: Path) -> dict[str, Path]:
     recipe = GanRecipe(kind="cgan", losses=CganLosses())
     write_recipe(found["generator"], recipe, {"path": "fer2013.csv", "votes": ""}, "cgan")
     for name in ("landmarks", "face-hog"):
-        write_task_settings(found[name], name, {}, {"path": "fer2013.csv", "afw": "afw"}, name)
+        write_settings(found[name], {"kind": name}, {"path": "fer2013.csv", "afw": "afw"}, name)
     return found
 
 
@@ -46,10 +46,11 @@ def test_a_run_that_is_not_there(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("settings", ['{"recipe": {', "[1]", "null"])
 def test_a_run_whose_settings_are_damaged(
-    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    command: str, settings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "settings.json").write_text('{"recipe": {')
+    (tmp_path / "settings.json").write_text(settings)
     assert main([command, str(tmp_path), "--models", str(tmp_path / "models")]) == 2
     assert "not a run directory" in capsys.readouterr().err
     assert not (tmp_path / "models").exists()
@@ -110,15 +111,6 @@ def test_the_head_of_votes_needs_votes(drawn_run: Path, capsys: pytest.CaptureFi
     assert "name --votes" in capsys.readouterr().err
 
 
-@pytest.fixture(scope="module")
-def good_pair(drawn_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    models = tmp_path_factory.mktemp("good")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classifier, "MAX_FACE_MS", 1e4)
-        assert main(["classifier", str(drawn_run), "--models", str(models), "--name", "drawn"]) == 0
-    return models / "drawn.tflite"
-
-
 @pytest.fixture
 def spoiled_run(drawn_run: Path, tmp_path: Path) -> Path:
     """A run whose model always answers the first expression."""
@@ -134,10 +126,10 @@ def spoiled_run(drawn_run: Path, tmp_path: Path) -> Path:
 
 
 def test_a_worse_classifier_is_refused_unless_forced(
-    good_pair: Path, spoiled_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    drawn_pair: Path, spoiled_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     models = tmp_path / "models"
-    shutil.copytree(good_pair.parent, models)
+    shutil.copytree(drawn_pair.parent, models)
     words = ["classifier", str(spoiled_run), "--models", str(models), "--name", "drawn"]
     before = {path.name: path.read_bytes() for path in models.iterdir()}
     assert main(words) == 1
@@ -148,8 +140,8 @@ def test_a_worse_classifier_is_refused_unless_forced(
     assert {path.name: path.read_bytes() for path in models.iterdir()} == before
     assert main([*words[:-1], "other"]) == 0  # another name is not compared
     assert main([*words, "--head", "fer2013"]) == 0  # nor another head
-    shutil.copy(good_pair, models / "drawn.tflite")
-    shutil.copy(good_pair.with_suffix(".json"), models / "drawn.json")
+    shutil.copy(drawn_pair, models / "drawn.tflite")
+    shutil.copy(drawn_pair.with_suffix(".json"), models / "drawn.json")
     assert main([*words, "--force"]) == 0
     content, card = read_model(models / "drawn.tflite")
     assert content != before["drawn.tflite"]
@@ -161,7 +153,6 @@ def test_too_large_a_classifier_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.setattr(classifier, "MAX_BYTES", 10_000)
-    monkeypatch.setattr(classifier, "NUM_DRAWS", 1)
     models = tmp_path / "models"
     assert main(["classifier", str(drawn_run), "--models", str(models), "--force"]) == 1
     assert "bytes, more than 10,000 bytes" in capsys.readouterr().err
@@ -169,22 +160,22 @@ def test_too_large_a_classifier_is_refused(
 
 
 def test_a_damaged_file_in_place_is_said_and_replaced(
-    good_pair: Path, drawn_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    drawn_pair: Path, drawn_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     models = tmp_path / "models"
-    shutil.copytree(good_pair.parent, models)
+    shutil.copytree(drawn_pair.parent, models)
     (models / "drawn.tflite").write_bytes(b"\0\0\0\0TFL3")
     words = ["classifier", str(drawn_run), "--models", str(models), "--name", "drawn"]
     assert main(words) == 0
     assert "not compared with the file in place" in capsys.readouterr().out
-    assert read_model(models / "drawn.tflite")[0] == good_pair.read_bytes()
+    assert read_model(models / "drawn.tflite")[0] == drawn_pair.read_bytes()
 
 
 @pytest.mark.parametrize(("mine", "theirs"), [(0.0, 0.5), (0.5, 0.0)])
 def test_what_either_file_has_learnt_of_validation_is_left_out(
-    good_pair: Path, drawn_run: Path, mine: float, theirs: float
+    drawn_pair: Path, drawn_run: Path, mine: float, theirs: float
 ) -> None:
-    content, card = read_model(good_pair)
+    content, card = read_model(drawn_pair)
     run = card.facts["run"]
     recipe = {**run["recipe"], "learn_validation": theirs}
     old = replace(card, facts={**card.facts, "run": {**run, "recipe": recipe}})

@@ -13,10 +13,10 @@ from export.calibration import calibrate
 from export.evaluate import evaluate_card
 from export.parity import run_crops
 from training.classifier.metrics import truth_of
+from training.classifier.read_recipe import read_recipe_file
 from training.classifier.recipe import prior_of
 from training.data.cleaning import clean_as
 from training.data.fer2013 import Pictures, Split
-from training.runs import read_recipe_file
 
 MODELS = sorted((Path(__file__).parents[2] / "device" / "models").glob("expression*.tflite"))
 MOST_BYTES = {"expression": 1_600_000, "expression-tiny": 100_000}

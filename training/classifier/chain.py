@@ -26,7 +26,7 @@ from training.classifier.recipe_files import (
 )
 from training.classifier.train import DATA, VOTES, default_votes
 from training.data.fer2013 import require_data
-from training.runs import RUNS, is_finished
+from training.runs import RUNS, has_run, is_finished
 
 
 def call(words: list[str]) -> int:
@@ -122,7 +122,7 @@ def run_ship(arguments: argparse.Namespace, command: str) -> int:
         if not file.ships:
             raise UsageError(f"{file.name} does not ship; those that ship are {shipping(files)}")
         run = arguments.runs / file.name
-        if not ((run / "settings.json").exists() and is_finished(run)):
+        if not (has_run(run) and is_finished(run)):
             raise UsageError(f"{run}: no finished training; first: make train NETWORK={file.name}")
         require_recipe(run, file)
         for pair, head in file.pairs.items():

@@ -1,7 +1,7 @@
-"""The checkpoint of a classifier's run, written after each epoch, and the history beside it.
+"""The checkpoint of a classifier's run, written after each epoch.
 
 ``last.weights.h5`` holds weights and optimizer, to resume; ``averaged.weights.h5`` is what is
-evaluated and exported; ``history.csv`` has a row an epoch.
+evaluated and exported.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from device.errors import UsageError
-from training.files import whole, write_table
+from training.files import whole
 
 
 def save_checkpoint(run: Path, model: keras.Model, averaged: list[Any]) -> None:
@@ -47,10 +47,3 @@ def load_checkpoint(run: Path, model: keras.Model) -> list[Any]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{run}: no checkpoint to resume from ({error})") from error
     return list(averaged)
-
-
-def write_history(run: Path, history: list[dict[str, float]]) -> None:
-    """Writes all epochs anew."""
-    columns = list(dict.fromkeys(key for row in history for key in row))
-    rows = ([row.get(column, "") for column in columns] for row in history)
-    write_table(run / "history.csv", columns, rows)

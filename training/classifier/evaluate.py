@@ -8,11 +8,12 @@ from typing import Any
 
 from training.classifier.metrics import fit_temperature, protocols_for, scores, truth_of
 from training.classifier.networks import HEADS, count_macs
+from training.classifier.read_recipe import read_recipe
 from training.classifier.robustness import CONDITIONS
 from training.data.cleaning import lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
 from training.files import write_json
-from training.runs import newest_run, read_history, read_recipe, read_settings
+from training.runs import newest_run, read_history, read_settings
 
 TITLES = {
     "fer2013": "FER2013's labels",

@@ -18,7 +18,6 @@ from training.classifier.checkpoint import (
     has_checkpoint,
     load_checkpoint,
     save_checkpoint,
-    write_history,
 )
 from training.classifier.distributed import Step
 from training.classifier.metrics import protocols_for, truth_of
@@ -29,7 +28,7 @@ from training.classifier.trained import load_network, load_view_teachers, predic
 from training.classifier.warm_start import weights_of
 from training.classifier.weight_average import WeightAverage
 from training.data.fer2013 import Pictures, Split
-from training.runs import read_history
+from training.runs import read_history, write_history
 
 VALIDATE_EVERY = 2  # epochs; the last one always
 

@@ -1,8 +1,8 @@
 """The networks, all with the same input and output.
 
 Input: (n, 48, 48, 1) grey pixels 0 to 255. Output: a dictionary of logits (n, 7) in FER2013
-order, ``fer2013`` (the FER2013 head) trained on FER2013's own labels and ``crowd`` (the FER+ head) on the
-FER+ votes.
+order, one entry for each of ``HEADS``: the FER2013 head is trained on FER2013's own labels, the
+FER+ head on the FER+ votes.
 """
 
 from __future__ import annotations

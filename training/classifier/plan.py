@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from device.errors import UsageError
+from training.classifier.read_recipe import read_recipe
 from training.classifier.recipe_files import RecipeFile, differences, maker_of
-from training.runs import is_finished, read_history, read_recipe
+from training.runs import has_run, is_finished, read_history
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Plan:
             return
         if file.name in self.underway:
             raise UsageError(f"{file.path}: is its own teacher, by way of {self.underway[-1]}")
-        begun = (run / "settings.json").exists()
+        begun = has_run(run)
         if begun:
             require_recipe(run, file)
         if begun and is_finished(run):

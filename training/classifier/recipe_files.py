@@ -14,8 +14,8 @@ from typing import Any
 
 from device.errors import UsageError
 from training.classifier.networks import HEADS
+from training.classifier.read_recipe import recipe_from
 from training.classifier.recipe import Recipe
-from training.runs import recipe_from
 
 RECIPES = Path(__file__).with_name("recipes")
 

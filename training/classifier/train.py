@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,12 @@ from training.classifier.distributed import STRATEGIES, is_chief
 from training.classifier.evaluate import evaluate_run
 from training.classifier.fitting import fit
 from training.classifier.ranges import check_ranges
+from training.classifier.read_recipe import read_recipe, read_recipe_file
 from training.classifier.recipe import Recipe, recipe_for
 from training.classifier.trained import load_pair, load_view_teachers
 from training.data.cleaning import Dropped, clean_as, summary, write_list
 from training.data.fer2013 import Pictures, Split, read_pictures
-from training.runs import (
-    RUNS,
-    mark_finished,
-    read_recipe,
-    read_recipe_file,
-    read_settings,
-    refuse_given,
-    write_settings,
-)
+from training.runs import RUNS, mark_finished, new_run, read_settings, refuse_given, write_settings
 
 DATA = Path("data/fer2013.csv")
 VOTES = Path("data/fer2013new.csv")
@@ -160,10 +153,8 @@ def start_run(
     paths: list[Any], command: str,
 ) -> None:  # fmt: skip
     """Makes the directory and writes all that is known before training."""
-    if (run / "settings.json").exists():
-        raise UsageError(f"{run}: already holds a run; continue it with --resume {run}")
-    run.mkdir(parents=True, exist_ok=True)
+    new_run(run, recipe.network)
     data = {"path": paths[0], "votes": str(paths[1]) if paths[1] else None}
     counts = {split.name.lower(): int((pictures.splits == split).sum()) for split in Split}
-    write_settings(run, recipe, {**data, **counts, "dropped": summary(dropped)}, command)
+    write_settings(run, asdict(recipe), {**data, **counts, "dropped": summary(dropped)}, command)
     write_list(dropped, run / "dropped.csv")

@@ -15,8 +15,8 @@ from device.vision.model_card import ModelCard, read_model
 from training.classifier.batches import Teacher
 from training.classifier.metrics import softmax
 from training.classifier.networks import HEADS, build
+from training.classifier.read_recipe import read_recipe
 from training.reports.tflite import TfliteClassifier
-from training.runs import read_recipe
 
 
 def load_network(run: Path) -> keras.Model:

@@ -11,7 +11,6 @@ It leaves a run directory; ``python -m export face-hog RUN`` makes of it what th
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,8 @@ from device.errors import UsageError
 from device.vision.stage import CELL_PX, WINDOW_PX, make_descriptor
 from training.data.fer2013 import Split, read_pictures
 from training.data.pictures import is_held_out, read_folder
-from training.files import write_json
-from training.task_runs import (
-    Row,
-    new_run,
-    plot_task_history,
-    read_task_settings,
-    write_task_history,
-    write_task_settings,
-)
+from training.files import whole, write_json
+from training.runs import Row, new_run, read_settings, write_history, write_settings
 
 KIND = "face-hog"
 ARRAYS = "weights.npz"
@@ -59,6 +51,8 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Trains, mines, trains again; writes the run directory."""
+    from training.reports.plots import plot_rows
+
     random = np.random.default_rng(arguments.seed)
     pictures = read_pictures(arguments.data)
     faces = pictures.split(Split.TRAIN).pixels
@@ -66,15 +60,15 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     faceless = [p for name, p in read_folder(arguments.faceless) if not is_held_out(name)]
     if not faceless:
         raise UsageError(f"{arguments.faceless}: all pictures here are held out for measuring")
-    run = new_run(arguments.run_path, KIND)
+    run = new_run(arguments.run_path, KIND, resumes=False)
     data = {"path": str(arguments.data), "faceless": str(arguments.faceless),
             "faces": len(faces), "faceless_pictures": len(faceless)}  # fmt: skip
-    recipe = {"seed": arguments.seed, "rounds": ROUNDS, "penalty": PENALTY,
+    recipe = {"kind": KIND, "seed": arguments.seed, "rounds": ROUNDS, "penalty": PENALTY,
               "false_alarms_per_megapixel": FALSE_ALARMS_PER_MEGAPIXEL}  # fmt: skip
-    write_task_settings(run, KIND, recipe, data, command)
+    write_settings(run, recipe, data, command)
     weights, history = mine(faces, validation, faceless, random)
-    write_task_history(run, history)
-    plot_task_history(run, history)
+    write_history(run, history)
+    plot_rows(history, run / "curves.png")
     threshold = choose_threshold(faceless, weights)
     recall = float(found_faces(validation, weights, threshold).mean())
     metrics = {
@@ -124,9 +118,8 @@ def found_faces(
 
 def write_arrays(run: Path, weights: Features, threshold: float) -> None:
     """Writes weights and threshold, whole or not at all."""
-    part = run / f"part-{ARRAYS}"
-    np.savez(part, weights=weights, threshold=np.float32(threshold))
-    os.replace(part, run / ARRAYS)
+    with whole(run / ARRAYS) as part:
+        np.savez(part, weights=weights, threshold=np.float32(threshold))
 
 
 def load_arrays(run: Path) -> tuple[Features, float]:
@@ -135,7 +128,7 @@ def load_arrays(run: Path) -> tuple[Features, float]:
     Raises:
         UsageError: no such run, or it has no arrays yet.
     """
-    read_task_settings(run, KIND)
+    read_settings(run, KIND)
     try:
         with np.load(run / ARRAYS) as arrays:
             weights, threshold = arrays["weights"], float(arrays["threshold"])

@@ -17,7 +17,7 @@ from training.classifier.train import DATA, VOTES
 from training.data.cleaning import clean
 from training.data.fer2013 import Pictures, Split, read_pictures
 from training.gan.recipe import LOSSES, GanRecipe, read_gan_recipe, write_recipe
-from training.runs import RUNS, read_settings, refuse_given
+from training.runs import RUNS, new_run, read_settings, refuse_given
 
 GAN_RUNS = RUNS / "gan"
 HELP = {
@@ -74,9 +74,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     pictures, dropped = clean(read_pictures(data_path, votes_path))
     print(f"{data_path}: {len(dropped)} training pictures left out as unfit", flush=True)
     if not arguments.resume:
-        if (run / "settings.json").exists():
-            raise UsageError(f"{run}: already holds a run; continue it with --resume {run}")
-        run.mkdir(parents=True, exist_ok=True)
+        new_run(run, recipe.kind)
         write_recipe(run, recipe, {"path": str(data_path), "votes": str(votes_path)}, command)
     print(f"run directory {run}", flush=True)
     finished = train(recipe, pictures, run)

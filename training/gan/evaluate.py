@@ -12,13 +12,13 @@ import numpy as np
 from device.errors import UsageError
 from device.vocabulary import EXPRESSIONS
 from training.classifier.metrics import truth_of
+from training.classifier.read_recipe import learnt_validation
 from training.classifier.train import DATA, VOTES
 from training.data.cleaning import clean, lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
 from training.files import write_json
 from training.gan.recipe import read_gan_recipe
 from training.gan.tables import marked_part, rewrite, tables
-from training.runs import learnt_validation
 
 JUDGE_HELP = "classifier: a pair NAME.tflite, or a run"
 MIN_FACES = 14  # two of each expression, if they are evenly many
@@ -106,8 +106,8 @@ def make_judge(arguments: argparse.Namespace, pictures: Pictures) -> Any:
 def sample(pictures: Pictures, head: str, count: int, seed: int, rest: bool = False) -> Pictures:
     """At most ``count`` faces of a split, labelled as the judge's head has learned to.
 
-    For ``crowd`` those of which more than half of the voters say the same, with that as their
-    label; for ``fer2013`` all that anybody took for a face with an expression. With ``rest``, all
+    For the FER+ head those of which more than half of the voters say the same, with that as their
+    label; for the FER2013 head all that anybody took for a face with an expression. With ``rest``, all
     faces but those: that nobody has looked at yet.
     """
     if not pictures.has_votes:

@@ -145,9 +145,11 @@ def copy_guide(start: Path, path: Path) -> None:
         UsageError: that run has none yet.
     """
     try:
-        path.write_bytes((start / path.name).read_bytes())
+        content = (start / path.name).read_bytes()
     except OSError as error:
         raise UsageError(f"{start}: no guide to begin with: {error.strerror}") from error
+    with whole(path) as part:
+        part.write_bytes(content)
 
 
 def train_guide(faces: VotedFaces, recipe: GanRecipe, path: Path) -> keras.Model:

@@ -32,7 +32,7 @@ class Judge:
     Attributes:
         name: of its run or pair.
         version: of a pair's card, "" for a run.
-        head: which labels it goes by, ``fer2013`` or ``crowd``.
+        head: one of ``HEADS``, by whose labels it goes.
         logits: (n, 48, 48) uint8 pixels to (n, 7) float32.
         features: (n, 48, 48) uint8 pixels to (n, D) float32, what the head is computed from.
         temperature: that makes its probabilities calibrated on real faces.
@@ -61,7 +61,7 @@ def load_judge(path: Path, head: str, train: Pictures, validation: Pictures) -> 
 
     Args:
         path: a pair (``NAME.tflite`` with card) or a run directory.
-        head: ``fer2013`` or ``crowd``.
+        head: one of ``HEADS``.
         train: pictures that say how common each expression was in its training.
         validation: real faces, labelled as the head learned to, that say how sure it may be.
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import platform
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from device.errors import UsageError
-from training.files import write_json
-from training.runs import git_revision, read_settings
+from training.runs import read_settings, write_settings
 
 
 @dataclass(frozen=True)
@@ -107,18 +105,8 @@ class GanRecipe:
 
 
 def write_recipe(run: Path, recipe: GanRecipe, data: dict[str, Any], command: str) -> None:
-    """Notes what is being trained, on what, by which revision."""
-    write_json(
-        run / "settings.json",
-        {
-            "recipe": asdict(recipe),
-            "data": data,
-            "command": command,
-            "git_revision": git_revision(),
-            "python": platform.python_version(),
-            "machine": platform.machine(),
-        },
-    )
+    """Notes what is being trained, on what, by which versions."""
+    write_settings(run, asdict(recipe), data, command)
 
 
 def read_gan_recipe(run: Path) -> GanRecipe:

@@ -11,7 +11,6 @@ It leaves a run directory; ``python -m export landmarks RUN`` makes of it what t
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,19 +23,12 @@ from device.errors import UsageError
 from device.vision.preprocess import CROP_PX
 from training.data.fer2013 import Split, read_pictures
 from training.data.pictures import is_held_out
-from training.files import write_json
+from training.files import whole, write_json
 from training.landmarks.faces import Sample, mirror, read_afw, render
 from training.landmarks.measure import errors_of_looks, held_out_samples, looks_at
 from training.landmarks.network import build
 from training.landmarks.teacher import ask_all, correct, fit_correction, load_teacher
-from training.task_runs import (
-    Row,
-    new_run,
-    plot_task_history,
-    read_task_settings,
-    write_task_history,
-    write_task_settings,
-)
+from training.runs import Row, new_run, read_settings, write_history, write_settings
 
 KIND = "landmarks"
 DATA = Path("data/fer2013.csv")
@@ -76,19 +68,19 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     random = np.random.default_rng(arguments.seed)
     ours = [sample for name, sample in read_afw(arguments.afw) if not is_held_out(name)]
     faces = read_pictures(arguments.data).split(Split.TRAIN).pixels
-    run = new_run(arguments.run_path, KIND)
+    run = new_run(arguments.run_path, KIND, resumes=False)
     taught = learn_from_teacher(faces[: arguments.faces], arguments.teacher, ours)
     print(f"{len(ours)} annotated faces, {len(taught)} of the teacher's", flush=True)
-    recipe = {"epochs": arguments.epochs, "seed": arguments.seed, "faces": arguments.faces,
+    recipe = {"kind": KIND, "epochs": arguments.epochs, "seed": arguments.seed, "faces": arguments.faces,
               "teacher": str(arguments.teacher)}  # fmt: skip
     data = {"afw": str(arguments.afw), "path": str(arguments.data),
             "annotated": len(ours), "taught": len(taught)}  # fmt: skip
-    write_task_settings(run, KIND, recipe, data, command)
+    write_settings(run, recipe, data, command)
     model = build()
     history: list[Row] = []
     for row in train(model, ours, taught, arguments.epochs, random):
         history.append(row)
-        write_task_history(run, history)
+        write_history(run, history)
         print("  ".join(f"{key} {value:g}" for key, value in row.items()), flush=True)
     finish(run, model, history, held_out_samples(arguments.afw))
     print(f"next: python -m export {KIND} {run}")
@@ -97,7 +89,9 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
 
 def finish(run: Path, model: Any, history: list[Row], held_out: Sequence[Sample]) -> None:
     """Writes weights, plot and metrics; the weights last, whole or not at all."""
-    plot_task_history(run, history)
+    from training.reports.plots import plot_rows
+
+    plot_rows(history, run / "curves.png")
     crops, points = looks_at(held_out, MEASURED_LOOKS)
     errors = errors_of_looks(predict(model, crops), points)
     metrics = {
@@ -108,9 +102,8 @@ def finish(run: Path, model: Any, history: list[Row], held_out: Sequence[Sample]
     }
     write_json(run / "metrics.json", metrics)
     print(f"held out: {metrics}", flush=True)
-    part = run / f"part-{WEIGHTS}"
-    model.save_weights(part)
-    os.replace(part, run / WEIGHTS)
+    with whole(run / WEIGHTS) as part:
+        model.save_weights(part)
 
 
 def load_network(run: Path) -> Any:
@@ -119,7 +112,7 @@ def load_network(run: Path) -> Any:
     Raises:
         UsageError: no such run, or it has no weights yet.
     """
-    read_task_settings(run, KIND)
+    read_settings(run, KIND)
     model = build()
     try:
         model.load_weights(run / WEIGHTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,18 @@ def plot_curves(history: list[dict[str, float]], path: Path) -> None:
         axis.set(xlabel="epoch", title=title)
         axis.grid(alpha=0.3)
         axis.legend()
+    save(figure, path)
+
+
+def plot_rows(history: Sequence[dict[str, float]], path: Path) -> None:
+    """Each column over the first, which counts epochs or rounds."""
+    over, *names = history[0]
+    figure, axes = plt.subplots(1, len(names), figsize=(4.5 * len(names), 3.4), squeeze=False,
+                                layout="constrained")  # fmt: skip
+    for axis, name in zip(axes[0], names, strict=True):
+        axis.plot([row[over] for row in history], [row[name] for row in history], marker=".")
+        axis.set(xlabel=over, title=name.replace("_", " "))
+        axis.grid(alpha=0.3)
     save(figure, path)
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +9,12 @@ import pytest
 from training.__main__ import main
 from training.classifier.fitting import fit, reseed_dropout
 from training.classifier.networks import build
+from training.classifier.read_recipe import read_recipe
 from training.classifier.recipe import Recipe
 from training.classifier.trained import load_network, predict
 from training.data.augmentation import Augmentation
 from training.data.fer2013 import read_pictures
-from training.runs import read_history, read_recipe, write_settings
+from training.runs import read_history, write_settings
 
 RECIPE = replace(
     Recipe(), network="expression-tiny", epochs=3, batch_size=16, precision="float32",
@@ -34,7 +35,7 @@ def interrupt(line: str) -> None:
 def whole(drawn: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nobody interrupted."""
     run = tmp_path_factory.mktemp("whole")
-    write_settings(run, RECIPE, {"path": str(drawn[0]), "votes": str(drawn[1])}, "test")
+    write_settings(run, asdict(RECIPE), {"path": str(drawn[0]), "votes": str(drawn[1])}, "test")
     fit(run, read_pictures(*drawn), RECIPE, resume=False, say=lambda line: None)
     return run
 
@@ -48,7 +49,9 @@ def test_a_resumed_run_ends_as_the_uninterrupted_one(
     whole: Path, drawn: tuple[Path, Path], tmp_path: Path
 ) -> None:
     pictures = read_pictures(*drawn)
-    write_settings(tmp_path, RECIPE, {"path": str(drawn[0]), "votes": str(drawn[1])}, "test")
+    write_settings(
+        tmp_path, asdict(RECIPE), {"path": str(drawn[0]), "votes": str(drawn[1])}, "test"
+    )
     with pytest.raises(InterruptedRunError):
         fit(tmp_path, pictures, RECIPE, resume=False, say=interrupt)
     assert len(read_history(tmp_path)) == 2
@@ -65,7 +68,7 @@ def test_a_run_that_ended_before_its_first_epoch_did_begins_anew(
     drawn: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     short = replace(RECIPE, epochs=1)
-    write_settings(tmp_path, short, {"path": str(drawn[0]), "votes": str(drawn[1])}, "test")
+    write_settings(tmp_path, asdict(short), {"path": str(drawn[0]), "votes": str(drawn[1])}, "test")
     fit(tmp_path, read_pictures(*drawn), short, resume=True, say=lambda line: None)
     assert len(read_history(tmp_path)) == 1
     for words in (["--epochs", "9"], ["--network", "paper"], ["--keep-all"], ["--run", "x"]):

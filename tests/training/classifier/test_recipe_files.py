@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from device.errors import UsageError
+from training.classifier.read_recipe import read_recipe_file, recipe_from
 from training.classifier.recipe_files import by_name, differences, read_recipe_files
 from training.files import MODELS
-from training.runs import read_recipe_file, recipe_from
 
 ROOT = Path(__file__).parents[3]
 FILES = read_recipe_files()

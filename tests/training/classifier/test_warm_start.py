@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,7 @@ def test_training_goes_on_from_there(drawn: tuple[Path, Path], tmp_path: Path) -
     pictures, path = read_pictures(*drawn), MODELS / "expression-tiny.tflite"
     recipe = replace(Recipe(), network="expression-tiny", epochs=1, batch_size=16,
                      precision="float32", learning_rate=1e-6, start_from=str(path))  # fmt: skip
-    write_settings(tmp_path, recipe, {}, "test")
+    write_settings(tmp_path, asdict(recipe), {}, "test")
     model = fit(tmp_path, pictures, recipe, resume=False, say=lambda line: None)
     file, _ = load_pair(path, "start")
     answers, wanted = predict(model, pictures.pixels)["crowd"], file.logits(pictures.pixels)

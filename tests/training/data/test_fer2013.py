@@ -92,8 +92,18 @@ def test_votes_beside_a_folder_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.fer2013
-def test_the_published_file_has_the_published_counts(fer2013_pictures: Pictures) -> None:
+def test_fer2013_has_the_published_counts(fer2013_pictures: Pictures) -> None:
     pictures = fer2013_pictures
     assert [len(pictures.split(split)) for split in Split] == [28709, 3589, 3589]
     assert np.bincount(pictures.labels).tolist() == [4953, 547, 5121, 8989, 6077, 4002, 6198]
     assert pictures.has_votes
+
+
+@pytest.mark.slow
+@pytest.mark.fer2013
+def test_the_published_file_is_read_whole(
+    fer2013: tuple[Path, Path], fer2013_pictures: Pictures
+) -> None:
+    found = read_pictures(*fer2013)
+    for field in ("pixels", "labels", "splits", "votes", "names"):
+        np.testing.assert_array_equal(getattr(found, field), getattr(fer2013_pictures, field))

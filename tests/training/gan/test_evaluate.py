@@ -1,6 +1,7 @@
 """The commands around generators, on drawn patterns: train, resume, judge, fill up classes."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from training.runs import write_settings
 
     run = tmp_path_factory.mktemp("judge")
-    write_settings(run, Recipe(network="expression-tiny"), {}, "classifier")
+    write_settings(run, asdict(Recipe(network="expression-tiny")), {}, "classifier")
     build("expression-tiny").save_weights(run / "averaged.weights.h5")
     return run
 

@@ -64,6 +64,7 @@ def test_pictures_nobody_voted_on_are_refused() -> None:
         clear_faces_of(pictures)
 
 
+@pytest.mark.fer2013
 def test_frightened_people_behind_their_hands_are_left_out(fer2013_pictures: Pictures) -> None:
     training = fer2013_pictures.split(Split.TRAIN)
     shown = without_hidden(training)

@@ -1,5 +1,7 @@
 """What the players are driven by: closed forms, and that a few steps go the right way."""
 
+import shutil
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from training.gan.losses import one_hot, squared_gradient, told_apart_of
 from training.gan.recipe import LOSSES, GanRecipe, StarGanLosses
 from training.gan.translation import MEAN_DECAY, Translation
 
+Build = Callable[..., Translation]
 RECIPE = GanRecipe(
     steps=100, batch_size=7, guide_steps=1, precision="float32", width=12, blocks=1
 )  # fmt: skip
@@ -29,9 +32,15 @@ def pixels() -> np.ndarray:
     return np.stack([draw(k, random)[..., None] for k in KINDS])
 
 
-def build(kind: str, pixels: np.ndarray, run: Path, **changes: object) -> Translation:
-    recipe = replace(RECIPE, kind=kind, losses=LOSSES[kind](), **changes)
-    return fitting.build(recipe, VotedFaces(pixels, np.eye(7, dtype=np.float32)), run)
+@pytest.fixture
+def build(pixels: np.ndarray, guide: Path, tmp_path: Path) -> Build:
+    def build(kind: str, **changes: object) -> Translation:
+        if kind == "stargan":
+            shutil.copy(guide, tmp_path)
+        recipe = replace(RECIPE, kind=kind, losses=LOSSES[kind](), **changes)
+        return fitting.build(recipe, VotedFaces(pixels, np.eye(7, dtype=np.float32)), tmp_path)
+
+    return build
 
 
 def linear(weights: np.ndarray) -> object:
@@ -62,9 +71,9 @@ def test_r1_of_a_linear_critic_is_half_its_squared_slope(pixels: np.ndarray) -> 
 
 @pytest.mark.parametrize("norm", [0.0, 1.0, 3.0])
 def test_wgan_s_penalty_is_the_squared_distance_of_the_slope_from_one(
-    norm: float, pixels: np.ndarray, tmp_path: Path
+    norm: float, pixels: np.ndarray, build: Build
 ) -> None:
-    model = build("wgan", pixels, tmp_path)
+    model = build("wgan")
     weights = np.full((48, 48, 1), norm / 48, np.float32)
     critic, model.__dict__["discriminator"] = model.discriminator, linear(weights)
     real = tf.constant(pixels / 127.5 - 1, tf.float32)
@@ -73,10 +82,8 @@ def test_wgan_s_penalty_is_the_squared_distance_of_the_slope_from_one(
     assert found == pytest.approx((norm - 1) ** 2, abs=1e-3)
 
 
-def test_the_mean_generator_follows_slowly_once_it_is_old(
-    pixels: np.ndarray, tmp_path: Path
-) -> None:
-    model = build("cgan", pixels, tmp_path)
+def test_the_mean_generator_follows_slowly_once_it_is_old(build: Build) -> None:
+    model = build("cgan")
     mean, new = model.mean_generator.weights[0], model.generator.weights[0]
     for age, keep in ((0, 0.1), (1_000_000, MEAN_DECAY)):
         model.num_done.assign(age)
@@ -98,9 +105,9 @@ def opinion_of_fakes(model: Translation, pixels: np.ndarray, targets: np.ndarray
 
 @pytest.mark.parametrize("kind", LOSSES)
 def test_a_generator_learns_to_please_the_critic(
-    kind: str, pixels: np.ndarray, tmp_path: Path
+    kind: str, pixels: np.ndarray, build: Build
 ) -> None:
-    model = build(kind, pixels, tmp_path, learning_rate=2e-3, critic_rate=1e-9)
+    model = build(kind, learning_rate=2e-3, critic_rate=1e-9)
     if kind == "stargan":
         model.losses_of = replace(StarGanLosses(), **ONLY | {"lambda_adversarial": 1.0})
     targets = np.roll(KINDS, 1)
@@ -112,9 +119,9 @@ def test_a_generator_learns_to_please_the_critic(
 
 @pytest.mark.parametrize("kind", LOSSES)
 def test_a_critic_learns_to_tell_real_faces_from_made_ones(
-    kind: str, pixels: np.ndarray, tmp_path: Path
+    kind: str, pixels: np.ndarray, build: Build
 ) -> None:
-    model = build(kind, pixels, tmp_path, learning_rate=1e-9, critic_rate=2e6)
+    model = build(kind, learning_rate=1e-9, critic_rate=2e6)
     targets = np.roll(KINDS, 1)
     real = scale_pixels(pixels)
     fake = -real
@@ -136,8 +143,8 @@ def test_a_critic_learns_to_tell_real_faces_from_made_ones(
         assert last["told_apart"] < first["told_apart"]
 
 
-def test_the_way_back_becomes_more_alike(pixels: np.ndarray, tmp_path: Path) -> None:
-    model = build("stargan", pixels, tmp_path, learning_rate=1e-3, critic_rate=1e-9)
+def test_the_way_back_becomes_more_alike(pixels: np.ndarray, build: Build) -> None:
+    model = build("stargan", learning_rate=1e-3, critic_rate=1e-9)
     model.losses_of = replace(StarGanLosses(), **ONLY | {"lambda_similarity": 1.0})
     paint = model.generator.trainable_variables
     random = np.random.default_rng(4)
