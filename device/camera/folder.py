@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from device.camera.media_file import HEAD_BYTES, shown, sniff, special_kind
+from device.camera.media_file import HEAD_BYTES, explain_unreadable, shown, sniff, special_kind
 from device.errors import CameraError
 
 
@@ -35,9 +35,8 @@ def list_sources(path: Path) -> Listing:
             path.stat()
             return Listing([path])
         os.listdir(path)  # os.walk would say nothing of this one
-    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CameraError(f"{shown(path)}: cannot read: {reason}") from error
+    except (OSError, ValueError) as error:
+        raise CameraError(explain_unreadable(path, error)) from error
     listing = _walk(path)
     if not listing.files:
         why = listing.unreadable or listing.left_out
@@ -50,7 +49,7 @@ def _walk(folder: Path) -> Listing:
     listing = Listing()
 
     def note(error: OSError) -> None:
-        listing.unreadable.append(f"{shown(Path(error.filename))}: cannot read: {error.strerror}")
+        listing.unreadable.append(explain_unreadable(Path(error.filename), error))
 
     for parent, folders, names in os.walk(folder, onerror=note):
         for name in folders:
@@ -65,19 +64,15 @@ def _walk(folder: Path) -> Listing:
 def _sort_in(path: Path, listing: Listing) -> None:
     try:
         special = special_kind(path.stat().st_mode)
-        head = b"" if special else _read_head(path)
+        if special:
+            listing.left_out.append(f"{shown(path)}: {special}, not a file")
+            return
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
     except OSError as error:
-        listing.unreadable.append(f"{shown(path)}: cannot read: {error.strerror}")
+        listing.unreadable.append(explain_unreadable(path, error))
         return
-    if special:
-        listing.left_out.append(f"{shown(path)}: {special}, not a file")
-    elif sniff(head, path.suffix.lower()) is None:
-        listing.left_out.append(f"{shown(path)}: not a picture and not a video")
-    else:
+    if sniff(head, path.suffix.lower()):
         listing.files.append(path)
-
-
-def _read_head(path: Path) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(HEAD_BYTES)
+    else:
+        listing.left_out.append(f"{shown(path)}: not a picture and not a video")
