@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import DetectorError, ModelError
-from device.vision.blazeface_layouts import BACK_CAMERA, SHORT_RANGE, Layout
+from device.vision.blazeface_models import BACK_CAMERA, SHORT_RANGE, Layout
 from device.vision.nms import Boxes, merge_overlapping, without_inner
 from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import BoundingBox, Face, GreyImage

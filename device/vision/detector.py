@@ -10,7 +10,7 @@ from device.errors import DetectorError
 from device.settings.tree import Detector as DetectorSettings
 from device.vision import MODELS
 from device.vision.blazeface import BlazeFaceDetector
-from device.vision.blazeface_layouts import LAYOUTS, is_sound
+from device.vision.blazeface_models import LAYOUTS, is_sound
 from device.vision.both import HaarAndHogDetector
 from device.vision.haar import HaarDetector
 from device.vision.hog import HogDetector

@@ -17,21 +17,20 @@ from device.vision import MODELS
 from device.vision.blazeface import BlazeFaceDetector
 from device.vision.both import HaarAndHogDetector
 from device.vision.classifier import TFLiteClassifier
-from device.vision.detection_interval import DetectionInterval
 from device.vision.detector import FaceDetector, build_detector
 from device.vision.haar import HaarDetector, load_cascade
 from device.vision.hog import CELL_PX, WEIGHTS_PATH, WINDOW_PX, HogDetector, make_descriptor
-from device.vision.landmarks import SHIPPED, LandmarkNetwork
+from device.vision.landmarks import SHIPPED, LandmarkModel
 from device.vision.preprocess import crop_face, to_grey
 from device.vision.quality import find_rejection_reason
 from device.vision.smoother import ExpressionSmoother
-from device.vision.tracker import DetectAndTrack
+from device.vision.tracker import DetectAndTrack, DetectionInterval
 from device.vocabulary import Face, GreyImage, Image
 
 __all__ = [
     "CELL_PX", "MODELS", "SHIPPED", "WEIGHTS_PATH", "WINDOW_PX", "BlazeFaceDetector",
     "DetectionInterval", "ExpressionSmoother", "FaceStage", "HaarAndHogDetector", "HaarDetector",
-    "HogDetector", "LandmarkNetwork", "TFLiteClassifier", "Vision", "build_detector",
+    "HogDetector", "LandmarkModel", "TFLiteClassifier", "Vision", "build_detector",
     "build_stage", "load_cascade", "make_descriptor",
 ]  # fmt: skip
 
@@ -46,7 +45,7 @@ class FaceStage:
     """
 
     def __init__(
-        self, detector: FaceDetector, limits: Quality, landmarks: LandmarkNetwork | None = None
+        self, detector: FaceDetector, limits: Quality, landmarks: LandmarkModel | None = None
     ) -> None:
         self._detector, self._limits, self.landmarks = detector, limits, landmarks
 
@@ -96,9 +95,9 @@ def build_stage(settings: Settings) -> FaceStage:
     return FaceStage(build_detector(settings.detector), settings.quality, _load_landmarks())
 
 
-def _load_landmarks() -> LandmarkNetwork | None:
+def _load_landmarks() -> LandmarkModel | None:
     try:
-        return LandmarkNetwork.load(SHIPPED) if SHIPPED.is_file() else None
+        return LandmarkModel.load(SHIPPED) if SHIPPED.is_file() else None
     except ModelError as error:
         log.warning("faces go without landmarks: %s", error)
         return None

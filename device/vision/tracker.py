@@ -1,16 +1,67 @@
-"""Detects now and then, follows in between: the tracker of the loop."""
+"""Detects now and then, follows in between: the tracker of the loop.
+
+The detection interval is short enough for new faces and longer when the board is busy. Between
+detections a face's tracking template, its small picture, is found again by normalised
+cross-correlation.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-from device.vision.detection_interval import DetectionInterval
-from device.vision.tracking_template import cut_template, find_template
+import cv2
+
+from device.vision.preprocess import crop_square, cut_square
 from device.vision.tracks import Track, Tracks
-from device.vocabulary import Face, GreyImage
+from device.vocabulary import BoundingBox, Face, GreyImage
+
+MAX_INTERVAL_S = 0.3  # a new face is found within this, whatever the load
+MAX_SHARE = 0.3  # of the time that detection may take
+COST_GAIN = 0.2  # running mean of what a detection costs
+TEMPLATE_PX = 32  # the face is compared at this size: 0.1 ms, steps of 3 % of the face
+BORDER_PX = 12  # at this size: how far it may be from where it was expected
+MIN_CORRELATION = 0.6
+MIN_INSIDE_PX = 4
 
 Detect = Callable[[GreyImage], list[Face]]
+
+
+class DetectionInterval:
+    """Decides frame by frame whether a detection is due."""
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s = interval_s
+        self._cost_s = 0.0
+        self._period_s = 0.0
+        self._frame_s: float | None = None
+        self._detected_s: float | None = None
+
+    @property
+    def interval_s(self) -> float:
+        """The interval under the present load, s."""
+        return min(MAX_INTERVAL_S, max(self._interval_s, self._cost_s / MAX_SHARE))
+
+    def due(self, now_s: float, unconfirmed: bool) -> bool:
+        """True when this frame should be searched.
+
+        Args:
+            now_s: time of the frame.
+            unconfirmed: a face was found once and waits for its second detection.
+        """
+        if self._frame_s is not None:
+            self._period_s = max(0.0, now_s - self._frame_s)
+        self._frame_s = now_s
+        if self._detected_s is None or unconfirmed or now_s < self._detected_s:
+            return True
+        # Half a frame early is nearer to the interval than half a frame late.
+        return now_s - self._detected_s >= self.interval_s - self._period_s / 2
+
+    def detected(self, now_s: float, cost_s: float) -> None:
+        """Notes a detection on the frame of ``now_s`` that took ``cost_s``."""
+        first = self._detected_s is None
+        self._detected_s = now_s
+        self._cost_s += (cost_s - self._cost_s) * (1.0 if first else COST_GAIN)
 
 
 class DetectAndTrack:
@@ -70,3 +121,42 @@ class DetectAndTrack:
         center = find_template(image, template, expected)
         if center is not None:
             track.move_to(center, expected.width, now_s)
+
+
+def cut_template(image: GreyImage, box: BoundingBox, border_px: int = 0) -> GreyImage | None:
+    """The face as a (32, 32) uint8 picture; None when less than half of it is in the frame.
+
+    Args:
+        image: (height, width) uint8 frame; beyond it its border is repeated.
+        box: of the face, a square.
+        border_px: of the template's pixels, added around the face.
+    """
+    height, width = image.shape
+    share = 2 * border_px / TEMPLATE_PX
+    area = crop_square(box, share)
+    inside_x = min(area.xmax, width) - max(area.xmin, 0)
+    inside_y = min(area.ymax, height) - max(area.ymin, 0)
+    if min(inside_x, inside_y) < MIN_INSIDE_PX or inside_x * inside_y < area.area / 2:
+        return None
+    return cut_square(image, box, share, TEMPLATE_PX + 2 * border_px)
+
+
+def find_template(
+    image: GreyImage, template: GreyImage, expected: BoundingBox
+) -> tuple[float, float] | None:
+    """Centre (x, y) px of the template near ``expected``; None when it is not there.
+
+    Args:
+        image: (height, width) uint8 frame.
+        template: (32, 32) uint8, cut at the face's last detection.
+        expected: where the face should be, in its present size.
+    """
+    search = cut_template(image, expected, BORDER_PX)
+    if search is None:
+        return None
+    scores = cv2.matchTemplate(search, template, cv2.TM_CCOEFF_NORMED)
+    _, best, _, (column, row) = cv2.minMaxLoc(scores)
+    if not best >= MIN_CORRELATION:  # also refuses the NaN of a flat picture
+        return None
+    (x, y), step = expected.center, max(expected.width, expected.height) / TEMPLATE_PX
+    return x + (column - BORDER_PX) * step, y + (row - BORDER_PX) * step
