@@ -35,8 +35,7 @@ class BlazeFaceDetector:
     def __init__(self, folder: Path, min_face_px: int, max_faces: int) -> None:
         self._back_camera = BlazeFaceModel(folder, BACK_CAMERA)
         self._short_range = BlazeFaceModel(folder, SHORT_RANGE)
-        self._min_face_px = min_face_px
-        self._max_faces = max_faces
+        self._min_face_px, self._max_faces = min_face_px, max_faces
 
     def detect(self, image: GreyImage) -> list[Face]:
         """Faces of a (height, width) uint8 image, largest first."""

@@ -58,19 +58,27 @@ class Track:
 
     def move_to(self, center: tuple[float, float], side: float, now_s: float) -> None:
         """Takes a new measurement of centre and side into box and velocity."""
-        elapsed = now_s - self.at_s
-        if elapsed > 0:
-            old = self.box.center
-            gain = VELOCITY_GAIN
+        (x, y), (old_x, old_y), half = center, self.box.center, side / 2
+        elapsed_s = now_s - self.at_s
+        if elapsed_s > 0:
             vx, vy = self.velocity
-            self.velocity = (
-                vx + gain * ((center[0] - old[0]) / elapsed - vx),
-                vy + gain * ((center[1] - old[1]) / elapsed - vy),
-            )
-        half = side / 2
-        x, y = center
+            vx += VELOCITY_GAIN * ((x - old_x) / elapsed_s - vx)
+            vy += VELOCITY_GAIN * ((y - old_y) / elapsed_s - vy)
+            self.velocity = vx, vy
         self.box = BoundingBox(x - half, y - half, x + half, y + half)
         self.at_s = now_s
+
+    def correct(self, face: Face, now_s: float) -> None:
+        """Takes a detection; between it and the prediction lies the truth."""
+        expected = self.predicted(now_s)
+        (px, py), (x, y) = expected.center, face.box.center
+        center = px + CENTER_GAIN * (x - px), py + CENTER_GAIN * (y - py)
+        side = max(expected.width, expected.height)
+        measured = max(face.box.width, face.box.height)
+        self.move_to(center, side + SIZE_GAIN * (measured - side), now_s)
+        self.score, self.detected_s = face.score, now_s
+        self.hits += 1
+        self.misses = 0
 
 
 class Tracks:
@@ -86,23 +94,18 @@ class Tracks:
         Returns:
             The track id of each detection.
         """
-        pairs = sorted(
-            (
-                (track.predicted(now_s).intersection_over_union(face.box), i, j)
-                for i, track in enumerate(self.active)
-                for j, face in enumerate(detections)
-            ),
-            reverse=True,
-        )
+        pairs = [
+            (track.predicted(now_s).intersection_over_union(face.box), i, j)
+            for i, track in enumerate(self.active)
+            for j, face in enumerate(detections)
+        ]
         taken: dict[int, int] = {}  # detection: track id
         found: set[int] = set()
-        for overlap, i, j in pairs:
-            if overlap < MIN_OVERLAP:
-                break
-            if i not in found and j not in taken:
+        for overlap, i, j in sorted(pairs, reverse=True):
+            if overlap >= MIN_OVERLAP and i not in found and j not in taken:
                 found.add(i)
                 taken[j] = self.active[i].track_id
-                _correct(self.active[i], detections[j], now_s)
+                self.active[i].correct(detections[j], now_s)
         for i, track in enumerate(self.active):
             if i not in found:
                 track.misses += 1
@@ -122,19 +125,3 @@ class Tracks:
             if now_s - track.detected_s <= MAX_UNDETECTED_S
             and (track.confirmed or not track.misses)
         ]
-
-
-def _correct(track: Track, face: Face, now_s: float) -> None:
-    expected = track.predicted(now_s)
-    (px, py), (x, y) = expected.center, face.box.center
-    side = max(expected.width, expected.height)
-    measured = max(face.box.width, face.box.height)
-    track.move_to(
-        (px + CENTER_GAIN * (x - px), py + CENTER_GAIN * (y - py)),
-        side + SIZE_GAIN * (measured - side),
-        now_s,
-    )
-    track.score = face.score
-    track.detected_s = now_s
-    track.hits += 1
-    track.misses = 0
