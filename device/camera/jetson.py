@@ -67,13 +67,7 @@ def pipeline(settings: CameraSettings, color: bool) -> list[str]:
 
 
 class JetsonSource:
-    """Reads one CSI camera through a GStreamer child process.
-
-    Args:
-        settings: sensor number, size and rate.
-        color: RGB instead of grey.
-        program: what stands for ``gst-launch-1.0``.
-    """
+    """Reads one CSI camera through a GStreamer child process: ``program`` with its pipeline."""
 
     is_live = True
 

@@ -25,12 +25,7 @@ BUFFERS = 4  # fewer let the camera stall while a request is held
 
 
 class PicameraSource:
-    """Reads one CSI camera.
-
-    Args:
-        settings: sensor number, size and rate.
-        color: RGB of the main stream instead of the luma of the small one.
-        connect: makes the ``Picamera2`` for a sensor number.
+    """Reads one CSI camera; ``connect`` makes the ``Picamera2`` for a sensor number.
 
     Attributes:
         view: the sensor mode and how much of the sensor it shows, once open; None: unknown.

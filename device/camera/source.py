@@ -13,7 +13,10 @@ class CameraAbsentError(CameraError):
 
 
 class Source(Protocol):
-    """A camera or replay as its driver gives it: blocking, single-threaded, may fail."""
+    """A camera or replay as its driver gives it: blocking, single-threaded, may fail.
+
+    An adapter is made of the table ``[camera]`` and ``color``: RGB pictures instead of grey.
+    """
 
     @property
     def name(self) -> str:
