@@ -71,14 +71,12 @@ class FirstThatOpens:
         for source in self._sources:
             try:
                 source.open()
-                self._first = source.read()
+                self._first, self._chosen = source.read(), source
+                log.info("camera: %s", source.name)
+                return
             except CameraError as error:
                 source.close()
                 failures.append(error)
-                continue
-            self._chosen = source
-            log.info("camera: %s", source.name)
-            return
         log.debug("no camera: %s", "; ".join(map(str, failures)))
         for failure in failures:
             if not isinstance(failure, CameraAbsentError):  # it is here, and it is broken

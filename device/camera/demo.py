@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from device.camera.pace import Pace
+from device.camera.source import Pace
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
 from device.vocabulary import Frame, Image

@@ -81,13 +81,15 @@ class NewestFrameCamera:
                     lambda: self._newest is not None or self._ended, self._wait_s
                 )
                 frame, self._newest = self._newest, None
-                over = frame is None and self._ended
-            if over:
+                ended = self._ended
+            if frame is None and ended:
                 if self._error:
                     raise CameraError(self._error)
                 return
-            if frame is None:
-                self._give_up_in_time()
+            limit_s = self._settings.give_up_after_s
+            if frame is None and 0 < limit_s < self._clock() - self._fresh_s:
+                problem = self.problem or f"{self._source.name}: no picture"
+                raise CameraError(f"{problem}; gave up after {limit_s:g} s")
             yield frame
 
     @property
@@ -112,12 +114,6 @@ class NewestFrameCamera:
         if self._thread.ident is not None:
             self._thread.join(CLOSE_WAIT_S)
 
-    def _give_up_in_time(self) -> None:
-        limit_s = self._settings.give_up_after_s
-        if limit_s and self._clock() - self._fresh_s > limit_s:
-            problem = self.problem or f"{self._source.name}: no picture"
-            raise CameraError(f"{problem}; gave up after {limit_s:g} s")
-
     def _capture(self) -> None:
         """The thread: open, read until it fails, close, wait, again."""
         backoff_s = FIRST_BACKOFF_S
@@ -127,11 +123,16 @@ class NewestFrameCamera:
             # Whatever closing says: the next open says what is wrong.
             self._attempt(lambda: self._call(self._source.close))
             if problem is None or not self._source.is_live:
-                self._end(problem)
+                with self._changed:
+                    self._error, self._ended = problem, True
+                    self._changed.notify_all()
                 return
             if self._stop.is_set():
                 return
-            self._report(problem)
+            if problem != self._error:
+                log.warning("camera lost: %s", problem)
+            with self._changed:
+                self._error = problem
             if self._fresh_s > opened_s:  # it did deliver: a new failure, not the old one
                 backoff_s = FIRST_BACKOFF_S
             self._stop.wait(backoff_s)
@@ -178,18 +179,6 @@ class NewestFrameCamera:
             self._changed.notify_all()
         if was_lost:
             log.info("camera back: %s", self._source.name)
-
-    def _report(self, problem: str) -> None:
-        if problem != self._error:
-            log.warning("camera lost: %s", problem)
-        with self._changed:
-            self._error = problem
-
-    def _end(self, problem: str | None) -> None:
-        with self._changed:
-            self._error = problem
-            self._ended = True
-            self._changed.notify_all()
 
 
 def fit(image: Image, width: int, height: int) -> Image:

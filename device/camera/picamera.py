@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError  # its own class until 3.11
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -56,11 +57,14 @@ class PicameraSource:
             CameraError: picamera2 or the camera is missing, or another program has it.
         """
         self._camera = self._connect(self._number)
-        settings = self._settings
         sensor: dict[str, Any] = {}  # the driver chooses
-        self._size = (settings.width, settings.height)
+        self._size = (self._settings.width, self._settings.height)
+        rate_hz = self._settings.frame_rate_hz
         try:
-            view = choose_view(_modes(self._camera), *self._size, settings.frame_rate_hz)
+            modes: list[SensorMode] = []
+            with suppress(KeyError):  # picamera2 asks for a crop, which not every driver has
+                modes = read_modes(self._camera.sensor_modes)
+            view = choose_view(modes, *self._size, rate_hz)
             if view:
                 self._size = (view.width, view.height)
                 output_size = (view.mode.width, view.mode.height)
@@ -69,7 +73,7 @@ class PicameraSource:
                 self._camera.create_video_configuration(
                     main={"size": self._size, "format": "BGR888"},  # libcamera's RGB in memory
                     lores={"size": self._size, "format": "YUV420"},
-                    controls={"FrameRate": settings.frame_rate_hz},
+                    controls={"FrameRate": rate_hz},
                     buffer_count=BUFFERS,
                     sensor=sensor,
                 )
@@ -113,13 +117,6 @@ class PicameraSource:
         camera, self._camera = self._camera, None
         if camera is not None:
             camera.close()
-
-
-def _modes(camera: Any) -> list[SensorMode]:
-    try:
-        return read_modes(camera.sensor_modes)
-    except KeyError:  # picamera2 asks for a crop, which not every driver has
-        return []
 
 
 def csi_cameras(cameras: Sequence[Mapping[str, Any]]) -> list[int]:

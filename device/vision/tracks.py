@@ -1,4 +1,4 @@
-"""Tracks: which box of this frame is which face of the last one. It sees no pictures.
+"""Tracks: which box of this frame is which face of the last one. It looks at no picture.
 
 A track predicts its box with constant velocity, takes the detection that overlaps the
 prediction best, and lives on for a while when none does.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from device.vocabulary import BoundingBox, Face
+from device.vocabulary import BoundingBox, Face, GreyImage
 
 MIN_OVERLAP = 0.2  # intersection over union of prediction and detection
 CONFIRMED_HITS = 2  # detections until a track counts: one alone is often a false alarm
@@ -33,6 +33,7 @@ class Track:
         velocity: (x, y) of the centre, px a second.
         hits: detections so far.
         misses: detections in a row that did not find it.
+        template: (32, 32) uint8, the face when it was last detected; None: at the frame's edge.
     """
 
     track_id: int
@@ -43,6 +44,7 @@ class Track:
     velocity: tuple[float, float] = (0.0, 0.0)
     hits: int = 1
     misses: int = 0
+    template: GreyImage | None = None
 
     @property
     def confirmed(self) -> bool:
