@@ -101,8 +101,8 @@ def frames(
 class DemoSource:
     """The demo in real time."""
 
-    name = "demo"
-    is_live = False
+    name: str = "demo"
+    is_live: bool = False
 
     def __init__(
         self, settings: CameraSettings, color: bool = False, pace: Pace | None = None

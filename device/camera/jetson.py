@@ -69,7 +69,8 @@ def pipeline(settings: CameraSettings, color: bool) -> list[str]:
 class JetsonSource:
     """Reads one CSI camera through a GStreamer child process: ``program`` with its pipeline."""
 
-    is_live = True
+    name: str
+    is_live: bool = True
 
     def __init__(
         self, settings: CameraSettings, color: bool = False, program: Sequence[str] = PROGRAM

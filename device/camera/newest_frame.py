@@ -41,6 +41,8 @@ class NewestFrameCamera:
         dropped: frames replaced by newer ones before the loop took them.
     """
 
+    dropped: int = 0
+
     def __init__(
         self,
         source: Source,
@@ -52,7 +54,6 @@ class NewestFrameCamera:
         self._clock, self._wait_s = clock, wait_s
         self._changed = threading.Condition()  # guards what follows
         self._newest: Frame | None = None
-        self.dropped = 0
         self._ended = False
         self._error: str | None = None
         self._fresh_s = clock()  # the last frame; before the first, the start

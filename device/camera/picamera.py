@@ -32,7 +32,8 @@ class PicameraSource:
         view: the sensor mode and how much of the sensor it shows, once open; None: unknown.
     """
 
-    is_live = True
+    name: str
+    is_live: bool = True
 
     def __init__(
         self,

@@ -133,7 +133,8 @@ class ReplaySource:
     is named once and left out; when none can, the source fails.
     """
 
-    is_live = False
+    name: str
+    is_live: bool = False
 
     def __init__(
         self, settings: CameraSettings, color: bool = False, pace: Pace | None = None

@@ -96,7 +96,8 @@ class V4l2Source:
         clock: monotonic seconds.
     """
 
-    is_live = True
+    name: str
+    is_live: bool = True
 
     def __init__(
         self,
