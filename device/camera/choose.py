@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from device.camera.demo import DemoSource
 from device.camera.jetson import JetsonSource
@@ -17,6 +17,15 @@ from device.vocabulary import Image
 
 log = logging.getLogger("mien.camera")
 
+SOURCES: dict[str, Callable[[CameraSettings, bool], Source]] = {
+    "demo": DemoSource,
+    "replay": ReplaySource,
+    "picamera": PicameraSource,
+    "jetson": JetsonSource,
+    "v4l2": V4l2Source,
+}
+LIVE = ("picamera", "jetson", "v4l2")  # in the order that ``auto`` tries them
+
 
 def make_source(settings: CameraSettings, color: bool = False) -> Source:
     """The source that the settings name; nothing is opened yet.
@@ -25,18 +34,12 @@ def make_source(settings: CameraSettings, color: bool = False) -> Source:
         settings: the table ``[camera]``.
         color: RGB frames instead of grey ones (slower).
     """
-    if settings.source == "demo":
-        return DemoSource(settings, color)
-    if settings.source == "replay":
-        return ReplaySource(settings, color)
-    if settings.source == "picamera":
-        return PicameraSource(settings, color)
-    if settings.source == "jetson":
-        return JetsonSource(settings, color)
-    usb = V4l2Source(settings, color)
-    if settings.source == "v4l2" or settings.device.startswith("/"):  # a path means V4L2
-        return usb
-    return FirstThatOpens([PicameraSource(settings, color), JetsonSource(settings, color), usb])
+    kind = settings.source
+    if kind == "auto" and settings.device.startswith("/"):  # a path means V4L2
+        kind = "v4l2"
+    if kind == "auto":
+        return FirstThatOpens([SOURCES[live](settings, color) for live in LIVE])
+    return SOURCES[kind](settings, color)
 
 
 class FirstThatOpens:
@@ -68,14 +71,12 @@ class FirstThatOpens:
         for source in self._sources:
             try:
                 source.open()
-                self._first = source.read()
+                self._first, self._chosen = source.read(), source
+                log.info("camera: %s", source.name)
+                return
             except CameraError as error:
                 source.close()
                 failures.append(error)
-                continue
-            self._chosen = source
-            log.info("camera: %s", source.name)
-            return
         log.debug("no camera: %s", "; ".join(map(str, failures)))
         for failure in failures:
             if not isinstance(failure, CameraAbsentError):  # it is here, and it is broken
@@ -87,10 +88,10 @@ class FirstThatOpens:
 
     def read(self) -> Image | None:
         """The next picture of the chosen source."""
-        if self._first is not None:
-            image, self._first = self._first, None
-            return image
-        return self._chosen.read() if self._chosen else None
+        image, self._first = self._first, None
+        if image is None and self._chosen:
+            return self._chosen.read()
+        return image
 
     def close(self) -> None:
         """Closes the chosen source."""

@@ -7,6 +7,7 @@ away, so that the face vanishes and appears again. Portrait: see ``astronaut.txt
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from device.camera.pace import Pace
+from device.camera.source import Pace
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
 from device.vocabulary import Frame, Image
@@ -43,7 +44,9 @@ class Pose:
 
 def pose_at(t_s: float) -> Pose:
     """A smooth hand-held movement: sums of sines whose periods don't fit each other."""
-    away = _away_share(t_s % AWAY_PERIOD_S)
+    pan = AWAY_FROM_S, AWAY_FROM_S + 1, AWAY_TO_S - 1, AWAY_TO_S
+    away = float(np.interp(t_s % AWAY_PERIOD_S, pan, (0, 1, 1, 0)))
+    away *= away * (3 - 2 * away)  # a soft start and stop
     sway_x = 22 * math.sin(2 * math.pi * t_s / 7.3) + 7 * math.sin(2 * math.pi * t_s / 2.9)
     sway_y = 12 * math.sin(2 * math.pi * t_s / 5.1) + 4 * math.sin(2 * math.pi * t_s / 1.9)
     return Pose(
@@ -55,23 +58,8 @@ def pose_at(t_s: float) -> Pose:
     )
 
 
-def _away_share(phase_s: float) -> float:
-    """0 on the face, 1 away from it, with a soft start and stop."""
-    rise = min(max(phase_s - AWAY_FROM_S, 0.0), 1.0)
-    fall = min(max(AWAY_TO_S - phase_s, 0.0), 1.0)
-    share = min(rise, fall)
-    return share * share * (3 - 2 * share)
-
-
 class Renderer:
-    """Draws what the simulated camera sees.
-
-    Args:
-        width: px.
-        height: px.
-        color: RGB instead of grey.
-        seed: of the sensor noise.
-    """
+    """Draws what the simulated camera sees, in grey or RGB; ``seed`` is the sensor noise's."""
 
     def __init__(self, width: int, height: int, color: bool = False, seed: int = 0) -> None:
         kind = cv2.IMREAD_COLOR if color else cv2.IMREAD_GRAYSCALE
@@ -104,24 +92,22 @@ def frames(
     width: int, height: int, rate_hz: float = 15.0, color: bool = False, seed: int = 0
 ) -> Iterator[Frame]:
     """All frames without waiting, stamped ``1 / rate_hz`` apart from 0; never ends."""
-    renderer, number = Renderer(width, height, color, seed), 0
-    while True:
+    renderer = Renderer(width, height, color, seed)
+    for number in itertools.count():
         now_s = number / rate_hz
         yield Frame(renderer.draw(pose_at(now_s)), now_s, "demo")
-        number += 1
 
 
 class DemoSource:
     """The demo in real time."""
 
-    name = "demo"
-    is_live = False
+    name: str = "demo"
+    is_live: bool = False
 
     def __init__(
         self, settings: CameraSettings, color: bool = False, pace: Pace | None = None
     ) -> None:
-        self._settings = settings
-        self._color = color
+        self._settings, self._color = settings, color
         self._pace = pace or Pace(settings.frame_rate_hz)
         self._frames: Iterator[Frame] = iter(())
 

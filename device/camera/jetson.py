@@ -33,6 +33,11 @@ ROW_BYTES = 4  # GStreamer pads each row to a multiple
 ABSENT = ("no element", "No cameras available")  # not a Jetson, or none plugged in
 
 
+def sensor_number(settings: CameraSettings) -> int:
+    """The CSI sensor that the settings name, 0 by default."""
+    return int(settings.device) if settings.device.isdigit() else 0
+
+
 def picture_size(settings: CameraSettings) -> tuple[int, int]:
     """(width, height) px: the largest with the sensor's aspect that fits into the settings'."""
     scale = min(settings.width / SENSOR_WIDTH, settings.height / SENSOR_HEIGHT)
@@ -45,14 +50,13 @@ def pipeline(settings: CameraSettings, color: bool) -> list[str]:
     Scaling and the conversion to grey or RGBA happen in the Jetson's own hardware
     (``nvvidconv``), which has no 24-bit RGB and stretches what does not have its aspect.
     """
-    sensor = settings.device if settings.device.isdigit() else "0"
     rate = Fraction(settings.frame_rate_hz).limit_denominator(100)
     layout = "RGBA" if color else "GRAY8"
     width, height = picture_size(settings)
     sensor_size = f"width={SENSOR_WIDTH},height={SENSOR_HEIGHT}"
     return [
         "--quiet",
-        *("nvarguscamerasrc", f"sensor-id={sensor}"),
+        *("nvarguscamerasrc", f"sensor-id={sensor_number(settings)}"),
         *("!", f"video/x-raw(memory:NVMM),format=NV12,{sensor_size},framerate={SENSOR_RATE_HZ}/1"),
         *("!", "nvvidconv"),
         *("!", f"video/x-raw,format={layout},width={width},height={height}"),
@@ -63,32 +67,21 @@ def pipeline(settings: CameraSettings, color: bool) -> list[str]:
 
 
 class JetsonSource:
-    """Reads one CSI camera through a GStreamer child process.
+    """Reads one CSI camera through a GStreamer child process: ``program`` with its pipeline."""
 
-    Args:
-        settings: sensor number, size and rate.
-        color: RGB instead of grey.
-        program: what stands for ``gst-launch-1.0``.
-    """
-
-    is_live = True
+    name: str
+    is_live: bool = True
 
     def __init__(
         self, settings: CameraSettings, color: bool = False, program: Sequence[str] = PROGRAM
     ) -> None:
-        self._settings = settings
-        self._color = color
-        self._program = tuple(program)
+        self._settings, self._color, self._program = settings, color, tuple(program)
         self._process: subprocess.Popen[bytes] | None = None
         self._complaints: IO[bytes] | None = None
         self._width, height = picture_size(settings)
         width_bytes = self._width * (4 if color else 1)
         self._rows = (height, -(-width_bytes // ROW_BYTES) * ROW_BYTES)
-
-    @property
-    def name(self) -> str:
-        """``jetson 0``."""
-        return f"jetson {self._settings.device if self._settings.device.isdigit() else 0}"
+        self.name = f"jetson {sensor_number(settings)}"
 
     def open(self) -> None:
         """Starts the child.
@@ -118,9 +111,11 @@ class JetsonSource:
         Raises:
             CameraError: the child ended, or sent nothing for ``stale_after_s``.
         """
-        rows = np.frombuffer(self._read_exactly(self._rows[0] * self._rows[1]), np.uint8)
-        rows = rows.reshape(self._rows)
-        if self._complaints and os.fstat(self._complaints.fileno()).st_size > MAX_COMPLAINTS_BYTES:
+        if not (self._process and self._process.stdout and self._complaints):
+            raise CameraError(f"{self.name}: not open")
+        data = self._read_exactly(self._rows[0] * self._rows[1], self._process.stdout.fileno())
+        rows = np.frombuffer(data, np.uint8).reshape(self._rows)
+        if os.fstat(self._complaints.fileno()).st_size > MAX_COMPLAINTS_BYTES:
             self._complaints.truncate(0)  # a child may live for years
         if self._color:
             return np.ascontiguousarray(rows.reshape(len(rows), -1, 4)[..., :3])
@@ -128,31 +123,26 @@ class JetsonSource:
 
     def close(self) -> None:
         """Ends the child, by force if Argus hangs."""
-        if self._process is not None:
-            process, self._process = self._process, None
-            process.terminate()
-            try:
-                process.wait(KILL_AFTER_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            if process.stdout:
-                process.stdout.close()
-        if self._complaints is not None:
+        process, self._process = self._process, None
+        if process:
+            with process:  # closes the pipe, then waits for the end
+                process.terminate()
+                try:
+                    process.wait(KILL_AFTER_S)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+        if self._complaints:
             self._complaints.close()
             self._complaints = None
 
-    def _read_exactly(self, num_bytes: int) -> bytearray:
-        process = self._process
-        if process is None or process.stdout is None:
-            raise CameraError(f"{self.name}: not open")
-        descriptor, data = process.stdout.fileno(), bytearray()
-        deadline_s = time.monotonic() + self._settings.stale_after_s
+    def _read_exactly(self, num_bytes: int, descriptor: int) -> bytearray:
+        data, limit_s = bytearray(), self._settings.stale_after_s
+        deadline_s = time.monotonic() + limit_s
         while len(data) < num_bytes:
             left_s = max(0.0, deadline_s - time.monotonic())
             if not select.select([descriptor], [], [], left_s)[0]:
                 raise CameraError(
-                    f"{self.name}: no picture for {self._settings.stale_after_s:g} s; "
+                    f"{self.name}: no picture for {limit_s:g} s; "
                     "if it stays so: sudo systemctl restart nvargus-daemon"
                 )
             chunk = os.read(descriptor, min(CHUNK_BYTES, num_bytes - len(data)))
@@ -165,10 +155,11 @@ class JetsonSource:
         return data
 
     def _complaint(self) -> str:
-        if self._complaints is None:
+        """The line that says most of why the child ended."""
+        if not self._complaints:
             return "without a word"
         self._complaints.seek(0)
-        lines = self._complaints.read().decode("utf-8", "replace").split("\n")
-        errors = [line.strip() for line in lines if re.search("error|no element", line, re.I)]
-        said = errors or [line.strip() for line in lines if line.strip()]
-        return said[0] if said else "without a word"
+        text = self._complaints.read().decode("utf-8", "replace")
+        error = re.search("^.*(error|no element).*$", text, re.I | re.M)
+        said = error[0] if error else text.strip().split("\n")[0]
+        return said.strip() or "without a word"

@@ -13,50 +13,37 @@ from device.errors import CameraError
 HEAD_BYTES = 4096  # enough for every signature, and for ASF's file size
 PICTURE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".avi", ".gif", ".m4v", ".mjpg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
-SPECIAL = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a FIFO"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
+HEIF_BRANDS = b"heic heix heim heis hevc hevx mif1 msf1 mif2".split()
+SPECIAL = {"d": "a folder", "p": "a FIFO", "s": "a socket", "c": "a device", "b": "a device"}
 
-# (offset, first bytes, kind). GIF is with the videos: most have more than one frame.
-PICTURES = (
-    (0, b"\xff\xd8\xff", "JPEG"),
-    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
-    (0, b"BM", "BMP"),
-    (0, b"II*\0", "TIFF"),
-    (0, b"MM\0*", "TIFF"),
-    (0, b"II+\0", "TIFF"),
-    (0, b"MM\0+", "TIFF"),
-    (8, b"WEBP", "WebP"),
-    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
-    (0, b"\xff\x4f\xff\x51", "JPEG 2000"),
-    (0, b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
-    (0, b"\xff\x0a", "JPEG XL"),
-    (0, b"#?RADIANCE", "Radiance HDR"),
-    *((0, b"P%d%s" % (n, end), "PNM") for n in range(1, 7) for end in (b"\n", b" ", b"\r", b"\t")),
-    (0, b"P7\n", "PAM"),
-)
-VIDEOS = (
-    (0, b"GIF87a", "GIF"),
-    (0, b"GIF89a", "GIF"),
-    (8, b"AVI ", "AVI"),
-    (0, b"\x1a\x45\xdf\xa3", "Matroska"),
-    (0, b"FLV\x01", "FLV"),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "ASF"),
-    (0, b"\0\0\x01\xba", "MPEG"),
-    (0, b"\0\0\x01\xb3", "MPEG"),
-    (0, b"OggS", "Ogg"),
-    (0, b"YUV4MPEG2 ", "Y4M"),
-    (0, b"DKIF", "IVF"),
-    (0, b"\0\0\0\x01\x67", "H.264"),
-    *((4, box, "MP4") for box in (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")),
-)
-# ISO base media files: the brand after ``ftyp`` says what is in them.
-AVIF_BRANDS = (b"avif", b"avis")
-HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2")
+# Kind: (offset, the bytes there, any of several). GIF is a video: most have several frames.
+PICTURES = {
+    "JPEG": (0, (b"\xff\xd8\xff",)),
+    "PNG": (0, (b"\x89PNG\r\n\x1a\n",)),
+    "BMP": (0, (b"BM",)),
+    "TIFF": (0, (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    "WebP": (8, (b"WEBP",)),
+    "JPEG 2000": (0, (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")),
+    "JPEG XL": (0, (b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a")),
+    "Radiance HDR": (0, (b"#?RADIANCE",)),
+    "PNM": (0, tuple(b"P%d%c" % (n, end) for n in range(1, 7) for end in b"\n \r\t")),
+    "PAM": (0, (b"P7\n",)),
+    "AVIF": (4, (b"ftypavif", b"ftypavis")),
+    "HEIC": (4, tuple(b"ftyp" + brand for brand in HEIF_BRANDS)),
+}
+VIDEOS = {
+    "MP4": (4, (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")),
+    "GIF": (0, (b"GIF87a", b"GIF89a")),
+    "AVI": (8, (b"AVI ",)),
+    "Matroska": (0, (b"\x1a\x45\xdf\xa3",)),
+    "FLV": (0, (b"FLV\x01",)),
+    "ASF": (0, (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",)),
+    "MPEG": (0, (b"\0\0\x01\xba", b"\0\0\x01\xb3")),
+    "Ogg": (0, (b"OggS",)),
+    "Y4M": (0, (b"YUV4MPEG2 ",)),
+    "IVF": (0, (b"DKIF",)),
+    "H.264": (0, (b"\0\0\0\x01\x67",)),
+}
 TRANSPORT_PACKETS = ((0, 188), (4, 192), (0, 204))  # offset of the sync byte, bytes a packet
 NUM_SYNCS = 4
 
@@ -77,6 +64,12 @@ def shown(path: Path) -> str:
     )
 
 
+def explain_unreadable(path: Path, error: OSError | ValueError) -> str:
+    """The sentence about a path that the kernel refuses; ValueError: its name has a null byte."""
+    reason = error.strerror if isinstance(error, OSError) else error
+    return f"{shown(path)}: cannot read: {reason}"
+
+
 def open_media(path: Path) -> BinaryIO:
     """Opens a regular file; the caller closes it.
 
@@ -86,9 +79,8 @@ def open_media(path: Path) -> BinaryIO:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (OSError, ValueError) as error:  # ValueError: a name with a null byte
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CameraError(f"{shown(path)}: cannot read: {reason}") from error
+    except (OSError, ValueError) as error:
+        raise CameraError(explain_unreadable(path, error)) from error
     status = os.fstat(descriptor)
     special = special_kind(status.st_mode)
     if not special and status.st_size:
@@ -100,7 +92,7 @@ def open_media(path: Path) -> BinaryIO:
 
 def special_kind(mode: int) -> str | None:
     """``a FIFO``, ``a device`` and so on; None for a regular file."""
-    return next((name for is_kind, name in SPECIAL if is_kind(mode)), None)
+    return SPECIAL.get(stat.filemode(mode)[0])
 
 
 def is_video(path: Path) -> bool:
@@ -122,7 +114,7 @@ def read_kind(file: BinaryIO, path: Path) -> Kind:
     try:
         kind = sniff(file.read(HEAD_BYTES), path.suffix.lower())
     except OSError as error:
-        raise CameraError(f"{shown(path)}: cannot read: {error.strerror}") from error
+        raise CameraError(explain_unreadable(path, error)) from error
     if kind is None:
         raise CameraError(f"{shown(path)}: not a picture and not a video")
     return kind
@@ -137,11 +129,9 @@ def sniff(head: bytes, suffix: str) -> Kind | None:
     """
     if head.startswith(b"\xff\xd8\xff") and suffix in (".mjpg", ".mjpeg"):
         return Kind("Motion JPEG", is_video=True)
-    if head[4:8] == b"ftyp":
-        return _sniff_brand(head[8:12])
     for signatures, are_videos in ((PICTURES, False), (VIDEOS, True)):
-        for offset, signature, name in signatures:
-            if head.startswith(signature, offset):
+        for name, (offset, starts) in signatures.items():
+            if head.startswith(starts, offset):
                 return Kind(name, are_videos)
     for start, packet in TRANSPORT_PACKETS:
         syncs = head[start : start + NUM_SYNCS * packet : packet]
@@ -152,11 +142,3 @@ def sniff(head: bytes, suffix: str) -> Kind | None:
     if suffix in VIDEO_SUFFIXES:
         return Kind("video", is_video=True)
     return None
-
-
-def _sniff_brand(brand: bytes) -> Kind:
-    if brand in AVIF_BRANDS:
-        return Kind("AVIF", is_video=False)
-    if brand in HEIF_BRANDS:
-        return Kind("HEIC", is_video=False)
-    return Kind("MP4", is_video=True)

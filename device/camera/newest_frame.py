@@ -6,13 +6,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from typing import TypeVar
 
-from device.camera.orientation import fit, orient
+import cv2
+import numpy as np
+
 from device.camera.source import Source
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
-from device.vocabulary import Frame
+from device.vocabulary import Frame, Image
+
+T = TypeVar("T")
 
 log = logging.getLogger("mien.camera")
 
@@ -21,6 +25,7 @@ FIRST_BACKOFF_S = 0.5
 MAX_BACKOFF_S = 30.0
 HANG_AFTER_S = 15.0  # beyond stale_after_s; OpenCV's V4L2 read itself gives up after 10 s
 CLOSE_WAIT_S = 2.0
+TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
 class NewestFrameCamera:
@@ -31,7 +36,12 @@ class NewestFrameCamera:
         settings: rotation, working size and the times to wait.
         clock: monotonic seconds.
         wait_s: how long ``frames`` waits before it yields None.
+
+    Attributes:
+        dropped: frames replaced by newer ones before the loop took them.
     """
+
+    dropped: int = 0
 
     def __init__(
         self,
@@ -40,13 +50,10 @@ class NewestFrameCamera:
         clock: Callable[[], float] = time.monotonic,
         wait_s: float = WAIT_S,
     ) -> None:
-        self._source = source
-        self._settings = settings
-        self._clock = clock
-        self._wait_s = wait_s
+        self._source, self._settings = source, settings
+        self._clock, self._wait_s = clock, wait_s
         self._changed = threading.Condition()  # guards what follows
         self._newest: Frame | None = None
-        self._dropped = 0
         self._ended = False
         self._error: str | None = None
         self._fresh_s = clock()  # the last frame; before the first, the start
@@ -75,13 +82,15 @@ class NewestFrameCamera:
                     lambda: self._newest is not None or self._ended, self._wait_s
                 )
                 frame, self._newest = self._newest, None
-                over = frame is None and self._ended
-            if over:
+                ended = self._ended
+            if frame is None and ended:
                 if self._error:
                     raise CameraError(self._error)
                 return
-            if frame is None:
-                self._give_up_in_time()
+            limit_s = self._settings.give_up_after_s
+            if frame is None and 0 < limit_s < self._clock() - self._fresh_s:
+                problem = self.problem or f"{self._source.name}: no picture"
+                raise CameraError(f"{problem}; gave up after {limit_s:g} s")
             yield frame
 
     @property
@@ -100,22 +109,11 @@ class NewestFrameCamera:
         limit_s = self._settings.stale_after_s + HANG_AFTER_S
         return since_s is None or self._clock() - since_s <= limit_s
 
-    @property
-    def dropped(self) -> int:
-        """Frames replaced by newer ones before the loop took them."""
-        return self._dropped
-
     def close(self) -> None:
         """Stops the capture; a thread that hangs in a driver is left to die with the process."""
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join(CLOSE_WAIT_S)
-
-    def _give_up_in_time(self) -> None:
-        limit_s = self._settings.give_up_after_s
-        if limit_s and self._clock() - self._fresh_s > limit_s:
-            problem = self.problem or f"{self._source.name}: no picture"
-            raise CameraError(f"{problem}; gave up after {limit_s:g} s")
 
     def _capture(self) -> None:
         """The thread: open, read until it fails, close, wait, again."""
@@ -123,13 +121,19 @@ class NewestFrameCamera:
         while not self._stop.is_set():
             opened_s = self._clock()
             problem = self._attempt(self._read_to_the_end)
-            self._attempt(self._close_source)  # given up anyway: the next open says what is wrong
+            # Whatever closing says: the next open says what is wrong.
+            self._attempt(lambda: self._call(self._source.close))
             if problem is None or not self._source.is_live:
-                self._end(problem)
+                with self._changed:
+                    self._error, self._ended = problem, True
+                    self._changed.notify_all()
                 return
             if self._stop.is_set():
                 return
-            self._report(problem)
+            if problem != self._error:
+                log.warning("camera lost: %s", problem)
+            with self._changed:
+                self._error = problem
             if self._fresh_s > opened_s:  # it did deliver: a new failure, not the old one
                 backoff_s = FIRST_BACKOFF_S
             self._stop.wait(backoff_s)
@@ -149,33 +153,27 @@ class NewestFrameCamera:
     def _read_to_the_end(self) -> None:
         """Hands over every picture until the source ends or ``close`` was called."""
         settings = self._settings
-        with self._driver_call():
-            self._source.open()
+        self._call(self._source.open)
         while not self._stop.is_set():
-            with self._driver_call():
-                image = self._source.read()
+            image = self._call(self._source.read)
             if image is None:
                 return
+            image = fit(image, settings.width, settings.height)
             image = orient(image, settings.rotate_deg, settings.mirror)
-            image = fit(image, *_working_size(settings))
             self._put(Frame(image, self._clock(), self._source.name))
 
-    def _close_source(self) -> None:
-        with self._driver_call():
-            self._source.close()
-
-    @contextmanager
-    def _driver_call(self) -> Iterator[None]:
+    def _call(self, driver: Callable[[], T]) -> T:
+        """Calls the driver, and notes since when it has been at it."""
         self._call_since_s = self._clock()
         try:
-            yield
+            return driver()
         finally:
             self._call_since_s = None
 
     def _put(self, frame: Frame) -> None:
         with self._changed:
             was_lost = self._error is not None
-            self._dropped += self._newest is not None
+            self.dropped += self._newest is not None
             self._newest = frame
             self._fresh_s = frame.captured_at_s
             self._error = None
@@ -183,21 +181,24 @@ class NewestFrameCamera:
         if was_lost:
             log.info("camera back: %s", self._source.name)
 
-    def _report(self, problem: str) -> None:
-        if problem != self._error:
-            log.warning("camera lost: %s", problem)
-        with self._changed:
-            self._error = problem
 
-    def _end(self, problem: str | None) -> None:
-        with self._changed:
-            self._error = problem
-            self._ended = True
-            self._changed.notify_all()
+def fit(image: Image, width: int, height: int) -> Image:
+    """The image scaled down to fit into ``width`` × ``height`` px, sides in proportion.
+
+    A smaller image stays as it is: enlarging adds work, not detail.
+    """
+    own_height, own_width = image.shape[:2]
+    scale = min(width / own_width, height / own_height)
+    if scale >= 1:
+        return image
+    size = (max(1, round(own_width * scale)), max(1, round(own_height * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _working_size(settings: CameraSettings) -> tuple[int, int]:
-    """(width, height) px after rotation."""
-    if settings.rotate_deg in (90, 270):
-        return settings.height, settings.width
-    return settings.width, settings.height
+def orient(image: Image, rotate_deg: int, mirror: bool) -> Image:
+    """The image turned clockwise by 0, 90, 180 or 270 degrees, then mirrored if asked."""
+    if rotate_deg in TURNS:
+        image = np.asarray(cv2.rotate(image, TURNS[rotate_deg]), np.uint8)
+    if mirror:
+        image = np.asarray(cv2.flip(image, 1), np.uint8)
+    return image

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError  # its own class until 3.11
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -25,15 +26,14 @@ BUFFERS = 4  # fewer let the camera stall while a request is held
 
 
 class PicameraSource:
-    """Reads one CSI camera.
+    """Reads one CSI camera; ``connect`` makes the ``Picamera2`` for a sensor number.
 
-    Args:
-        settings: sensor number, size and rate.
-        color: RGB of the main stream instead of the luma of the small one.
-        connect: makes the ``Picamera2`` for a sensor number.
+    Attributes:
+        view: the sensor mode and how much of the sensor it shows, once open; None: unknown.
     """
 
-    is_live = True
+    name: str
+    is_live: bool = True
 
     def __init__(
         self,
@@ -41,22 +41,13 @@ class PicameraSource:
         color: bool = False,
         connect: Callable[[int], Any] | None = None,
     ) -> None:
-        self._settings = settings
-        self._color = color
+        self._settings, self._color = settings, color
         self._connect = connect or _connect
         self._camera: Any = None
         self._size = (settings.width, settings.height)
-        self._view: View | None = None
-
-    @property
-    def name(self) -> str:
-        """``picamera 0``."""
-        return f"picamera {self._number()}"
-
-    @property
-    def view(self) -> View | None:
-        """The sensor mode and how much of the sensor it shows, once open; None: unknown."""
-        return self._view
+        self._number = int(settings.device) if settings.device.isdigit() else 0
+        self.name = f"picamera {self._number}"
+        self.view: View | None = None
 
     def open(self) -> None:
         """Configures and starts the sensor, with its whole field of view.
@@ -66,27 +57,34 @@ class PicameraSource:
         Raises:
             CameraError: picamera2 or the camera is missing, or another program has it.
         """
-        self._camera = self._connect(self._number())
-        settings = self._settings
+        self._camera = self._connect(self._number)
+        sensor: dict[str, Any] = {}  # the driver chooses
+        self._size = (self._settings.width, self._settings.height)
+        rate_hz = self._settings.frame_rate_hz
         try:
-            modes = _modes(self._camera)
-            view = choose_view(modes, settings.width, settings.height, settings.frame_rate_hz)
-            self._size = (view.width, view.height) if view else (settings.width, settings.height)
+            modes: list[SensorMode] = []
+            with suppress(KeyError):  # picamera2 asks for a crop, which not every driver has
+                modes = read_modes(self._camera.sensor_modes)
+            view = choose_view(modes, *self._size, rate_hz)
+            if view:
+                self._size = (view.width, view.height)
+                output_size = (view.mode.width, view.mode.height)
+                sensor = {"output_size": output_size, "bit_depth": view.mode.bit_depth}
             self._camera.configure(
                 self._camera.create_video_configuration(
                     main={"size": self._size, "format": "BGR888"},  # libcamera's RGB in memory
                     lores={"size": self._size, "format": "YUV420"},
-                    controls={"FrameRate": settings.frame_rate_hz},
+                    controls={"FrameRate": rate_hz},
                     buffer_count=BUFFERS,
-                    sensor=_sensor(view),
+                    sensor=sensor,
                 )
             )
             self._camera.start()
         except RuntimeError as error:
             raise CameraError(f"{self.name}: cannot be started: {error}") from error
-        if view != self._view:
+        if view != self.view:
             log.info("%s: %s", self.name, view or "field of view unknown")
-        self._view = view
+        self.view = view
 
     def read(self) -> Image | None:
         """The next picture; the request goes back at once, so the camera never waits for us.
@@ -117,29 +115,9 @@ class PicameraSource:
         picamera2's ``stop`` would wait for ever behind a picture that never came; its ``close``
         ends the queue first and then stops the sensor itself.
         """
-        if self._camera is not None:
-            camera, self._camera = self._camera, None
+        camera, self._camera = self._camera, None
+        if camera is not None:
             camera.close()
-
-    def _number(self) -> int:
-        device = self._settings.device
-        return int(device) if device.isdigit() else 0
-
-
-def _modes(camera: Any) -> list[SensorMode]:
-    try:
-        return read_modes(camera.sensor_modes)
-    except KeyError:  # picamera2 asks for a crop, which not every driver has
-        return []
-
-
-def _sensor(view: View | None) -> dict[str, Any]:
-    if view is None:
-        return {}  # the driver chooses
-    return {
-        "output_size": (view.mode.width, view.mode.height),
-        "bit_depth": view.mode.bit_depth,
-    }
 
 
 def csi_cameras(cameras: Sequence[Mapping[str, Any]]) -> list[int]:

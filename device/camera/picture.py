@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from device import MAX_PICTURE_PIXELS
-from device.camera.media_file import Kind, open_media, read_kind, shown
+from device.camera.media_file import Kind, explain_unreadable, open_media, read_kind, shown
 from device.errors import CameraError
 from device.vocabulary import Image
 
@@ -36,16 +36,14 @@ def read_picture(path: Path, color: bool) -> Image:
         kind = read_kind(file, path)
         if kind.is_video and kind.name != "GIF":
             raise CameraError(f"{shown(path)}: a video ({kind.name}), not a picture")
-        size_bytes = os.fstat(file.fileno()).st_size
-        if size_bytes > MAX_PICTURE_BYTES:
-            raise CameraError(
-                f"{shown(path)}: larger than {MAX_PICTURE_BYTES >> 20} MB; scale it down"
-            )
+        if os.fstat(file.fileno()).st_size > MAX_PICTURE_BYTES:
+            limit = f"{MAX_PICTURE_BYTES >> 20} MB"
+            raise CameraError(f"{shown(path)}: larger than {limit}; scale it down")
         file.seek(0)
         try:
             data = np.frombuffer(file.read(MAX_PICTURE_BYTES), np.uint8)
         except OSError as error:
-            raise CameraError(f"{shown(path)}: cannot read: {error.strerror}") from error
+            raise CameraError(explain_unreadable(path, error)) from error
     return _decode(data, path, kind, color)
 
 
@@ -63,9 +61,7 @@ def _decode(data: np.ndarray, path: Path, kind: Kind, color: bool) -> Image:
         raise CameraError(f"{shown(path)}: cannot decode: {error.err or error}") from error
     except MemoryError as error:
         raise CameraError(f"{shown(path)}: too large for the memory that is free") from error
-    if image is None and kind.name in CONVERT:
-        advice = CONVERT[kind.name].format(name=shown(Path(path.name)))
-        raise CameraError(f"{shown(path)}: {advice}")
     if image is None:
-        raise CameraError(f"{shown(path)}: not a picture, or damaged")
+        why = CONVERT.get(kind.name, "not a picture, or damaged")
+        raise CameraError(f"{shown(path)}: {why.format(name=shown(Path(path.name)))}")
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB) if color else image, np.uint8)

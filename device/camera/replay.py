@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from device.camera.folder import list_sources
-from device.camera.media_file import is_video, shown
-from device.camera.pace import Pace
+from device.camera.media_file import (
+    HEAD_BYTES,
+    explain_unreadable,
+    is_video,
+    shown,
+    sniff,
+    special_kind,
+)
 from device.camera.picture import read_picture
+from device.camera.source import Pace
 from device.camera.video import Video
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
@@ -20,6 +29,73 @@ log = logging.getLogger("mien.camera")
 
 REPEAT_S = 0.5  # a time lapse must not look like a camera that went silent
 MAX_GAP_S = 60.0  # some files have times that jump by hours
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a path holds; the sentences name a path and the reason.
+
+    ``left_out``: neither pictures nor videos. ``unreadable``: could not be looked at.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def list_sources(path: Path) -> Listing:
+    """The file itself, or all pictures and videos of a folder and those below, sorted.
+
+    What a file holds decides, not its name. Hidden files are left out without a word.
+
+    Raises:
+        CameraError: nothing there, not permitted, or a folder without pictures and videos.
+    """
+    try:
+        if not path.is_dir():
+            path.stat()
+            return Listing([path])
+        os.listdir(path)  # os.walk would say nothing of this one
+    except (OSError, ValueError) as error:
+        raise CameraError(explain_unreadable(path, error)) from error
+    listing = _walk(path)
+    if not listing.files:
+        why = listing.unreadable or listing.left_out
+        first = f" ({why[0]})" if why else ""
+        raise CameraError(f"{shown(path)}: no picture and no video in this folder{first}")
+    return listing
+
+
+def _walk(folder: Path) -> Listing:
+    listing = Listing()
+
+    def note(error: OSError) -> None:
+        listing.unreadable.append(explain_unreadable(Path(error.filename), error))
+
+    for parent, folders, names in os.walk(folder, onerror=note):
+        links = [path for name in folders if (path := Path(parent, name)).is_symlink()]
+        listing.left_out.extend(f"{shown(path)}: a link to a folder" for path in links)
+        for name in names:
+            if not name.startswith("."):
+                _sort_in(Path(parent, name), listing)
+    return Listing(sorted(listing.files), sorted(listing.left_out), sorted(listing.unreadable))
+
+
+def _sort_in(path: Path, listing: Listing) -> None:
+    try:
+        special = special_kind(path.stat().st_mode)
+        if special:
+            listing.left_out.append(f"{shown(path)}: {special}, not a file")
+            return
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        listing.unreadable.append(explain_unreadable(path, error))
+        return
+    if sniff(head, path.suffix.lower()):
+        listing.files.append(path)
+    else:
+        listing.left_out.append(f"{shown(path)}: not a picture and not a video")
 
 
 def read_all(
@@ -41,16 +117,13 @@ def read_all(
     if not is_video(path):
         yield Frame(read_picture(path, color), start_s, name)
         return
-    video = Video(path, color)
-    try:
+    with closing(Video(path, color)) as video:
         for number in itertools.count():
             image = video.read()
             if image is None:
                 return
             time_s = video.time_s if video.rate_hz else number / rate_hz
             yield Frame(image, start_s + time_s, name)
-    finally:
-        video.close()
 
 
 class ReplaySource:
@@ -60,21 +133,17 @@ class ReplaySource:
     is named once and left out; when none can, the source fails.
     """
 
-    is_live = False
+    name: str
+    is_live: bool = False
 
     def __init__(
         self, settings: CameraSettings, color: bool = False, pace: Pace | None = None
     ) -> None:
-        self._settings = settings
-        self._color = color
+        self._settings, self._color = settings, color
         self._pace = pace or Pace(settings.frame_rate_hz)
-        self._last_picture: tuple[Path, Image] | None = None  # a single one is decoded once
         self._images: Iterator[Image] = iter(())
-
-    @property
-    def name(self) -> str:
-        """The path of the settings, for people."""
-        return shown(Path(self._settings.path))
+        self._still: dict[Path, list[Frame]] = {}  # the last file, where it has a single frame
+        self.name = shown(Path(settings.path))
 
     def open(self) -> None:
         """Lists the files, and names what of a folder is left out.
@@ -100,53 +169,38 @@ class ReplaySource:
         while True:
             num_shown = 0
             for file in files:
-                for image in self._play_or_tell(file, told, is_only=len(files) == 1):
-                    num_shown += 1
-                    yield image
+                try:
+                    for image in self._play_file(file):
+                        num_shown += 1
+                        yield image
+                except CameraError as error:
+                    if len(files) == 1 and not num_shown:
+                        raise
+                    if file not in told:
+                        log.warning("%s", error)
+                        told.add(file)
             if not num_shown:
                 raise CameraError(f"{self.name}: none of its {len(files)} files can be read")
             if not self._settings.loop:
                 return
 
-    def _play_or_tell(self, file: Path, told: set[Path], is_only: bool) -> Iterator[Image]:
-        num_shown = 0
-        try:
-            for image in self._play_file(file):
-                num_shown += 1
-                yield image
-        except CameraError as error:
-            if is_only and not num_shown:
-                raise
-            if file not in told:
-                log.warning("%s", error)
-                told.add(file)
-
     def _play_file(self, file: Path) -> Iterator[Image]:
-        if self._last_picture is None or self._last_picture[0] != file:
-            if is_video(file):
-                yield from self._play_video(file)
-                return
-            self._last_picture = (file, read_picture(file, self._color))
-        self._pace.wait()
-        yield self._last_picture[1]
-
-    def _play_video(self, file: Path) -> Iterator[Image]:
         """Each frame at its time; in a long gap the last one again, as a camera would see it."""
-        video = Video(file, self._color)
-        last: Image | None = None
-        last_s = 0.0
-        try:
-            while (image := video.read()) is not None:
-                if last is None or not video.rate_hz:
-                    self._pace.wait()
-                else:
-                    gap_s = min(video.time_s - last_s, MAX_GAP_S)
-                    num_parts = 1 + int(gap_s / REPEAT_S)
-                    for _ in range(num_parts - 1):
-                        self._pace.wait(gap_s / num_parts)
-                        yield last
+        rate_hz = self._settings.frame_rate_hz
+        first: Frame | None = None
+        last: Frame | None = None
+        for frame in self._still.get(file) or read_all(file, self._color, rate_hz):
+            if last is None:
+                first = frame
+                self._pace.wait()
+            else:
+                gap_s = min(frame.captured_at_s - last.captured_at_s, MAX_GAP_S)
+                num_parts = 1 + int(gap_s / REPEAT_S)
+                for _ in range(num_parts - 1):
                     self._pace.wait(gap_s / num_parts)
-                yield image
-                last, last_s = image, video.time_s
-        finally:
-            video.close()
+                    yield last.image
+                self._pace.wait(gap_s / num_parts)
+            yield frame.image
+            last = frame
+        if last and first is last:
+            self._still = {file: [last]}

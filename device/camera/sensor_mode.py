@@ -26,6 +26,11 @@ class SensorMode:
     crop_width: int
     crop_height: int
 
+    @property
+    def area_seen(self) -> int:
+        """Of the sensor, px."""
+        return self.crop_width * self.crop_height
+
 
 @dataclass(frozen=True)
 class View:
@@ -53,11 +58,8 @@ def read_modes(modes: Sequence[Mapping[str, Any]]) -> list[SensorMode]:
     found = []
     for mode in modes:
         if {"size", "bit_depth", "fps", "crop_limits"} <= mode.keys():
-            (width, height), (_, _, crop_width, crop_height) = mode["size"], mode["crop_limits"]
-            rate_hz = float(mode["fps"])
-            found.append(
-                SensorMode(width, height, mode["bit_depth"], rate_hz, crop_width, crop_height)
-            )
+            (width, height), (_, _, *crop) = mode["size"], mode["crop_limits"]
+            found.append(SensorMode(width, height, mode["bit_depth"], float(mode["fps"]), *crop))
     return found
 
 
@@ -80,30 +82,20 @@ def choose_view(
     """
     if not modes:
         return None
-    sensor_width = max(mode.crop_width for mode in modes)
-    sensor_height = max(mode.crop_height for mode in modes)
-
-    def area_seen(mode: SensorMode) -> int:
-        return mode.crop_width * mode.crop_height
-
-    widest = max(map(area_seen, modes))
-    whole = [mode for mode in modes if area_seen(mode) >= WHOLE * widest]
-    fast = [mode for mode in whole if mode.rate_hz >= rate_hz]
-    if not fast:
-        fastest_hz = max(mode.rate_hz for mode in whole)
-        fast = [mode for mode in whole if mode.rate_hz == fastest_hz]
+    widest = max(mode.area_seen for mode in modes)
+    whole = [mode for mode in modes if mode.area_seen >= WHOLE * widest]
+    enough_hz = min(rate_hz, max(mode.rate_hz for mode in whole))
+    fast = [mode for mode in whole if mode.rate_hz >= enough_hz]
     large = [mode for mode in fast if mode.width >= width and mode.height >= height]
     mode = min(large or fast, key=lambda m: (m.width * m.height, -m.bit_depth))
-    return _view(mode, width, height, sensor_width, sensor_height)
-
-
-def _view(mode: SensorMode, width: int, height: int, sensor_width: int, sensor_height: int) -> View:
     asked, aspect = width / height, mode.crop_width / mode.crop_height
     if abs(asked / aspect - 1) > SAME_ASPECT:
         width, height = _even(min(width, height * aspect)), _even(min(height, width / aspect))
     shown = width / height  # the driver crops the sides that are too long for this
     seen_width = min(mode.crop_width, mode.crop_height * shown)
     seen_height = min(mode.crop_height, mode.crop_width / shown)
+    sensor_width = max(mode.crop_width for mode in modes)
+    sensor_height = max(mode.crop_height for mode in modes)
     return View(mode, width, height, seen_width / sensor_width, seen_height / sensor_height)
 
 

@@ -1,7 +1,9 @@
-"""What every camera adapter offers to the capture thread."""
+"""What every camera adapter offers, and the pace of those that read files."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 from device.errors import CameraError
@@ -13,7 +15,10 @@ class CameraAbsentError(CameraError):
 
 
 class Source(Protocol):
-    """A camera or replay as its driver gives it: blocking, single-threaded, may fail."""
+    """A camera or replay as its driver gives it: blocking, single-threaded, may fail.
+
+    An adapter is made of the table ``[camera]`` and ``color``: RGB pictures instead of grey.
+    """
 
     @property
     def name(self) -> str:
@@ -42,3 +47,30 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Frees the device; harmless when it is not open."""
+
+
+class Pace:
+    """Lets ``rate_hz`` pictures a second through, or each after an interval of its own."""
+
+    def __init__(
+        self,
+        rate_hz: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._interval_s, self._clock, self._sleep = 1 / rate_hz, clock, sleep
+        self._last_due_s: float | None = None
+
+    def wait(self, interval_s: float | None = None) -> None:
+        """Sleeps until the next picture is due; one that is late is not caught up for.
+
+        Args:
+            interval_s: from the last picture to this one; by default what ``rate_hz`` says.
+        """
+        now_s = self._clock()
+        due_s = now_s
+        if self._last_due_s is not None:
+            due_s = self._last_due_s + (self._interval_s if interval_s is None else interval_s)
+        if due_s > now_s:
+            self._sleep(due_s - now_s)
+        self._last_due_s = max(due_s, now_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
@@ -38,13 +39,14 @@ class Video:
     def __init__(self, path: Path, color: bool) -> None:
         self._path = path
         self._code = cv2.COLOR_BGR2RGB if color else cv2.COLOR_BGR2GRAY
-        self._file = open_media(path)
-        try:
+        with ExitStack() as stack:
+            self._file = stack.enter_context(open_media(path))
             self._kind = read_kind(self._file, path)
-            self._capture = self._open()
-        except BaseException:
-            self._file.close()
-            raise
+            descriptor_path = f"/proc/self/fd/{self._file.fileno()}"
+            self._capture = cv2.VideoCapture(descriptor_path, cv2.CAP_FFMPEG)
+            stack.callback(self._capture.release)
+            self._refuse_unusable()
+            self._open = stack.pop_all()
         rate_hz = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate_hz = rate_hz if 0 < rate_hz <= MAX_RATE_HZ else None  # some files lie
         self.time_s = 0.0
@@ -61,30 +63,30 @@ class Video:
             image = np.asarray(cv2.cvtColor(bgr, self._code), np.uint8) if good else None
         except (cv2.error, MemoryError) as error:
             raise CameraError(f"{shown(self._path)}: cannot decode: {error}") from error
-        if image is None:
-            self._complain_of_damage()
-            return None
-        self._num_read += 1
-        self._note_time()
-        return image
+        if image is not None:
+            self._num_read += 1
+            self._note_time()
+            return image
+        name, cut = shown(self._path), describe_cut(self._file, self._kind)
+        if cut:
+            why = f"ends after {self._num_read} frames; the file is cut off: {cut}"
+            raise CameraError(f"{name}: {why}")
+        if not self._num_read:
+            raise CameraError(f"{name}: no frame can be decoded")
+        return None
 
     def close(self) -> None:
         """Frees the decoder."""
-        self._capture.release()
-        self._file.close()
+        self._open.close()
 
-    def _open(self) -> cv2.VideoCapture:
-        capture = cv2.VideoCapture(f"/proc/self/fd/{self._file.fileno()}", cv2.CAP_FFMPEG)
-        if not capture.isOpened():
+    def _refuse_unusable(self) -> None:
+        if not self._capture.isOpened():
             cut = describe_cut(self._file, self._kind)
             why = f"not a video that OpenCV can decode, or damaged{f' ({cut})' if cut else ''}"
             raise CameraError(f"{shown(self._path)}: {why}")
-        width = capture.get(cv2.CAP_PROP_FRAME_WIDTH)
-        height = capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
-        if width * height > MAX_PICTURE_PIXELS:
-            capture.release()
+        width = self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)
+        if width * self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT) > MAX_PICTURE_PIXELS:
             raise CameraError(explain_too_large(self._path))
-        return capture
 
     def _note_time(self) -> None:
         """The frame's own time where it goes forward, else one interval more than the last."""
@@ -95,13 +97,3 @@ class Video:
             self.time_s = told_s
         else:
             self.time_s += 1 / (self.rate_hz or MAX_RATE_HZ)
-
-    def _complain_of_damage(self) -> None:
-        cut = describe_cut(self._file, self._kind)
-        if cut:
-            raise CameraError(
-                f"{shown(self._path)}: ends after {self._num_read} frames; "
-                f"the file is cut off: {cut}"
-            )
-        if not self._num_read:
-            raise CameraError(f"{shown(self._path)}: no frame can be decoded")

@@ -22,8 +22,8 @@ import numpy as np
 from tqdm import tqdm
 
 from device.camera import replay
-from device.camera.folder import list_sources
 from device.camera.media_file import is_video
+from device.camera.replay import list_sources
 from device.cli.album import Album
 from device.daemon.build import build_vision
 from device.errors import CameraError, MienError

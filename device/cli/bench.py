@@ -20,7 +20,7 @@ import cv2
 from tqdm import tqdm
 
 from device.camera import demo, replay
-from device.camera.folder import list_sources
+from device.camera.replay import list_sources
 from device.daemon.board import resident_mb
 from device.daemon.build import build_offline_parts
 from device.daemon.metrics import Metrics

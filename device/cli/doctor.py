@@ -18,7 +18,7 @@ import cv2
 
 from device import __version__
 from device.camera.picamera import PicameraSource
-from device.camera.v4l2_devices import list_cameras
+from device.camera.v4l2 import list_cameras
 from device.daemon.board import Board
 from device.errors import CameraError, MienError
 from device.mqtt.access import broker_access

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from device.vision import MODELS
-from device.vision.fetch import fetch_blazeface
+from device.vision.blazeface_models import fetch_blazeface
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

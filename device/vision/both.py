@@ -46,12 +46,9 @@ class HaarAndHogDetector:
     def _distance(self, image: GreyImage, face: Face) -> float:
         """The best distance from the plane of the windows in and around the face's box."""
         side = WINDOW_PX + 2 * REACH_PX
-        return max(
-            self._best(cut_square(image, face.box, (1 + zoom) * side / WINDOW_PX - 1, side))
-            for zoom in ZOOMS
-        )
-
-    def _best(self, region: GreyImage) -> float:
-        windows = np.asarray(self._descriptor.compute(region, (STEP_PX, STEP_PX), (0, 0)))
+        margins = [(1 + zoom) * side / WINDOW_PX - 1 for zoom in ZOOMS]
+        regions = [cut_square(image, face.box, margin, side) for margin in margins]
+        steps = (STEP_PX, STEP_PX)
+        windows = np.stack([self._descriptor.compute(region, steps, (0, 0)) for region in regions])
         distances = windows.reshape(-1, self._weights.size) @ self._weights
         return float(distances.max()) + self._bias

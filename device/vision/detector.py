@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +11,7 @@ from device.errors import DetectorError
 from device.settings.tree import Detector as DetectorSettings
 from device.vision import MODELS
 from device.vision.blazeface import BlazeFaceDetector
-from device.vision.blazeface_layouts import LAYOUTS, is_sound
+from device.vision.blazeface_models import LAYOUTS, is_sound
 from device.vision.both import HaarAndHogDetector
 from device.vision.haar import HaarDetector
 from device.vision.hog import HogDetector
@@ -24,6 +25,13 @@ class FaceDetector(Protocol):
 
     def detect(self, image: GreyImage) -> list[Face]:
         """Faces of a (height, width) uint8 image, largest first, without track ids."""
+
+
+WITHOUT_MODELS: dict[str, Callable[[int, int], FaceDetector]] = {
+    "haar": HaarDetector,
+    "hog": HogDetector,
+    "both": HaarAndHogDetector,
+}
 
 
 def build_detector(settings: DetectorSettings, models: Path = MODELS) -> FaceDetector:
@@ -49,9 +57,7 @@ def build_detector(settings: DetectorSettings, models: Path = MODELS) -> FaceDet
         )
     if kind == "blazeface":
         return BlazeFaceDetector(models, *limits)
-    if kind == "both":
-        return HaarAndHogDetector(*limits)
-    return HogDetector(*limits) if kind == "hog" else HaarDetector(*limits)
+    return WITHOUT_MODELS[kind](*limits)
 
 
 def choose_kind(kind: str, models: Path = MODELS) -> str:

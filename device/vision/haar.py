@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import cv2
-import numpy as np
 
 from device.errors import DetectorError
 from device.vocabulary import BoundingBox, Face, GreyImage
@@ -26,9 +24,8 @@ class HaarDetector:
     def __init__(
         self, min_face_px: int, max_faces: int, min_neighbours: int = MIN_NEIGHBOURS
     ) -> None:
+        self._min_face_px, self._max_faces = min_face_px, max_faces
         self._min_neighbours = min_neighbours
-        self._min_face_px = min_face_px
-        self._max_faces = max_faces
         self._cascade = load_cascade(CASCADE)
 
     def detect(self, image: GreyImage) -> list[Face]:
@@ -36,10 +33,7 @@ class HaarDetector:
         if min(image.shape) < self._min_face_px:
             return []
         scale = min(1.0, WINDOW_PX / self._min_face_px)
-        small = image
-        if scale < 1:
-            resized = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            small = np.asarray(resized, np.uint8)
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         smallest = round(self._min_face_px * scale)
         boxes, neighbours = self._cascade.detectMultiScale2(
             small, SCALE_STEP, self._min_neighbours, minSize=(smallest, smallest)
@@ -65,16 +59,13 @@ def load_cascade(name: str) -> cv2.CascadeClassifier:
             f"OpenCV {cv2.__version__} has no Haar cascades: install opencv-python-headless "
             "below version 5, or choose another detector.kind"
         )
-    folders = [Path(folder) for folder in SYSTEM_FOLDERS]
-    data: Any = getattr(cv2, "data", None)  # absent in Debian's python3-opencv
-    if data is not None:
-        folders.insert(0, Path(data.haarcascades))
-    for folder in folders:
-        path = folder / name
+    data = getattr(cv2, "data", None)  # absent in Debian's python3-opencv
+    folders = [*([data.haarcascades] if data else []), *SYSTEM_FOLDERS]
+    for path in (Path(folder, name) for folder in folders):
         if path.is_file():
             cascade = cv2.CascadeClassifier(str(path))
             if not cascade.empty():
                 return cascade
     raise DetectorError(
-        f"{name} not found in {', '.join(map(str, folders))}: install the package opencv-data"
+        f"{name} not found in {', '.join(folders)}: install the package opencv-data"
     )

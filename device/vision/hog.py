@@ -63,8 +63,7 @@ class HogDetector:
         """Takes ``min_windows``: overlapping windows that must agree on a face."""
         weights, self._threshold = read_weights()
         self._min_windows = min_windows
-        self._min_face_px = min_face_px
-        self._max_faces = max_faces
+        self._min_face_px, self._max_faces = min_face_px, max_faces
         self._hog = make_descriptor()
         self._hog.setSVMDetector(weights)
 

@@ -38,7 +38,7 @@ WIDE_PX = 96  # ... made so small once that a look is about its size: no aliasin
 SHIPPED = MODELS / "landmarks.tflite"
 
 
-class LandmarkNetwork:
+class LandmarkModel:
     """Adds landmarks to faces."""
 
     def __init__(self, content: bytes) -> None:
@@ -47,7 +47,7 @@ class LandmarkNetwork:
         self._model = TFLiteModel(content, [crop], [Tensor((1, NUM_OUTPUTS))])
 
     @classmethod
-    def load(cls, path: Path) -> LandmarkNetwork:
+    def load(cls, path: Path) -> LandmarkModel:
         """Reads the model and its card.
 
         Raises:

@@ -83,8 +83,6 @@ def _first_of_nested(faces: Sequence[Face]) -> list[Face]:
 
 def _nesting(a: BoundingBox, b: BoundingBox) -> float:
     """Share of the smaller box that lies in the other."""
-    width = min(a.xmax, b.xmax) - max(a.xmin, b.xmin)
-    height = min(a.ymax, b.ymax) - max(a.ymin, b.ymin)
-    if width <= 0 or height <= 0:
-        return 0.0
-    return width * height / max(min(a.area, b.area), 1e-6)
+    low, high = max(a.xmin, b.xmin), min(a.xmax, b.xmax)
+    shared = BoundingBox(low, max(a.ymin, b.ymin), high, min(a.ymax, b.ymax))
+    return shared.area / max(min(a.area, b.area), 1e-6)

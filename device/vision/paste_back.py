@@ -40,11 +40,11 @@ def face_view(points: Points) -> Matrix:
 def cut_face(grey: GreyImage, view: Matrix) -> GreyImage:
     """The (48, 48) uint8 crop of a picture."""
     rows, columns = region_of(view, grey.shape, margin=2.0)
-    near = seen_from(view, rows, columns)
-    scale = float(np.sqrt(abs(np.linalg.det(view[:, :2]))))
-    if not grey[rows, columns].size:
+    region = np.ascontiguousarray(grey[rows, columns])
+    if not region.size:
         return cut_view(grey, view)
-    return cut_view(soft(np.ascontiguousarray(grey[rows, columns]), scale), near)
+    scale = float(np.sqrt(abs(np.linalg.det(view[:, :2]))))
+    return cut_view(soft(region, scale), seen_from(view, rows, columns))
 
 
 def seen_from(view: Matrix, rows: slice, columns: slice) -> Matrix:
@@ -89,7 +89,7 @@ def paste_back(image: Image, view: Matrix, crop: GreyImage, made: GreyImage, flo
     """
     grid = np.stack(np.meshgrid(np.arange(CROP_PX), np.arange(CROP_PX)), -1).astype(np.float32)
     seen = crop.astype(np.float32)
-    moved = sample(seen, grid + flow, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+    moved = sample(seen, grid + flow, cv2.INTER_LINEAR)
     wanted = np.minimum(made, np.maximum(moved, np.percentile(crop, BRIGHTEST)))
     paint = wanted - moved
     painted = cv2.GaussianBlur(np.abs(paint), (0, 0), 1.0)
@@ -114,10 +114,8 @@ def tiles_of(view: Matrix, shape: tuple[int, ...]) -> Iterator[tuple[slice, slic
     rows, columns = region_of(view, shape)
     for top in range(rows.start, rows.stop, TILE_PX):
         for left in range(columns.start, columns.stop, TILE_PX):
-            yield (
-                slice(top, min(top + TILE_PX, rows.stop)),
-                slice(left, min(left + TILE_PX, columns.stop)),
-            )
+            bottom, right = min(top + TILE_PX, rows.stop), min(left + TILE_PX, columns.stop)
+            yield slice(top, bottom), slice(left, right)
 
 
 def add(image: Image, tile: tuple[slice, slice], delta: Floats) -> None:
@@ -150,8 +148,8 @@ class _Work:
         top, left = max(rows.start - reach, 0), max(columns.start - reach, 0)
         near = self.image[top : rows.stop + reach, left : columns.stop + reach]
         offset = np.array([left, top], np.float32)
-        moved = sample(near, own - offset + far, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
-        rough = sample(self.seen, inside + movement, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE)
+        moved = sample(near, own - offset + far, cv2.INTER_LINEAR)
+        rough = sample(self.seen, inside + movement, cv2.INTER_CUBIC)
         detail = to_grey(moved).astype(np.float32) - rough
         delta = spread(self.paint, self.view, rows, columns, cv2.INTER_CUBIC)
         delta -= spread(self.cover, self.view, rows, columns, cv2.INTER_LINEAR) * detail
@@ -163,16 +161,12 @@ def spread(values: Floats, view: Matrix, rows: slice, columns: slice, method: in
     """Values of the crop (48, 48) or (48, 48, C) at each pixel of a part of the picture; 0 beyond."""
     near = seen_from(view, rows, columns)
     size = (columns.stop - columns.start, rows.stop - rows.start)
-    return np.asarray(
-        cv2.warpAffine(values, near, size, flags=method | cv2.WARP_INVERSE_MAP), np.float32
-    )
+    flags = method | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(values, near, size, flags=flags), np.float32)
 
 
-def sample(
-    values: npt.NDArray[Any], places: Floats, method: int, border: int = cv2.BORDER_CONSTANT
-) -> npt.NDArray[Any]:
-    """Values of an array (H, W) or (H, W, C) at places (h, w, 2), x and y in px; 0 beyond it."""
+def sample(values: npt.NDArray[Any], places: Floats, method: int) -> npt.NDArray[Any]:
+    """Values of an array (H, W) or (H, W, C) at places (h, w, 2), x and y in px."""
+    x, y = np.ascontiguousarray(np.moveaxis(places, -1, 0))
     values = np.ascontiguousarray(values)
-    return np.asarray(
-        cv2.remap(values, places[..., 0].copy(), places[..., 1].copy(), method, borderMode=border)
-    )
+    return np.asarray(cv2.remap(values, x, y, method, borderMode=cv2.BORDER_REPLICATE))

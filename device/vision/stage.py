@@ -17,21 +17,20 @@ from device.vision import MODELS
 from device.vision.blazeface import BlazeFaceDetector
 from device.vision.both import HaarAndHogDetector
 from device.vision.classifier import TFLiteClassifier
-from device.vision.detection_interval import DetectionInterval
 from device.vision.detector import FaceDetector, build_detector
 from device.vision.haar import HaarDetector, load_cascade
 from device.vision.hog import CELL_PX, WEIGHTS_PATH, WINDOW_PX, HogDetector, make_descriptor
-from device.vision.landmarks import SHIPPED, LandmarkNetwork
+from device.vision.landmarks import SHIPPED, LandmarkModel
 from device.vision.preprocess import crop_face, to_grey
 from device.vision.quality import find_rejection_reason
 from device.vision.smoother import ExpressionSmoother
-from device.vision.tracker import DetectAndTrack
+from device.vision.tracker import DetectAndTrack, DetectionInterval
 from device.vocabulary import Face, GreyImage, Image
 
 __all__ = [
     "CELL_PX", "MODELS", "SHIPPED", "WEIGHTS_PATH", "WINDOW_PX", "BlazeFaceDetector",
     "DetectionInterval", "ExpressionSmoother", "FaceStage", "HaarAndHogDetector", "HaarDetector",
-    "HogDetector", "LandmarkNetwork", "TFLiteClassifier", "Vision", "build_detector",
+    "HogDetector", "LandmarkModel", "TFLiteClassifier", "Vision", "build_detector",
     "build_stage", "load_cascade", "make_descriptor",
 ]  # fmt: skip
 
@@ -46,7 +45,7 @@ class FaceStage:
     """
 
     def __init__(
-        self, detector: FaceDetector, limits: Quality, landmarks: LandmarkNetwork | None = None
+        self, detector: FaceDetector, limits: Quality, landmarks: LandmarkModel | None = None
     ) -> None:
         self._detector, self._limits, self.landmarks = detector, limits, landmarks
 
@@ -65,16 +64,16 @@ class FaceStage:
     def examine(self, image: GreyImage, faces: Sequence[Face]) -> list[Face]:
         """The same faces with landmarks, crop and rejection reason."""
         placed = self.landmarks.place(image, faces) if self.landmarks else faces
-        return [self._examined(image, face) for face in placed]
+        examined = []
+        for face in placed:
+            crop = crop_face(image, face)
+            reason = find_rejection_reason(face, crop, self._limits)
+            examined.append(replace(face, crop=crop, rejection_reason=reason))
+        return examined
 
     def find(self, image: GreyImage) -> list[Face]:
         """The faces of a still picture, largest first, ready to be classified."""
         return self.examine(image, self.detect(image))
-
-    def _examined(self, image: GreyImage, face: Face) -> Face:
-        crop = crop_face(image, face)
-        reason = find_rejection_reason(face, crop, self._limits)
-        return replace(face, crop=crop, rejection_reason=reason)
 
 
 @dataclass(frozen=True)
@@ -93,12 +92,9 @@ def build_stage(settings: Settings) -> FaceStage:
     Raises:
         DetectorError: the detector cannot be built with what is installed.
     """
-    return FaceStage(build_detector(settings.detector), settings.quality, _load_landmarks())
-
-
-def _load_landmarks() -> LandmarkNetwork | None:
+    landmarks = None
     try:
-        return LandmarkNetwork.load(SHIPPED) if SHIPPED.is_file() else None
+        landmarks = LandmarkModel.load(SHIPPED) if SHIPPED.is_file() else None
     except ModelError as error:
         log.warning("faces go without landmarks: %s", error)
-        return None
+    return FaceStage(build_detector(settings.detector), settings.quality, landmarks)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import ModelError
-from device.vision.landmarks import SHIPPED, LandmarkNetwork
+from device.vision.landmarks import SHIPPED, LandmarkModel
 from device.vision.model_card import ModelCard, read_model
 from device.vision.paste_back import cut_face, face_view, paste_back
 from device.vision.preprocess import CROP_PX, to_grey
@@ -39,7 +39,7 @@ class Synthesizer:
         content: bytes,
         card: ModelCard,
         threads: int = 1,
-        landmarks: LandmarkNetwork | None = None,
+        landmarks: LandmarkModel | None = None,
     ) -> None:
         """Prepares the model and tests it; see ``load``.
 
@@ -68,7 +68,7 @@ class Synthesizer:
         content, card = read_model(path)
         if card.task != "synthesize":
             raise ModelError(f"{path}: its card says it can {card.task!r}, not 'synthesize'")
-        landmarks = LandmarkNetwork.load(SHIPPED)
+        landmarks = LandmarkModel.load(SHIPPED)
         try:
             return cls(content, card, threads, landmarks)
         except ModelError as error:

@@ -1,16 +1,66 @@
-"""Detects now and then, follows in between: the tracker of the loop."""
+"""Detects now and then, follows in between: the tracker of the loop.
+
+The detection interval is short enough for new faces and longer when the board is busy. Between
+detections a face's tracking template, its small picture, is found again by normalised
+cross-correlation.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-from device.vision.detection_interval import DetectionInterval
-from device.vision.tracking_template import cut_template, find_template
-from device.vision.tracks import Track, Tracks
-from device.vocabulary import Face, GreyImage
+import cv2
+
+from device.vision.preprocess import crop_square, cut_square
+from device.vision.tracks import Tracks
+from device.vocabulary import BoundingBox, Face, GreyImage
+
+MAX_INTERVAL_S = 0.3  # a new face is found within this, whatever the load
+MAX_SHARE = 0.3  # of the time that detection may take
+COST_GAIN = 0.2  # running mean of what a detection costs
+TEMPLATE_PX = 32  # the face is compared at this size: 0.1 ms, steps of 3 % of the face
+BORDER_PX = 12  # at this size: how far it may be from where it was expected
+MIN_CORRELATION = 0.6
+MIN_INSIDE_PX = 4
 
 Detect = Callable[[GreyImage], list[Face]]
+
+
+class DetectionInterval:
+    """Decides frame by frame whether a detection is due."""
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s = interval_s
+        self._cost_s = self._period_s = 0.0
+        self._frame_s: float | None = None
+        self._detected_s: float | None = None
+
+    @property
+    def interval_s(self) -> float:
+        """The interval under the present load, s."""
+        return min(MAX_INTERVAL_S, max(self._interval_s, self._cost_s / MAX_SHARE))
+
+    def due(self, now_s: float, unconfirmed: bool) -> bool:
+        """True when this frame should be searched.
+
+        Args:
+            now_s: time of the frame.
+            unconfirmed: a face was found once and waits for its second detection.
+        """
+        if self._frame_s is not None:
+            self._period_s = max(0.0, now_s - self._frame_s)
+        self._frame_s = now_s
+        if self._detected_s is None or unconfirmed or now_s < self._detected_s:
+            return True
+        # Half a frame early is nearer to the interval than half a frame late.
+        return now_s - self._detected_s >= self.interval_s - self._period_s / 2
+
+    def detected(self, now_s: float, cost_s: float) -> None:
+        """Notes a detection on the frame of ``now_s`` that took ``cost_s``."""
+        gain = 1.0 if self._detected_s is None else COST_GAIN
+        self._cost_s += (cost_s - self._cost_s) * gain
+        self._detected_s = now_s
 
 
 class DetectAndTrack:
@@ -18,22 +68,19 @@ class DetectAndTrack:
 
     A face is reported from its second detection on, while it is detected or its picture is
     found again. One that is neither keeps its id for a second, unreported.
+
+    Args:
+        detect: searches a whole frame, (height, width) uint8.
+        interval_s: s between detections while the board keeps up.
+        clock: times a detection; a costly one makes the interval longer.
     """
 
     def __init__(
         self, detect: Detect, interval_s: float, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        """Takes its parts.
-
-        Args:
-            detect: searches a whole frame, (height, width) uint8.
-            interval_s: s between detections while the board keeps up.
-            clock: times a detection; a costly one makes the interval longer.
-        """
         self._detect_faces, self._clock = detect, clock
         self._interval = DetectionInterval(interval_s)
         self._tracks = Tracks()
-        self._templates: dict[int, GreyImage] = {}
 
     def update(self, image: GreyImage, now_s: float) -> list[Face]:
         """Faces of a (height, width) uint8 frame with track ids, largest first."""
@@ -43,8 +90,11 @@ class DetectAndTrack:
         else:
             tracks.forget(now_s)
         for track in tracks.active:
-            if track.detected_s != now_s:
-                self._follow(image, track, now_s)
+            if track.detected_s != now_s and track.template is not None:
+                expected = track.predicted(now_s)
+                center = find_template(image, track.template, expected)
+                if center is not None:
+                    track.move_to(center, expected.width, now_s)
         found = [t for t in tracks.active if t.confirmed and t.at_s == now_s]
         faces = [Face(t.box, t.score, t.track_id) for t in found]
         return sorted(faces, key=lambda face: -face.box.area)
@@ -54,19 +104,45 @@ class DetectAndTrack:
         detections = self._detect_faces(image)
         self._interval.detected(now_s, self._clock() - start)
         self._tracks.associate(detections, now_s)
-        previous, self._templates = self._templates, {}
         for track in self._tracks.active:
-            template = previous.get(track.track_id)
             if track.detected_s == now_s:
-                template = cut_template(image, track.box)
-            if template is not None:
-                self._templates[track.track_id] = template
+                track.template = cut_template(image, track.box)
 
-    def _follow(self, image: GreyImage, track: Track, now_s: float) -> None:
-        template = self._templates.get(track.track_id)
-        if template is None:
-            return
-        expected = track.predicted(now_s)
-        center = find_template(image, template, expected)
-        if center is not None:
-            track.move_to(center, expected.width, now_s)
+
+def cut_template(image: GreyImage, box: BoundingBox, border_px: int = 0) -> GreyImage | None:
+    """The face as a (32, 32) uint8 picture; None when less than half of it is in the frame.
+
+    Args:
+        image: (height, width) uint8 frame; beyond it its border is repeated.
+        box: of the face, a square.
+        border_px: of the template's pixels, added around the face.
+    """
+    height, width = image.shape
+    share = 2 * border_px / TEMPLATE_PX
+    area = crop_square(box, share)
+    inside_x = min(area.xmax, width) - max(area.xmin, 0)
+    inside_y = min(area.ymax, height) - max(area.ymin, 0)
+    if min(inside_x, inside_y) < MIN_INSIDE_PX or inside_x * inside_y < area.area / 2:
+        return None
+    return cut_square(image, box, share, TEMPLATE_PX + 2 * border_px)
+
+
+def find_template(
+    image: GreyImage, template: GreyImage, expected: BoundingBox
+) -> tuple[float, float] | None:
+    """Centre (x, y) px of the template near ``expected``; None when it is not there.
+
+    Args:
+        image: (height, width) uint8 frame.
+        template: (32, 32) uint8, cut at the face's last detection.
+        expected: where the face should be, in its present size.
+    """
+    search = cut_template(image, expected, BORDER_PX)
+    if search is None:
+        return None
+    scores = cv2.matchTemplate(search, template, cv2.TM_CCOEFF_NORMED)
+    _, best, _, (column, row) = cv2.minMaxLoc(scores)
+    if not best >= MIN_CORRELATION:  # also refuses the NaN of a flat picture
+        return None
+    (x, y), step = expected.center, max(expected.width, expected.height) / TEMPLATE_PX
+    return x + (column - BORDER_PX) * step, y + (row - BORDER_PX) * step

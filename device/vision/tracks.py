@@ -1,4 +1,4 @@
-"""Tracks: which box of this frame is which face of the last one. It sees no pictures.
+"""Tracks: which box of this frame is which face of the last one. It looks at no picture.
 
 A track predicts its box with constant velocity, takes the detection that overlaps the
 prediction best, and lives on for a while when none does.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from device.vocabulary import BoundingBox, Face
+from device.vocabulary import BoundingBox, Face, GreyImage
 
 MIN_OVERLAP = 0.2  # intersection over union of prediction and detection
 CONFIRMED_HITS = 2  # detections until a track counts: one alone is often a false alarm
@@ -33,6 +33,7 @@ class Track:
         velocity: (x, y) of the centre, px a second.
         hits: detections so far.
         misses: detections in a row that did not find it.
+        template: (32, 32) uint8, the face when it was last detected; None: at the frame's edge.
     """
 
     track_id: int
@@ -43,6 +44,7 @@ class Track:
     velocity: tuple[float, float] = (0.0, 0.0)
     hits: int = 1
     misses: int = 0
+    template: GreyImage | None = None
 
     @property
     def confirmed(self) -> bool:
@@ -58,19 +60,27 @@ class Track:
 
     def move_to(self, center: tuple[float, float], side: float, now_s: float) -> None:
         """Takes a new measurement of centre and side into box and velocity."""
-        elapsed = now_s - self.at_s
-        if elapsed > 0:
-            old = self.box.center
-            gain = VELOCITY_GAIN
+        (x, y), (old_x, old_y), half = center, self.box.center, side / 2
+        elapsed_s = now_s - self.at_s
+        if elapsed_s > 0:
             vx, vy = self.velocity
-            self.velocity = (
-                vx + gain * ((center[0] - old[0]) / elapsed - vx),
-                vy + gain * ((center[1] - old[1]) / elapsed - vy),
-            )
-        half = side / 2
-        x, y = center
+            vx += VELOCITY_GAIN * ((x - old_x) / elapsed_s - vx)
+            vy += VELOCITY_GAIN * ((y - old_y) / elapsed_s - vy)
+            self.velocity = vx, vy
         self.box = BoundingBox(x - half, y - half, x + half, y + half)
         self.at_s = now_s
+
+    def correct(self, face: Face, now_s: float) -> None:
+        """Takes a detection; between it and the prediction lies the truth."""
+        expected = self.predicted(now_s)
+        (px, py), (x, y) = expected.center, face.box.center
+        center = px + CENTER_GAIN * (x - px), py + CENTER_GAIN * (y - py)
+        side = max(expected.width, expected.height)
+        measured = max(face.box.width, face.box.height)
+        self.move_to(center, side + SIZE_GAIN * (measured - side), now_s)
+        self.score, self.detected_s = face.score, now_s
+        self.hits += 1
+        self.misses = 0
 
 
 class Tracks:
@@ -86,23 +96,18 @@ class Tracks:
         Returns:
             The track id of each detection.
         """
-        pairs = sorted(
-            (
-                (track.predicted(now_s).intersection_over_union(face.box), i, j)
-                for i, track in enumerate(self.active)
-                for j, face in enumerate(detections)
-            ),
-            reverse=True,
-        )
+        pairs = [
+            (track.predicted(now_s).intersection_over_union(face.box), i, j)
+            for i, track in enumerate(self.active)
+            for j, face in enumerate(detections)
+        ]
         taken: dict[int, int] = {}  # detection: track id
         found: set[int] = set()
-        for overlap, i, j in pairs:
-            if overlap < MIN_OVERLAP:
-                break
-            if i not in found and j not in taken:
+        for overlap, i, j in sorted(pairs, reverse=True):
+            if overlap >= MIN_OVERLAP and i not in found and j not in taken:
                 found.add(i)
                 taken[j] = self.active[i].track_id
-                _correct(self.active[i], detections[j], now_s)
+                self.active[i].correct(detections[j], now_s)
         for i, track in enumerate(self.active):
             if i not in found:
                 track.misses += 1
@@ -122,19 +127,3 @@ class Tracks:
             if now_s - track.detected_s <= MAX_UNDETECTED_S
             and (track.confirmed or not track.misses)
         ]
-
-
-def _correct(track: Track, face: Face, now_s: float) -> None:
-    expected = track.predicted(now_s)
-    (px, py), (x, y) = expected.center, face.box.center
-    side = max(expected.width, expected.height)
-    measured = max(face.box.width, face.box.height)
-    track.move_to(
-        (px + CENTER_GAIN * (x - px), py + CENTER_GAIN * (y - py)),
-        side + SIZE_GAIN * (measured - side),
-        now_s,
-    )
-    track.score = face.score
-    track.detected_s = now_s
-    track.hits += 1
-    track.misses = 0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from device.vision.model_card import read_model
-from device.vision.stage import LandmarkNetwork
+from device.vision.stage import LandmarkModel
 from device.vocabulary import BoundingBox, Face
 from export import landmarks
 from export.__main__ import main
@@ -54,7 +54,7 @@ def test_the_device_takes_the_pair(exported: Path) -> None:
     assert card.facts["bytes"] == len(content) < 150_000
     assert card.facts["parity"]["off_px"] <= 0.05
     assert card.facts["metrics"]["faces"] == 2
-    [face] = LandmarkNetwork.load(exported).place(
+    [face] = LandmarkModel.load(exported).place(
         np.full((120, 120), 90, np.uint8), [Face(BoundingBox(20, 20, 100, 100), 1.0)]
     )
     assert face.landmarks is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from device.vision.blazeface_layouts import LAYOUTS
+from device.vision.blazeface_models import LAYOUTS
 from tests.systemd.bundles import PYTHON, make_bundle, make_clone, make_key, programs
 
 

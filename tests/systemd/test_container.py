@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from device.vision.blazeface_layouts import LAYOUTS
+from device.vision.blazeface_models import LAYOUTS
 from tests.systemd.bundles import make_key, sign, sum_up
 from tests.systemd.container import Container, booted, wait_until
 

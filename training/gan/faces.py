@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from device.errors import UsageError
 from device.vision.preprocess import CROP_PX, Matrix
-from device.vision.stage import SHIPPED, LandmarkNetwork
+from device.vision.stage import SHIPPED, LandmarkModel
 from device.vision.synthesizer import cut_face, face_view
 from device.vocabulary import EXPRESSIONS, BoundingBox, Face
 from training.data.fer2013 import Pictures
@@ -91,13 +91,13 @@ def views_of(pixels: npt.NDArray[np.uint8]) -> list[Matrix]:
     """From each of FER2013's pictures (N, 48, 48) to the crop that the generator works on.
 
     Raises:
-        ModelError: the landmark network is not there.
+        ModelError: the landmark model is not there.
     """
-    network = LandmarkNetwork.load(SHIPPED)
+    model = LandmarkModel.load(SHIPPED)
     whole = Face(BoundingBox(0, 0, CROP_PX, CROP_PX), score=1.0)
     views = []
     for picture in pixels:
-        [face] = network.place(picture, [whole])
+        [face] = model.place(picture, [whole])
         assert face.landmarks is not None
         views.append(face_view(face.landmarks))
     return views

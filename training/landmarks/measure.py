@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from device.vision.stage import LandmarkNetwork
+from device.vision.stage import LandmarkModel
 from device.vocabulary import BoundingBox, Face
 from training.data.pictures import is_held_out
 from training.landmarks.faces import Sample, read_afw, render
@@ -53,7 +53,7 @@ def errors_on_device(content: bytes, samples: Sequence[Sample]) -> npt.NDArray[n
     Raises:
         ModelError: not a landmark model.
     """
-    model = LandmarkNetwork(content)
+    model = LandmarkModel(content)
     random = np.random.default_rng(0)
     errors = []
     for sample in samples:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from device.errors import MienError
 from device.settings import Settings
-from device.vision.stage import LandmarkNetwork, TFLiteClassifier, build_detector
+from device.vision.stage import LandmarkModel, TFLiteClassifier, build_detector
 from device.vocabulary import Face
 from training.data.listings import read_labels
 from training.data.pictures import read_grey
@@ -90,7 +90,7 @@ def find_faces(kind: str, pictures: list[Grey]) -> list[Face | None]:
     """The largest face of each picture, with landmarks where that network is there."""
     detector = build_detector(replace(Settings().detector, kind=kind))
     path = MODELS / "landmarks.tflite"
-    landmarks = LandmarkNetwork.load(path) if path.is_file() else None
+    landmarks = LandmarkModel.load(path) if path.is_file() else None
     faces: list[Face | None] = []
     for picture in pictures:
         found = detector.detect(picture)[:1]

@@ -7,7 +7,7 @@ import numpy as np
 
 from device.camera import demo
 from device.camera.demo import AWAY_FROM_S, AWAY_TO_S, DemoSource, Renderer, pose_at
-from device.camera.pace import Pace
+from device.camera.source import Pace
 from device.settings.tree import Camera as CameraSettings
 
 

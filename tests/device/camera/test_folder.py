@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from device.camera.folder import list_sources
+from device.camera.replay import list_sources
 from device.errors import CameraError
 from tests.device.camera.clips import write_clip, write_picture
 

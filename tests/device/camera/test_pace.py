@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from device.camera.pace import Pace
+from device.camera.source import Pace
 
 
 class Clock:

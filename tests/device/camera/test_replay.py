@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from device.camera.pace import Pace
 from device.camera.replay import ReplaySource, read_all
+from device.camera.source import Pace
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
 from tests.device.camera.clips import NUM_FRAMES, cut_off, write_clip

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from device.camera.source import CameraAbsentError
-from device.camera.v4l2 import V4l2Source
-from device.camera.v4l2_devices import CAPABILITY, list_cameras
+from device.camera.v4l2 import CAPABILITY, V4l2Source, list_cameras
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
 

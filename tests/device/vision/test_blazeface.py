@@ -11,7 +11,7 @@ import pytest
 from device.errors import DetectorError
 from device.settings.tree import Detector
 from device.vision.blazeface import anchors_of, decode
-from device.vision.blazeface_layouts import BACK_CAMERA, LAYOUTS, SHORT_RANGE
+from device.vision.blazeface_models import BACK_CAMERA, LAYOUTS, SHORT_RANGE
 from device.vision.detector import MODELS, build_detector, choose_kind, is_fetched
 from device.vision.haar import HaarDetector
 
@@ -19,7 +19,7 @@ ASTRONAUT = Path(__file__).parents[3] / "device/camera/astronaut.jpg"
 FETCHED = is_fetched(MODELS)
 
 
-def test_anchors_are_as_many_as_the_network_s_answers() -> None:
+def test_anchors_are_as_many_as_the_model_s_answers() -> None:
     anchors = anchors_of(BACK_CAMERA)
     assert anchors.shape == (896, 2)
     assert anchors.min() > 0
@@ -68,7 +68,7 @@ def test_asked_for_and_absent_it_says_how_to_get_it(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
     for layout in LAYOUTS:
-        (tmp_path / layout.file).write_bytes(b"not a network")
+        (tmp_path / layout.file).write_bytes(b"not a model")
     with pytest.raises(DetectorError, match=r"or damaged: run `mien fetch`"):
         build_detector(Detector(kind="blazeface"), tmp_path)
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from device.vision.detection_interval import MAX_INTERVAL_S, DetectionInterval
+from device.vision.tracker import MAX_INTERVAL_S, DetectionInterval
 
 
 def detections(

@@ -11,7 +11,7 @@ from device.errors import ModelError
 from device.vision.landmarks import (
     WIDE_MARGIN,
     WIDE_PX,
-    LandmarkNetwork,
+    LandmarkModel,
     box_view,
     in_frame,
 )
@@ -34,7 +34,7 @@ POINTS = np.array([[40, 40], [80, 40], [60, 62], [46, 80], [74, 80]], np.float32
 
 def test_a_classifier_is_not_taken_for_landmarks() -> None:
     with pytest.raises(ModelError, match="not 'landmarks'"):
-        LandmarkNetwork.load(CLASSIFIER)
+        LandmarkModel.load(CLASSIFIER)
 
 
 def test_a_network_with_another_output_is_refused(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_network_with_another_output_is_refused(tmp_path: Path) -> None:
     card = ModelCard(name="landmarks", version="1", task="landmarks", sha256=sha256)
     path.with_suffix(".json").write_text(card.to_json())
     with pytest.raises(ModelError, match=r"not \(1, 10\)"):
-        LandmarkNetwork.load(path)
+        LandmarkModel.load(path)
 
 
 def turned(angle_deg: float, scale: float = 1.0) -> np.ndarray:
@@ -85,14 +85,14 @@ def test_pixels_of_the_wide_picture_are_found_again_in_the_frame() -> None:
     assert crop[round(seen[1]), round(seen[0])] > 60
 
 
-def test_the_shipped_network_looks_at_crowds_and_at_the_frame_s_edge() -> None:
-    network = LandmarkNetwork.load(SHIPPED)
+def test_the_shipped_model_looks_at_crowds_and_at_the_frame_s_edge() -> None:
+    model = LandmarkModel.load(SHIPPED)
     frame = np.random.default_rng(0).integers(0, 256, (120, 160), np.uint8)
     faces = [Face(BoundingBox(x, 10, x + 50, 60), 1.0) for x in range(-20, 150, 15)]
-    placed = network.place(frame, faces)
+    placed = model.place(frame, faces)
     assert [face.box for face in placed] == [face.box for face in faces]
     for face in placed:
         assert face.landmarks is not None
         assert face.landmarks.shape == (5, 2)
         assert np.isfinite(face.landmarks).all()
-    assert network.place(frame, []) == []
+    assert model.place(frame, []) == []

