@@ -99,6 +99,8 @@ class PrometheusFile:
 class _Server(ThreadingWSGIServer):
     """Serves the newest connections and ends older ones, so that slow ones cannot pile up."""
 
+    request_queue_size = 128
+
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._newest: deque[socket] = deque(maxlen=MOST_CONNECTIONS)
