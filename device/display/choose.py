@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TextIO
 
-from device.display.console import ConsolePainter
 from device.display.fbdev import FramebufferDevice, QuietConsole
 from device.display.framebuffer import FramebufferPainter, MakeFace
 from device.display.render import Frills
-from device.display.screen import NoScreen, Painter, Screen
-from device.display.terminal import LinePainter, TerminalPainter
+from device.display.screen import NoScreen, Painter, Reopened, Screen
+from device.display.terminal import ConsolePainter, LinePainter, TerminalPainter
 from device.display.wording import Shown, notice_text
 from device.settings.tree import Display as DisplaySettings
 
@@ -36,27 +34,24 @@ def open_display(
         make_face: makes what ``display.synthesis`` asks for; only the framebuffer shows it.
     """
     notice = notice_text(settings.notice, capturing)
-    is_tty = stream.isatty()
     if settings.backend == "none":
         return NoScreen()
-    if settings.backend in ("auto", "terminal") and is_tty:
+    if settings.backend in ("auto", "terminal") and stream.isatty():
         return Screen(TerminalPainter(stream, name, notice, color))
     if settings.backend == "terminal":
         return Screen(LinePainter(stream))
-    framebuffer = FramebufferPainter(
-        partial(FramebufferDevice, settings.framebuffer),
-        QuietConsole(settings.console),
-        Frills(name, notice=notice, show_camera=settings.show_camera),
-        make_face=make_face,
-    )
-    console = ConsolePainter(
-        settings.console, lambda terminal: TerminalPainter(terminal, name, notice, color)
-    )
-    if settings.backend == "framebuffer":
-        return Screen(framebuffer)
-    if settings.backend == "console":
-        return Screen(console)
-    return Screen(FirstThatPaints([framebuffer, console]))
+
+    def open_framebuffer() -> Painter:
+        device, console = FramebufferDevice(settings.framebuffer), QuietConsole(settings.console)
+        frills = Frills(name, notice=notice, show_camera=settings.show_camera)
+        return FramebufferPainter(device, console, frills, make_face=make_face)
+
+    painters = {
+        "framebuffer": Reopened(open_framebuffer),
+        "console": Reopened(lambda: ConsolePainter(settings.console, name, notice, color)),
+    }
+    chosen = painters.get(settings.backend)
+    return Screen(chosen or FirstThatPaints(list(painters.values())))
 
 
 class FirstThatPaints:

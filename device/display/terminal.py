@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from device.display.fbdev import open_console
 from device.display.wording import NOTICE, Shown, headline, percent
 from device.vocabulary import Expression, FaceState
 
 BAR_CELLS = 24
 DEFAULT_SIZE = (80, 24)  # columns, rows
 
+CLEAR_AND_NEVER_BLANK = "\x1b[2J\x1b[H\x1b[9;0]\x1b[14;0]"
 CLEAR_BELOW = "\x1b[J"
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 BOLD, DIM, WARN, REVERSE, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[7m", "\x1b[0m"
@@ -105,6 +107,32 @@ class TerminalPainter:
         except (OSError, ValueError):
             return DEFAULT_SIZE
         return (size.columns or DEFAULT_SIZE[0], size.lines or DEFAULT_SIZE[1])
+
+
+class ConsolePainter(TerminalPainter):
+    """The same on a Linux console, for screens without a framebuffer that we may use.
+
+    Args:
+        path: such as ``/dev/tty1``.
+        name: of the device.
+        notice: that expressions are being read; empty: none.
+        color: bold, dim and yellow.
+
+    Raises:
+        OSError: no such console, or not permitted.
+    """
+
+    def __init__(self, path: str, name: str, notice: str = NOTICE, color: bool = True) -> None:
+        stream = open(path, "w", encoding="utf-8", opener=open_console)  # noqa: SIM115
+        stream.write(CLEAR_AND_NEVER_BLANK)
+        super().__init__(stream, name, notice, color)
+
+    def close(self) -> None:
+        """Leaves the last text there and closes the console."""
+        try:
+            super().close()
+        finally:
+            self._stream.close()
 
 
 class LinePainter:

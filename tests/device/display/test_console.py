@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from device.display.choose import FirstThatPaints, open_display
-from device.display.console import ConsolePainter
-from device.display.screen import NoScreen, Screen
-from device.display.terminal import TerminalPainter
+from device.display.screen import NoScreen, Reopened, Screen
+from device.display.terminal import ConsolePainter
 from device.display.wording import Shown
 from device.settings.tree import Display as DisplaySettings
 from tests.device.display.screens import STATES
@@ -18,7 +17,7 @@ from tests.device.display.screens import STATES
 def test_text_goes_to_the_console_and_it_is_opened_anew_after_a_failure() -> None:
     controller, terminal = os.openpty()
     path = os.ttyname(terminal)
-    painter = ConsolePainter(path, lambda stream: TerminalPainter(stream, "Hall"))
+    painter = Reopened(lambda: ConsolePainter(path, "Hall"))
     painter.paint(STATES["one"])
     written = os.read(controller, 4096).decode()
     assert written.startswith("\x1b[2J")
@@ -34,7 +33,7 @@ def test_text_goes_to_the_console_and_it_is_opened_anew_after_a_failure() -> Non
 
 
 def test_a_missing_console_is_an_error_each_time(tmp_path: Path) -> None:
-    painter = ConsolePainter(str(tmp_path / "tty1"), lambda stream: TerminalPainter(stream))
+    painter = Reopened(lambda: ConsolePainter(str(tmp_path / "tty1"), "Hall"))
     for _ in range(2):
         with pytest.raises(OSError, match="No such file"):
             painter.paint(STATES["one"])
