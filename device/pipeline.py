@@ -171,8 +171,8 @@ def run(
 
     Args:
         parts: see there.
-        carry_out: does what people ask of the device; called between two frames.
-        stop: asked before each frame.
+        carry_out: does what people ask of the device; called before each frame, as is ``stop``.
+        stop: True ends the loop.
         clock: monotonic seconds.
 
     Raises:
@@ -186,10 +186,8 @@ def run(
             return
         try:
             carry_out(scene, frame)
-            if frame is None or parts.paused:
-                frame, scene = None, wait_on(parts, scene, clock())
-            else:
-                scene = process(parts, frame)
+            frame = None if parts.paused else frame
+            scene = wait_on(parts, scene, clock()) if frame is None else process(parts, frame)
             finish_frame(parts, scene, frame)
             failures = 0
         except Exception as error:  # one odd frame, whatever it does to a part, ends no daemon
@@ -201,9 +199,9 @@ def run(
                 log.exception("frame dropped: %s", cause)
             if failures >= MAX_FAILED_FRAMES:
                 raise
-            continue
-        if frame is not None or parts.paused or parts.camera.responsive:
-            parts.watchdog.pat()
+        else:
+            if frame is not None or parts.paused or parts.camera.responsive:
+                parts.watchdog.pat()
 
 
 def process(parts: Parts, frame: Frame) -> Scene:

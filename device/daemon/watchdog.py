@@ -8,18 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 import sdnotify
 
 PAT_EVERY_S = 1.0  # systemd's own interval is many times longer
-
-
-class Notifier(Protocol):
-    """``sdnotify.SystemdNotifier``."""
-
-    def notify(self, state: str) -> None:
-        """Sends one ``KEY=VALUE`` line."""
 
 
 class SystemdWatchdog:
@@ -31,9 +23,11 @@ class SystemdWatchdog:
     """
 
     def __init__(
-        self, notifier: Notifier | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        notifier: sdnotify.SystemdNotifier | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._notifier: Notifier = notifier or sdnotify.SystemdNotifier()
+        self._notifier = notifier or sdnotify.SystemdNotifier()
         self._clock = clock
         self._ready = False
         self._patted_s = float("-inf")

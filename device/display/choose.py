@@ -11,46 +11,40 @@ from device.display.render import Frills
 from device.display.screen import NoScreen, Painter, Reopened, Screen
 from device.display.terminal import ConsolePainter, LinePainter, TerminalPainter
 from device.display.wording import Shown, notice_text
-from device.settings.tree import Display as DisplaySettings
+from device.settings import Settings
 
 
 def open_display(
-    settings: DisplaySettings,
-    name: str,
-    stream: TextIO,
-    color: bool = True,
-    capturing: bool = False,
-    make_face: MakeFace | None = None,
+    settings: Settings, stream: TextIO, color: bool = True, make_face: MakeFace | None = None
 ) -> Screen | NoScreen:
     """The screen that the settings name; never fails.
 
     Args:
-        settings: the table ``[display]``.
-        name: of the device, for people.
+        settings: the tree.
         stream: standard output: the screen for ``terminal``, and for ``auto`` when somebody
             sits there.
         color: False when NO_COLOR is set.
-        capturing: faces are being collected, which the notice then says.
         make_face: makes what ``display.synthesis`` asks for; only the framebuffer shows it.
     """
-    notice = notice_text(settings.notice, capturing)
-    if settings.backend == "none":
+    display, name = settings.display, settings.device.name
+    notice = notice_text(display.notice, settings.capture.enabled)
+    if display.backend == "none":
         return NoScreen()
-    if settings.backend in ("auto", "terminal") and stream.isatty():
+    if display.backend in ("auto", "terminal") and stream.isatty():
         return Screen(TerminalPainter(stream, name, notice, color))
-    if settings.backend == "terminal":
+    if display.backend == "terminal":
         return Screen(LinePainter(stream))
 
     def open_framebuffer() -> Painter:
-        device, console = FramebufferDevice(settings.framebuffer), QuietConsole(settings.console)
-        frills = Frills(name, notice=notice, show_camera=settings.show_camera)
+        device, console = FramebufferDevice(display.framebuffer), QuietConsole(display.console)
+        frills = Frills(name, notice=notice, show_camera=display.show_camera)
         return FramebufferPainter(device, console, frills, make_face=make_face)
 
     painters = {
         "framebuffer": Reopened(open_framebuffer),
-        "console": Reopened(lambda: ConsolePainter(settings.console, name, notice, color)),
+        "console": Reopened(lambda: ConsolePainter(display.console, name, notice, color)),
     }
-    chosen = painters.get(settings.backend)
+    chosen = painters.get(display.backend)
     return Screen(chosen or FirstThatPaints(list(painters.values())))
 
 

@@ -33,9 +33,7 @@ def facts(**changes: Any) -> dict[str, Any]:
         "detector": "haar",
         "settings": {"smoothing.threshold": 0.5},
         "outbox_depth": 3,
-        "dropped_events": 4,
-        "dropped_frames": 0,
-        "refused_commands": 0,
+        "counts": {"dropped_frames": 0, "dropped_events": 4, "refused_commands": 0},
         **changes,
     }
 

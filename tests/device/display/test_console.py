@@ -10,6 +10,7 @@ from device.display.choose import FirstThatPaints, open_display
 from device.display.screen import NoScreen, Reopened, Screen
 from device.display.terminal import ConsolePainter
 from device.display.wording import Shown
+from device.settings import Settings
 from device.settings.tree import Display as DisplaySettings
 from tests.device.display.screens import STATES
 
@@ -72,10 +73,10 @@ def test_auto_without_any_screen_says_what_each_answered() -> None:
 
 @pytest.mark.parametrize("backend", ["auto", "framebuffer", "console"])
 def test_missing_screens_are_never_fatal(tmp_path: Path, backend: str) -> None:
-    settings = DisplaySettings(
+    display = DisplaySettings(
         backend=backend, framebuffer=str(tmp_path / "fb0"), console=str(tmp_path / "tty1")
     )
-    screen = open_display(settings, "Hall", io.StringIO())
+    screen = open_display(Settings(display=display), io.StringIO())
     assert isinstance(screen, Screen)
     state = STATES["one"]
     screen.show(state.scene, state.status, None)
@@ -84,4 +85,6 @@ def test_missing_screens_are_never_fatal(tmp_path: Path, backend: str) -> None:
 
 
 def test_none_is_none() -> None:
-    assert isinstance(open_display(DisplaySettings(backend="none"), "", io.StringIO()), NoScreen)
+    assert isinstance(
+        open_display(Settings(display=DisplaySettings(backend="none")), io.StringIO()), NoScreen
+    )
