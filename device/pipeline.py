@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Protocol
 
 from device.vocabulary import (
@@ -170,7 +171,7 @@ def run(
     A frame that fails is dropped and counted, and logged once a cause.
 
     Args:
-        parts: see there.
+        parts: what it drives.
         carry_out: does what people ask of the device; called before each frame, as is ``stop``.
         stop: True ends the loop.
         clock: monotonic seconds.
@@ -181,9 +182,7 @@ def run(
     """
     scene = Scene((), 0, 0, clock())
     failures, told = 0, set[str]()
-    for frame in parts.camera.frames():
-        if stop():
-            return
+    for frame in takewhile(lambda _: not stop(), parts.camera.frames()):
         try:
             carry_out(scene, frame)
             frame = None if parts.paused else frame
@@ -193,8 +192,7 @@ def run(
         except Exception as error:  # one odd frame, whatever it does to a part, ends no daemon
             failures += 1
             parts.metrics.count("failed_frames")
-            cause = f"{type(error).__name__}: {error}"
-            if cause not in told:
+            if (cause := f"{type(error).__name__}: {error}") not in told:
                 told.add(cause)
                 log.exception("frame dropped: %s", cause)
             if failures >= MAX_FAILED_FRAMES:
