@@ -61,18 +61,11 @@ class Surroundings:
     stop: Callable[[], None]
 
 
-@dataclass(frozen=True)
-class Daemon:
-    """What the loop runs, and what people are told at the start."""
-
-    parts: Parts
-    control: Control
-    broker: BrokerSide
-
-
 @contextmanager
-def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
-    """Everything ``mien run`` needs, started in the order that gives the quickest first event.
+def open_daemon(
+    settings: Settings, around: Surroundings
+) -> Iterator[tuple[Parts, Control, BrokerSide]]:
+    """What the loop runs, who carries out commands, and the broker's side; started in the order that gives the quickest first event.
 
     Closed in the opposite order: the screen first, the broker's clients before the broker.
     """
@@ -107,7 +100,7 @@ def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
             settings, state, parts, vision, card, store, generator, screen, around.stop, picture
         )
         report = _report_health(device, metrics, broker, stack)
-        yield Daemon(parts, Control(device, broker.desk, broker.publisher.respond, report), broker)
+        yield parts, Control(device, broker.desk, broker.publisher.respond, report), broker
         watchdog.stopping()
 
 

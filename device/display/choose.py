@@ -35,14 +35,19 @@ def open_display(
     if display.backend == "terminal":
         return Screen(LinePainter(stream))
 
-    def open_framebuffer() -> Painter:
-        device, console = FramebufferDevice(display.framebuffer), QuietConsole(display.console)
-        frills = Frills(name, notice=notice, show_camera=display.show_camera)
-        return FramebufferPainter(device, console, frills, make_face=make_face)
-
+    frills = Frills(name, notice=notice, show_camera=display.show_camera)
     painters = {
-        "framebuffer": Reopened(open_framebuffer),
-        "console": Reopened(lambda: ConsolePainter(display.console, name, notice, color)),
+        "framebuffer": Reopened(
+            lambda: FramebufferPainter(
+                FramebufferDevice(display.framebuffer),
+                QuietConsole(display.console),
+                frills,
+                make_face=make_face,
+            )
+        ),
+        "console": Reopened(
+            lambda: ConsolePainter(display.console, name=name, notice=notice, color=color)
+        ),
     }
     chosen = painters.get(display.backend)
     return Screen(chosen or FirstThatPaints(list(painters.values())))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,10 +20,11 @@ MakeFace = Callable[[Frame, Scene], SyntheticFace | None]
 REFRESH_S = 10.0  # everything is written anew, over whatever else got onto the screen
 
 
+@dataclass
 class FramebufferPainter:
     """Paints on an open framebuffer.
 
-    Args:
+    Attributes:
         device: the framebuffer; closed with the painter.
         console: silenced while we paint.
         frills: what stands around the faces; clock and wandering are set at each painting.
@@ -33,32 +34,25 @@ class FramebufferPainter:
             only where somebody can see it; None: not wanted.
     """
 
-    def __init__(
-        self,
-        device: FramebufferDevice,
-        console: QuietConsole,
-        frills: Frills,
-        clock: Callable[[], float] = time.monotonic,
-        clock_text: Callable[[], str] = lambda: time.strftime("%H:%M"),
-        make_face: MakeFace | None = None,
-    ) -> None:
-        self._device = device
-        self._console = console
-        self._frills = frills
-        self._clock = clock
-        self._clock_text = clock_text
-        self._make_face = make_face
-        self._painted: Hashable = None
-        self._rows: npt.NDArray[np.uint8] | None = None
-        self._refreshed_s = 0.0
+    device: FramebufferDevice
+    console: QuietConsole
+    frills: Frills
+    clock: Callable[[], float] = time.monotonic
+    clock_text: Callable[[], str] = lambda: time.strftime("%H:%M")
+    make_face: MakeFace | None = None
+    _painted: Hashable = field(default=None, init=False)
+    _rows: npt.NDArray[np.uint8] | None = field(default=None, init=False)
+    _refreshed_s: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
         with contextlib.suppress(OSError):  # no console, or not ours: paint nevertheless
-            console.enter()
+            self.console.enter()
 
     def close(self) -> None:
         """Gives the screen back to the console."""
         with contextlib.suppress(OSError):  # it went away together with the screen
-            self._console.leave()
-        self._device.close()
+            self.console.leave()
+        self.device.close()
 
     def paint(self, shown: Shown) -> None:
         """Writes the rows that changed.
@@ -67,15 +61,15 @@ class FramebufferPainter:
             OSError: the framebuffer went away.
             ValueError: it has a depth that is not supported.
         """
-        geometry, now_s = self._device.geometry(), self._clock()
-        in_front = self._console.is_in_front()
+        geometry, now_s = self.device.geometry(), self.clock()
+        in_front = self.console.is_in_front()
         if not in_front or now_s - self._refreshed_s >= REFRESH_S:
             self._painted = self._rows = None
         if not in_front:
             return
-        if self._make_face and shown.frame is not None and not shown.flash:
-            shown = replace(shown, synthetic=self._make_face(shown.frame, shown.scene))
-        frills = replace(self._frills, clock_text=self._clock_text(), at_s=now_s)
+        if self.make_face and shown.frame is not None and not shown.flash:
+            shown = replace(shown, synthetic=self.make_face(shown.frame, shown.scene))
+        frills = replace(self.frills, clock_text=self.clock_text(), at_s=now_s)
         state = (
             geometry,
             frills.clock_text,
@@ -98,7 +92,7 @@ class FramebufferPainter:
         else:
             self._refreshed_s = now_s
         data = rows[first:end].tobytes()
-        self._device.write(data, geometry.start + first * geometry.stride)
+        self.device.write(data, geometry.start + first * geometry.stride)
 
 
 def visible_state(shown: Shown, show_camera: bool) -> Hashable:

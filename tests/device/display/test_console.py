@@ -18,7 +18,7 @@ from tests.device.display.screens import STATES
 def test_text_goes_to_the_console_and_it_is_opened_anew_after_a_failure() -> None:
     controller, terminal = os.openpty()
     path = os.ttyname(terminal)
-    painter = Reopened(lambda: ConsolePainter(path, "Hall"))
+    painter = Reopened(lambda: ConsolePainter(path, name="Hall"))
     painter.paint(STATES["one"])
     written = os.read(controller, 4096).decode()
     assert written.startswith("\x1b[2J")
@@ -34,7 +34,7 @@ def test_text_goes_to_the_console_and_it_is_opened_anew_after_a_failure() -> Non
 
 
 def test_a_missing_console_is_an_error_each_time(tmp_path: Path) -> None:
-    painter = Reopened(lambda: ConsolePainter(str(tmp_path / "tty1"), "Hall"))
+    painter = Reopened(lambda: ConsolePainter(str(tmp_path / "tty1")))
     for _ in range(2):
         with pytest.raises(OSError, match="No such file"):
             painter.paint(STATES["one"])
