@@ -65,9 +65,10 @@ class Surroundings:
 def open_daemon(
     settings: Settings, around: Surroundings
 ) -> Iterator[tuple[Parts, Control, BrokerSide]]:
-    """What the loop runs, who carries out commands, and the broker's side; started in the order that gives the quickest first event.
+    """What the loop runs, what carries out commands, and the broker's side.
 
-    Closed in the opposite order: the screen first, the broker's clients before the broker.
+    Started in the order that gives the quickest first event. Closed in the opposite order: the
+    screen first, the broker's clients before the broker.
     """
     with ExitStack() as stack:
         state = StateFile(around.state_dir / "settings.json")

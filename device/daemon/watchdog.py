@@ -29,16 +29,14 @@ class SystemdWatchdog:
     ) -> None:
         self._notifier = notifier or sdnotify.SystemdNotifier()
         self._clock = clock
-        self._ready = False
-        self._patted_s = float("-inf")
+        self._patted_s: float | None = None
 
     def pat(self) -> None:
         """A frame was finished."""
         now_s = self._clock()
-        if not self._ready:
-            self._ready = True
+        if self._patted_s is None:
             self._notifier.notify("READY=1")
-        if now_s - self._patted_s >= PAT_EVERY_S:
+        if self._patted_s is None or now_s - self._patted_s >= PAT_EVERY_S:
             self._patted_s = now_s
             self._notifier.notify("WATCHDOG=1")
 
