@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Protocol
 
 from device.vocabulary import (
@@ -170,9 +171,9 @@ def run(
     A frame that fails is dropped and counted, and logged once a cause.
 
     Args:
-        parts: see there.
-        carry_out: does what people ask of the device; called between two frames.
-        stop: asked before each frame.
+        parts: what it drives.
+        carry_out: does what people ask of the device; called before each frame, as is ``stop``.
+        stop: True ends the loop.
         clock: monotonic seconds.
 
     Raises:
@@ -181,29 +182,24 @@ def run(
     """
     scene = Scene((), 0, 0, clock())
     failures, told = 0, set[str]()
-    for frame in parts.camera.frames():
-        if stop():
-            return
+    for frame in takewhile(lambda _: not stop(), parts.camera.frames()):
         try:
             carry_out(scene, frame)
-            if frame is None or parts.paused:
-                frame, scene = None, wait_on(parts, scene, clock())
-            else:
-                scene = process(parts, frame)
+            frame = None if parts.paused else frame
+            scene = wait_on(parts, scene, clock()) if frame is None else process(parts, frame)
             finish_frame(parts, scene, frame)
             failures = 0
         except Exception as error:  # one odd frame, whatever it does to a part, ends no daemon
             failures += 1
             parts.metrics.count("failed_frames")
-            cause = f"{type(error).__name__}: {error}"
-            if cause not in told:
+            if (cause := f"{type(error).__name__}: {error}") not in told:
                 told.add(cause)
                 log.exception("frame dropped: %s", cause)
             if failures >= MAX_FAILED_FRAMES:
                 raise
-            continue
-        if frame is not None or parts.paused or parts.camera.responsive:
-            parts.watchdog.pat()
+        else:
+            if frame is not None or parts.paused or parts.camera.responsive:
+                parts.watchdog.pat()
 
 
 def process(parts: Parts, frame: Frame) -> Scene:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -39,38 +41,32 @@ class Album:
         self._folder = folder
         self._stems: set[str] = set()
 
-    def page(self, source: Path) -> Picture | Clip:
-        """Where the frames of one source go; to be closed after the last."""
+    @contextmanager
+    def page(self, source: Path) -> Iterator[Callable[[Frame, list[Classification]], None]]:
+        """Takes the frames of one source, in the ``with`` statement."""
         stem, number = source.stem, 1
         while stem in self._stems:
             number += 1
             stem = f"{source.stem}-{number}"
         self._stems.add(stem)
         if is_video(source):
-            return Clip(self._folder / f"{stem}.mp4", source)
-        return Picture(self._folder / f"{stem}.jpg")
+            with closing(Clip(self._folder / f"{stem}.mp4", source)) as clip:
+                yield clip.add
+        else:
+            yield partial(write_picture, self._folder / f"{stem}.jpg")
 
 
-class Picture:
-    """One annotated picture."""
+def write_picture(target: Path, frame: Frame, classifications: list[Classification]) -> None:
+    """Draws and writes one annotated picture.
 
-    def __init__(self, target: Path) -> None:
-        self._target = target
-
-    def add(self, frame: Frame, classifications: list[Classification]) -> None:
-        """Draws and writes the picture.
-
-        Raises:
-            UsageError: the folder cannot be written to.
-        """
-        _, data = cv2.imencode(".jpg", _annotated(frame, classifications))
-        try:
-            self._target.write_bytes(data.tobytes())
-        except OSError as error:
-            raise UsageError(f"{self._target}: cannot write: {error.strerror}") from error
-
-    def close(self) -> None:
-        """Nothing is open."""
+    Raises:
+        UsageError: the folder cannot be written to.
+    """
+    _, data = cv2.imencode(".jpg", _annotated(frame, classifications))
+    try:
+        target.write_bytes(data.tobytes())
+    except OSError as error:
+        raise UsageError(f"{target}: cannot write: {error.strerror}") from error
 
 
 class Clip:

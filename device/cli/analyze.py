@@ -3,7 +3,8 @@
 Each line is ``{"source", "frame", "time_s", "width", "height", "faces": [{"box", "score",
 "landmarks", "expression", "probability", "probabilities", "track_id"}]}``. The expression is the
 most probable one, whatever its probability (nothing is smoothed here); a face too small, blurred,
-dark, bright or turned to be read is ``uncertain`` and carries the reason as ``doubt``. Frames of
+dark, bright or turned to be read is ``uncertain`` and carries
+the rejection reason (key ``doubt``). Frames of
 a video have ``time_s``, seconds from its start, and each answers for itself: tracking only adds
 ``track_id``.
 """
@@ -14,6 +15,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from device.camera.media_file import is_video
 from device.camera.replay import list_sources
 from device.cli.album import Album
 from device.daemon.build import build_vision
-from device.errors import CameraError, MienError
+from device.errors import CameraError
 from device.settings import load_settings
 from device.vision.stage import Vision
 from device.vision.tracks import Tracks
@@ -53,19 +55,13 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     album = Album(args.save, files) if args.save else None
     with tqdm(files, unit="file", disable=not _long_work(files), file=sys.stderr) as progress:
         for path in progress:
-            page = album.page(path) if album else None
             try:
-                for frame, result, classifications in analyze(path, vision):
-                    print(json.dumps(result) if as_json else _for_people(result), flush=True)
-                    if page:
-                        page.add(frame, classifications)
-            except MienError as error:
-                if not isinstance(error, CameraError):
-                    raise
+                with album.page(path) if album else nullcontext(_keep_nothing) as keep:
+                    for frame, result, classifications in analyze(path, vision):
+                        print(json.dumps(result) if as_json else _for_people(result), flush=True)
+                        keep(frame, classifications)
+            except CameraError as error:
                 status = _report(error)
-            finally:
-                if page:
-                    page.close()
     return status
 
 
@@ -81,9 +77,9 @@ def _list(paths: Sequence[Path]) -> tuple[list[Path], int]:
             continue
         files += listing.files
         for sentence in listing.left_out:
-            _say(sentence)
+            _report(sentence)
         for sentence in listing.unreadable:
-            status = _report(CameraError(sentence))
+            status = _report(sentence)
     return files, status
 
 
@@ -157,10 +153,11 @@ def _long_work(files: list[Path]) -> bool:
     return sys.stderr.isatty() and (len(files) > 3 or any(map(is_video, files)))
 
 
-def _report(error: MienError) -> int:
-    _say(str(error))
-    return error.exit_status
+def _report(problem: CameraError | str) -> int:
+    """The exit status that it asks for."""
+    tqdm.write(f"mien: {problem}", file=sys.stderr)
+    return CameraError.exit_status
 
 
-def _say(sentence: str) -> None:
-    tqdm.write(f"mien: {sentence}", file=sys.stderr)
+def _keep_nothing(frame: Frame, classifications: list[Classification]) -> None:
+    """Without ``--save``."""

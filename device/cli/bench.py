@@ -60,14 +60,13 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 def bench(settings: Settings, source: Path | None, num_frames: int) -> dict[str, Any]:
     """Runs the frames and returns ``{"frames", "ms_per_frame", "fps", "rss_mb", "stages"}``."""
-    metrics = Metrics(window=num_frames)
-    with build_offline_parts(settings, metrics) as parts:
+    with build_offline_parts(settings) as parts:
         frames = _frames(settings, source)
         if first := next(frames, None):
             frames = itertools.chain([first], frames)
             for _ in range(WARM_UP_RUNS):
                 _run(parts, first)
-        metrics.reset()
+        metrics = parts.metrics = Metrics(window=num_frames)
         took_s, cpu_s, count = 0.0, 0.0, 0
         limited = itertools.islice(frames, num_frames)
         hidden = not sys.stderr.isatty()

@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Prints what would run; the first thing that would not raises its error."""
     settings = load_settings(args.config, environment)
-    store = ModelStore(state_folder(settings.device.state_dir, environment) / "models")
+    folder = state_folder(settings.device.state_dir, environment)
+    store = ModelStore(folder / "models")
     vision = build_vision(settings, store)
     card = vision.classifier.card
     print(f"settings  {args.config or 'built-in defaults'}: good")
@@ -44,7 +45,6 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if settings.camera.source == "replay" and not replayed.exists():
         raise ConfigurationError(f"camera.path = {str(replayed)!r}: there is nothing to replay")
     print(f"camera    {settings.camera.source} (not opened; `mien doctor` tries it)")
-    folder = state_folder(settings.device.state_dir, environment)
     require_place("device.state_dir", folder)
     if settings.outbox.path:
         require_place("outbox.path", (folder / settings.outbox.path).parent)

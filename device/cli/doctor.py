@@ -33,6 +33,7 @@ from device.vision.model_store import load_classifier
 from device.vision.tflite import runtime_name
 
 Finding = tuple[str, str]  # ("ok" | "--" | "!!", text)
+Check = Callable[[Settings], Finding]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,47 +42,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Prints the report; 1 when something is broken."""
-    broken = False
     settings = Settings()
     try:
         settings = load_settings(args.config, environment)
-        print(_line("settings", ("ok", str(args.config or "built-in defaults"))))
+        first = "ok", str(args.config or "built-in defaults")
     except MienError as error:
-        broken = True
-        print(_line("settings", ("!!", f"{error} (what follows is with the defaults)")))
-    checks: dict[str, Callable[[Settings], Finding]] = {
-        "mien": _software,
-        "board": _board,
-        "python": _python,
-        "opencv": _opencv,
-        "detector": _detector,
-        "runtime": _runtime,
-        "model": _model,
-        "csi camera": _csi_camera,
-        "usb camera": _usb_camera,
-        "screen": _screen,
-        "broker": _broker,
-        "clock": _clock,
-        "heat": _heat,
-    }
-    for name, check in checks.items():
-        finding = _examine(check, settings)
-        broken = broken or finding[0] == "!!"
-        print(_line(name, finding), flush=True)
+        first = "!!", f"{error} (what follows is with the defaults)"
+    broken = False
+    for name, check in {"settings": lambda _: first, **CHECKS}.items():
+        mark, text = _examine(check, settings)
+        broken = broken or mark == "!!"
+        print(f"{mark}  {name:<11} {text}", flush=True)
     return int(broken)
 
 
-def _examine(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+def _examine(check: Check, settings: Settings) -> Finding:
     try:
         return check(settings)
     except MienError as error:
         return "!!", str(error)
     except (OSError, ValueError, ImportError, cv2.error) as error:  # ImportError: no such package
         return "!!", f"{type(error).__name__}: {error}"
-
-
-def _line(name: str, finding: Finding) -> str:
-    return f"{finding[0]}  {name:<11} {finding[1]}"
 
 
 def _software(settings: Settings) -> Finding:
@@ -176,11 +157,27 @@ def _broker(settings: Settings) -> Finding:
 
 
 def _clock(_: Settings) -> Finding:
-    if clock_is_synced():
-        return "ok", "synchronised"
-    return "--", "not synchronised: events carry clock_synced = false"
+    not_synced = "--", "not synchronised: events carry clock_synced = false"
+    return ("ok", "synchronised") if clock_is_synced() else not_synced
 
 
 def _heat(_: Settings) -> Finding:
     degrees = Board().read().temperature_c
     return ("--", "no thermal sensor") if degrees is None else ("ok", f"{degrees:.0f} °C")
+
+
+CHECKS: dict[str, Check] = {
+    "mien": _software,
+    "board": _board,
+    "python": _python,
+    "opencv": _opencv,
+    "detector": _detector,
+    "runtime": _runtime,
+    "model": _model,
+    "csi camera": _csi_camera,
+    "usb camera": _usb_camera,
+    "screen": _screen,
+    "broker": _broker,
+    "clock": _clock,
+    "heat": _heat,
+}

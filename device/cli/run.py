@@ -16,10 +16,12 @@ from pathlib import Path
 
 import cv2
 
-from device.daemon.build import Daemon, Surroundings, open_daemon
+from device.daemon.build import Surroundings, open_daemon
+from device.daemon.build_mqtt import BrokerSide
 from device.daemon.paths import state_folder
 from device.pipeline import run
 from device.settings import Settings, load_settings
+from device.vocabulary import Status
 
 log = logging.getLogger("mien")
 
@@ -53,22 +55,20 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         state_dir=state_folder(settings.device.state_dir, environment),
         stop=stop.set,
     )
-    with open_daemon(settings, around) as daemon:
-        _tell(settings, daemon)
-        run(daemon.parts, daemon.control.carry_out, stop.is_set)
+    with open_daemon(settings, around) as (parts, control, broker):
+        _tell(settings, parts.status, broker)
+        run(parts, control.carry_out, stop.is_set)
     return 0
 
 
-def _tell(settings: Settings, daemon: Daemon) -> None:
+def _tell(settings: Settings, status: Status, broker: BrokerSide) -> None:
     """One line that says what runs, and for the demo the line that follows it."""
-    status = daemon.parts.status
-    parts = {
-        "camera": settings.camera.source, "detector": status.detector, "model": status.model,
-    }  # fmt: skip
-    named = ", ".join(f"{part} {name}" for part, name in parts.items() if name)  # none in safe mode
-    log.info("%s runs: %s", daemon.broker.publisher.identity.device_id, named)
+    named = f"camera {settings.camera.source}"
+    if status.model:  # none in safe mode
+        named += f", detector {status.detector}, model {status.model}"
+    log.info("%s runs: %s", broker.publisher.identity.device_id, named)
     if not settings.mqtt.host:
-        access = daemon.broker.reach()
+        access = broker.reach()
         topics = f"{settings.mqtt.prefix}/#"
         follow = f"mosquitto_sub -h {access.host} -p {access.port} -t '{topics}' -v"
         log.info("follow it with: %s", follow)

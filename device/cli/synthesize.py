@@ -79,13 +79,11 @@ def wanted(name: str) -> tuple[Expression, ...]:
     Raises:
         UsageError: no such expression.
     """
-    if name == "all":
-        return EXPRESSIONS
-    chosen = tuple(e for e in EXPRESSIONS if e.value == name)
-    if not chosen:
+    chosen = {"all": EXPRESSIONS, **{e.value: (e,) for e in EXPRESSIONS}}
+    if name not in chosen:
         known = ", ".join(e.value for e in EXPRESSIONS)
         raise UsageError(f"--expression {name!r}: known are {known}, and all")
-    return chosen
+    return chosen[name]
 
 
 def check_output(output: Path, picture: Path) -> None:
@@ -94,16 +92,17 @@ def check_output(output: Path, picture: Path) -> None:
     Raises:
         UsageError: not a picture's name, a folder, not writable, or the picture itself.
     """
+    problem = None
     if output.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"--output {output}: the name must end in {' or '.join(SUFFIXES)}")
-    if output.is_dir() or not output.parent.is_dir():
-        raise UsageError(f"--output {output}: not a file in an existing folder")
-    if output.exists() and picture.exists() and output.samefile(picture):
-        raise UsageError(f"--output {output}: would overwrite the picture itself")
-    if not os.access(output.parent, os.W_OK) or (
-        output.exists() and not os.access(output, os.W_OK)
-    ):
-        raise UsageError(f"--output {output}: not writable")
+        problem = f"the name must end in {' or '.join(SUFFIXES)}"
+    elif output.is_dir() or not output.parent.is_dir():
+        problem = "not a file in an existing folder"
+    elif output.exists() and picture.exists() and output.samefile(picture):
+        problem = "would overwrite the picture itself"
+    elif not all(os.access(path, os.W_OK) for path in (output.parent, output) if path.exists()):
+        problem = "not writable"
+    if problem:
+        raise UsageError(f"--output {output}: {problem}")
 
 
 def largest_face(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class BoardState:
 
     temperature_c: float | None
     throttled: bool | None
-    throttling: Sequence[str]
+    throttling: list[str]
     memory_mb: float | None
     load: float | None
 
@@ -82,7 +82,7 @@ class Board:
         return BoardState(
             temperature_c=self._temperature_c(),
             throttled=None if bits is None else bool(bits & 0b1111),
-            throttling=[] if bits is None else list(name_bits(bits)),
+            throttling=[] if bits is None else name_bits(bits),
             memory_mb=resident_mb(self._proc),
             load=_load(),
         )
@@ -118,7 +118,7 @@ def resident_mb(proc: Path = Path("/proc")) -> float | None:
     return round(int(match[1]) * 1024 / 1e6, 1) if match else None
 
 
-def name_bits(bits: int) -> Sequence[str]:
+def name_bits(bits: int) -> list[str]:
     """The firmware's bits in words."""
     now = [name for bit, name in BITS.items() if bits >> bit & 1]
     before = [name for bit, name in BITS.items() if bits >> (bit + OCCURRED_SHIFT) & 1]

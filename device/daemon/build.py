@@ -26,10 +26,10 @@ from device.daemon.state_file import StateFile
 from device.daemon.watchdog import NoWatchdog, SystemdWatchdog
 from device.display.choose import open_display
 from device.display.live_face import LiveFace
-from device.display.screen import NoScreen, Screen
+from device.display.screen import NoScreen
 from device.errors import DetectorError, ModelError
 from device.mqtt.outbox import MemoryOutbox
-from device.pipeline import Camera, Parts, collect_nothing
+from device.pipeline import Parts, collect_nothing
 from device.settings import Settings
 from device.vision.detector import choose_kind
 from device.vision.generator import LazySynthesizer, find_generators
@@ -61,20 +61,14 @@ class Surroundings:
     stop: Callable[[], None]
 
 
-@dataclass(frozen=True)
-class Daemon:
-    """What the loop runs, and what people are told at the start."""
-
-    parts: Parts
-    control: Control
-    broker: BrokerSide
-
-
 @contextmanager
-def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
-    """Everything ``mien run`` needs, started in the order that gives the quickest first event.
+def open_daemon(
+    settings: Settings, around: Surroundings
+) -> Iterator[tuple[Parts, Control, BrokerSide]]:
+    """What the loop runs, what carries out commands, and the broker's side.
 
-    Closed in the opposite order: the screen first, the broker's clients before the broker.
+    Started in the order that gives the quickest first event. Closed in the opposite order: the
+    screen first, the broker's clients before the broker.
     """
     with ExitStack() as stack:
         state = StateFile(around.state_dir / "settings.json")
@@ -82,16 +76,17 @@ def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
         store = ModelStore(around.state_dir / "models")
         broker = connect(settings, state, around.state_dir, stack)
         make_face = make_live_face(settings, store)
-        camera = _open_camera(settings, make_face is not None, stack)
+        source = make_source(settings.camera, bool(settings.display.show_camera or make_face))
+        camera = NewestFrameCamera(source, settings.camera).start()
+        stack.callback(camera.close)
         vision, problem = _build_or_explain(settings, store, around.under_systemd)
-        screen = _open_screen(settings, around, make_face, stack)
+        screen = open_display(settings, around.out, around.color, make_face)
+        stack.callback(screen.close)
         captures = open_captures(settings.capture, around.state_dir / "capture", stack)
         watchdog = SystemdWatchdog() if around.under_systemd else NoWatchdog()
-        metrics, may_publish = Metrics(), settings.privacy.publish_synthesis
-        parts = _join(
-            settings,
-            vision or problem,
-            camera=camera,
+        metrics = Metrics()
+        parts = Parts(
+            **(_seeing(settings, vision, camera) if vision else _blind(problem)),
             publisher=broker.publisher,
             display=screen,
             watchdog=watchdog,
@@ -99,21 +94,14 @@ def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
             paused=state.paused,
             collect=captures.collect if captures else collect_nothing,
         )
+        card = vision.classifier.card if vision else None
+        generator = LazySynthesizer(lambda: find_generators(store))
+        picture = broker.publisher.say_picture if settings.privacy.publish_synthesis else None
         device = Appliance(
-            settings,
-            state,
-            parts,
-            vision,
-            card=vision.classifier.card if vision else None,
-            store=store,
-            generator=LazySynthesizer(lambda: find_generators(store)),
-            screen=screen,
-            stop=around.stop,
-            say_picture=broker.publisher.say_picture if may_publish else None,
+            settings, state, parts, vision, card, store, generator, screen, around.stop, picture
         )
         report = _report_health(device, metrics, broker, stack)
-        control = Control(device, broker.desk, broker.publisher.respond, report)
-        yield Daemon(parts, control, broker)
+        yield parts, Control(device, broker.desk, broker.publisher.respond, report), broker
         watchdog.stopping()
 
 
@@ -138,38 +126,38 @@ def build_vision(settings: Settings, store: ModelStore | None = None) -> Vision:
 
 
 @contextmanager
-def build_offline_parts(settings: Settings, metrics: Metrics) -> Iterator[Parts]:
+def build_offline_parts(settings: Settings) -> Iterator[Parts]:
     """The parts as the daemon has them, without a camera and a screen, for ``mien bench``."""
     with ExitStack() as stack:
-        outbox = MemoryOutbox(settings.outbox.max_events)
-        publisher, _ = make_publisher(settings, outbox, stack)
+        publisher, _ = make_publisher(settings, MemoryOutbox(settings.outbox.max_events), stack)
         publisher.start()
-        yield _join(
-            settings,
-            build_vision(settings),
-            camera=NewestFrameCamera(make_source(settings.camera), settings.camera),
+        camera = NewestFrameCamera(make_source(settings.camera), settings.camera)
+        yield Parts(
+            **_seeing(settings, build_vision(settings), camera),
             publisher=publisher,
             display=NoScreen(),
             watchdog=NoWatchdog(),
-            metrics=metrics,
+            metrics=Metrics(),
         )
 
 
-def _join(settings: Settings, vision: Vision | str, camera: Camera, **others: Any) -> Parts:
-    """The loop's parts; those of safe mode where ``vision`` is the problem that it has."""
-    if isinstance(vision, str):
-        nothing, status = NoVision(), Status(CameraState.OFFLINE, vision)
-        return Parts(NoCamera(vision), nothing, nothing, nothing, nothing, status=status, **others)
+def _seeing(settings: Settings, vision: Vision, camera: NewestFrameCamera) -> dict[str, Any]:
+    """The loop's parts that see."""
     card, kind = vision.classifier.card, choose_kind(settings.detector.kind)
-    return Parts(
-        camera,
-        vision.stage,
-        vision.tracker,
-        vision.classifier,
-        vision.smoother,
-        status=Status(CameraState.ONLINE, model=f"{card.name} {card.version}", detector=kind),
-        **others,
-    )
+    return {
+        "camera": camera,
+        "stage": vision.stage,
+        "tracker": vision.tracker,
+        "classifier": vision.classifier,
+        "smoother": vision.smoother,
+        "status": Status(CameraState.ONLINE, None, f"{card.name} {card.version}", kind),
+    }
+
+
+def _blind(problem: str) -> dict[str, Any]:
+    """The same in safe mode."""
+    seeing = dict.fromkeys(("stage", "tracker", "classifier", "smoother"), NoVision())
+    return {**seeing, "camera": NoCamera(problem), "status": Status(CameraState.OFFLINE, problem)}
 
 
 def make_live_face(settings: Settings, store: ModelStore) -> LiveFace | None:
@@ -182,14 +170,6 @@ def make_live_face(settings: Settings, store: ModelStore) -> LiveFace | None:
         return None
     generator = LazySynthesizer(lambda: find_generators(store))
     return LiveFace(generator.portrait, Expression(wanted))
-
-
-def _open_camera(settings: Settings, makes_faces: bool, stack: ExitStack) -> NewestFrameCamera:
-    in_color = settings.display.show_camera or makes_faces
-    source = make_source(settings.camera, in_color)
-    camera = NewestFrameCamera(source, settings.camera).start()
-    stack.callback(camera.close)
-    return camera
 
 
 def _build_or_explain(
@@ -209,16 +189,6 @@ def _build_or_explain(
         return None, str(error)
 
 
-def _open_screen(
-    settings: Settings, around: Surroundings, make_face: LiveFace | None, stack: ExitStack
-) -> Screen | NoScreen:
-    capturing = settings.capture.enabled
-    name, out = settings.device.name, around.out
-    screen = open_display(settings.display, name, out, around.color, capturing, make_face)
-    stack.callback(screen.close)
-    return screen
-
-
 def _report_health(
     device: Appliance, metrics: Metrics, broker: BrokerSide, stack: ExitStack
 ) -> Callable[[], None]:
@@ -227,26 +197,30 @@ def _report_health(
     Raises:
         ConfigurationError: the Prometheus port is taken.
     """
-    publisher = broker.publisher
+    publisher, outbox = broker.publisher, broker.publisher.outbox
     parts, settings = device.parts, device.settings.health
 
     def facts() -> dict[str, Any]:
         camera = None if parts.paused else parts.camera.problem
-        problem = parts.status.problem or camera or broker.duplicates.problem or publisher.problem
         return {
-            "problem": problem,
+            "problem": parts.status.problem
+            or camera
+            or broker.duplicates.problem
+            or publisher.problem,
             "model": device.model(),
             "detector": parts.status.detector,
             "settings": device.settable(),
-            "outbox_depth": publisher.outbox.depth,
-            "dropped_events": publisher.outbox.dropped,
-            "dropped_frames": parts.camera.dropped,
-            "refused_commands": broker.desk.refused,
+            "outbox_depth": outbox.depth,
+            "counts": {
+                "dropped_frames": parts.camera.dropped,
+                "dropped_events": outbox.dropped,
+                "refused_commands": broker.desk.refused,
+            },
         }
 
     tell: list[Callable[[Report], None]] = [publisher.show_health]
     if settings.prometheus_file or settings.prometheus_port:
-        from device.daemon.prometheus import open_prometheus  # its server is slow to import
+        from device.daemon.prometheus import open_prometheus  # its libraries are slow to import
 
         tell += open_prometheus(settings, stack)
     reporter = HealthReporter(metrics, facts, Board(), tell, settings.interval_s)

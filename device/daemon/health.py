@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from device import __version__
@@ -25,28 +26,23 @@ def collect(
 
     Args:
         metrics: of the loop.
-        facts: problem, model, detector and settings; the depth of the outbox; what was dropped
-            and refused.
+        facts: what the report has as it is; ``counts`` are added to those of the loop.
         board: temperature and the like.
         uptime_s: since the start of the daemon.
         now_s: monotonic.
     """
-    state, counts = board.read(), metrics.counts()
+    counted = metrics.counts()
     return {
-        **{key: facts[key] for key in ("problem", "model", "detector", "settings", "outbox_depth")},
+        **facts,
         "uptime_s": int(uptime_s),
         "fps": round(metrics.frames_per_second(now_s), 2),
         "counts": {
-            "frames": counts.get("frames", 0),
-            "failed_frames": counts.get("failed_frames", 0),
-            **{key: facts[key] for key in ("dropped_frames", "dropped_events", "refused_commands")},
+            "frames": counted.get("frames", 0),
+            "failed_frames": counted.get("failed_frames", 0),
+            **facts["counts"],
         },
         "stages": metrics.stage_times_ms(),
-        "temperature_c": state.temperature_c,
-        "throttled": state.throttled,
-        "throttling": list(state.throttling),
-        "memory_mb": state.memory_mb,
-        "load": state.load,
+        **asdict(board.read()),
         "version": __version__,
     }
 

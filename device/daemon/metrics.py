@@ -40,13 +40,6 @@ class Metrics:
             self._frames.append(captured_at_s)
             self._counts["frames"] += 1
 
-    def reset(self) -> None:
-        """Forgets all samples and counts."""
-        with self._lock:
-            self._stages.clear()
-            self._frames.clear()
-            self._counts.clear()
-
     def count(self, name: str, number: int = 1) -> None:
         """Adds to a counter."""
         with self._lock:
@@ -69,10 +62,8 @@ class Metrics:
         """``{stage: {"p50_ms", "p95_ms"}}`` over the newest samples."""
         with self._lock:
             samples = {name: list(values) for name, values in self._stages.items()}
+        times = {name: np.percentile(values, (50, 95)) * 1e3 for name, values in samples.items()}
         return {
-            name: {
-                "p50_ms": round(float(np.percentile(values, 50)) * 1e3, 3),
-                "p95_ms": round(float(np.percentile(values, 95)) * 1e3, 3),
-            }
-            for name, values in samples.items()
+            name: {"p50_ms": round(float(p50), 3), "p95_ms": round(float(p95), 3)}
+            for name, (p50, p95) in times.items()
         }

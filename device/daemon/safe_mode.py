@@ -7,10 +7,9 @@ The loop runs as always, on a camera that only tells the problem. So commands ar
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
-from device.vocabulary import Classification, Face, Frame, GreyImage, Image, Scene
+from device.vocabulary import ExpressionEvent, Frame
 
 PERIOD_S = 0.5
 
@@ -36,24 +35,11 @@ class NoCamera:
 
 
 class NoVision:
-    """Stands where stage, tracker, classifier and smoother would be: nobody is seen."""
+    """Stands where stage, tracker, classifier and smoother would be.
 
-    def grey(self, image: Image) -> GreyImage:
-        """The picture as it is."""
-        return image
+    A camera without frames leaves only the smoother something to do.
+    """
 
-    def examine(self, image: GreyImage, faces: Sequence[Face]) -> list[Face]:
-        """Nobody."""
+    def update(self, seen: object, now_s: float) -> list[ExpressionEvent]:
+        """Nobody is seen."""
         return []
-
-    def update(self, seen: object, now_s: float) -> list[Any]:
-        """No faces for a tracker, no events for a smoother."""
-        return []
-
-    def classify(self, faces: Sequence[Face]) -> list[Classification]:
-        """No answers."""
-        return []
-
-    def scene(self, frame: Frame) -> Scene:
-        """Nobody."""
-        return Scene((), frame.width, frame.height, frame.captured_at_s)

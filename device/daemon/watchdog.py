@@ -8,18 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 import sdnotify
 
 PAT_EVERY_S = 1.0  # systemd's own interval is many times longer
-
-
-class Notifier(Protocol):
-    """``sdnotify.SystemdNotifier``."""
-
-    def notify(self, state: str) -> None:
-        """Sends one ``KEY=VALUE`` line."""
 
 
 class SystemdWatchdog:
@@ -31,20 +23,20 @@ class SystemdWatchdog:
     """
 
     def __init__(
-        self, notifier: Notifier | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        notifier: sdnotify.SystemdNotifier | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._notifier: Notifier = notifier or sdnotify.SystemdNotifier()
+        self._notifier = notifier or sdnotify.SystemdNotifier()
         self._clock = clock
-        self._ready = False
-        self._patted_s = float("-inf")
+        self._patted_s: float | None = None
 
     def pat(self) -> None:
         """A frame was finished."""
         now_s = self._clock()
-        if not self._ready:
-            self._ready = True
+        if self._patted_s is None:
             self._notifier.notify("READY=1")
-        if now_s - self._patted_s >= PAT_EVERY_S:
+        if self._patted_s is None or now_s - self._patted_s >= PAT_EVERY_S:
             self._patted_s = now_s
             self._notifier.notify("WATCHDOG=1")
 

@@ -3,60 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TextIO
 
-from device.display.console import ConsolePainter
 from device.display.fbdev import FramebufferDevice, QuietConsole
 from device.display.framebuffer import FramebufferPainter, MakeFace
 from device.display.render import Frills
-from device.display.screen import NoScreen, Painter, Screen
-from device.display.terminal import LinePainter, TerminalPainter
+from device.display.screen import NoScreen, Painter, Reopened, Screen
+from device.display.terminal import ConsolePainter, LinePainter, TerminalPainter
 from device.display.wording import Shown, notice_text
-from device.settings.tree import Display as DisplaySettings
+from device.settings import Settings
 
 
 def open_display(
-    settings: DisplaySettings,
-    name: str,
-    stream: TextIO,
-    color: bool = True,
-    capturing: bool = False,
-    make_face: MakeFace | None = None,
+    settings: Settings, stream: TextIO, color: bool = True, make_face: MakeFace | None = None
 ) -> Screen | NoScreen:
     """The screen that the settings name; never fails.
 
     Args:
-        settings: the table ``[display]``.
-        name: of the device, for people.
+        settings: the tree.
         stream: standard output: the screen for ``terminal``, and for ``auto`` when somebody
             sits there.
         color: False when NO_COLOR is set.
-        capturing: faces are being collected, which the notice then says.
         make_face: makes what ``display.synthesis`` asks for; only the framebuffer shows it.
     """
-    notice = notice_text(settings.notice, capturing)
-    is_tty = stream.isatty()
-    if settings.backend == "none":
+    display, name = settings.display, settings.device.name
+    notice = notice_text(display.notice, settings.capture.enabled)
+    if display.backend == "none":
         return NoScreen()
-    if settings.backend in ("auto", "terminal") and is_tty:
+    if display.backend in ("auto", "terminal") and stream.isatty():
         return Screen(TerminalPainter(stream, name, notice, color))
-    if settings.backend == "terminal":
+    if display.backend == "terminal":
         return Screen(LinePainter(stream))
-    framebuffer = FramebufferPainter(
-        partial(FramebufferDevice, settings.framebuffer),
-        QuietConsole(settings.console),
-        Frills(name, notice=notice, show_camera=settings.show_camera),
-        make_face=make_face,
-    )
-    console = ConsolePainter(
-        settings.console, lambda terminal: TerminalPainter(terminal, name, notice, color)
-    )
-    if settings.backend == "framebuffer":
-        return Screen(framebuffer)
-    if settings.backend == "console":
-        return Screen(console)
-    return Screen(FirstThatPaints([framebuffer, console]))
+
+    frills = Frills(name, notice=notice, show_camera=display.show_camera)
+    painters = {
+        "framebuffer": Reopened(
+            lambda: FramebufferPainter(
+                FramebufferDevice(display.framebuffer),
+                QuietConsole(display.console),
+                frills,
+                make_face=make_face,
+            )
+        ),
+        "console": Reopened(
+            lambda: ConsolePainter(display.console, name=name, notice=notice, color=color)
+        ),
+    }
+    chosen = painters.get(display.backend)
+    return Screen(chosen or FirstThatPaints(list(painters.values())))
 
 
 class FirstThatPaints:

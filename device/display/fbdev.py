@@ -89,6 +89,17 @@ def parse_geometry(variable: bytes, fixed: bytes) -> Geometry:
     return Geometry(width, height, stride, bits, red, green, blue, y * stride + x * bits // 8)
 
 
+def open_console(path: str, flags: int = os.O_WRONLY) -> int:
+    """Opens a console, for ``os`` and as the opener of ``open``; write only, its group may no more.
+
+    Never as our controlling terminal: Ctrl-C on a keyboard there is not for the daemon.
+
+    Raises:
+        OSError: no such console, or not permitted even to write to it.
+    """
+    return os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
+
+
 class QuietConsole:
     """Keeps the kernel's console from writing over the picture.
 
@@ -100,7 +111,6 @@ class QuietConsole:
     def __init__(self, path: str) -> None:
         self._path = path
         self._descriptor: int | None = None
-        self._in_graphics = False
 
     def enter(self) -> None:
         """Clears the console and switches it to graphics if that is permitted.
@@ -108,15 +118,9 @@ class QuietConsole:
         Raises:
             OSError: no such console, or not permitted even to write to it.
         """
-        # O_NOCTTY: else Ctrl-C on a keyboard at the appliance would reach the daemon.
-        # Write only: a console gives its group no more.
-        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
+        self._descriptor = open_console(self._path)
         os.write(self._descriptor, HIDE_CURSOR_AND_CLEAR)
-        try:
-            fcntl.ioctl(self._descriptor, KDSETMODE, KD_GRAPHICS)
-            self._in_graphics = True
-        except OSError as error:
-            log.debug("%s stays in text mode: %s", self._path, error.strerror)
+        self._switch(self._descriptor, KD_GRAPHICS)
 
     def leave(self) -> None:
         """Gives the console back in text mode; harmless when it was not entered.
@@ -127,12 +131,10 @@ class QuietConsole:
             OSError: the console went away.
         """
         descriptor, self._descriptor = self._descriptor, None
-        in_graphics, self._in_graphics = self._in_graphics, False
         if descriptor is None:
             return
         try:
-            if in_graphics:
-                fcntl.ioctl(descriptor, KDSETMODE, KD_TEXT)
+            self._switch(descriptor, KD_TEXT)
             os.write(descriptor, SHOW_CURSOR_AND_CLEAR)
         finally:
             os.close(descriptor)
@@ -144,3 +146,9 @@ class QuietConsole:
         except OSError:
             return True  # a kernel without virtual consoles
         return not self._path.startswith("/dev/tty") or active == self._path.removeprefix("/dev/")
+
+    def _switch(self, descriptor: int, mode: int) -> None:
+        try:
+            fcntl.ioctl(descriptor, KDSETMODE, mode)
+        except OSError as error:
+            log.debug("%s keeps its mode: %s", self._path, error.strerror)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import replace
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from device.display.fbdev import FramebufferDevice, QuietConsole
 from device.display.pixels import Geometry, pack
 from device.display.render import Frills, render, wandering
 from device.display.wording import Shown
@@ -20,37 +20,12 @@ MakeFace = Callable[[Frame, Scene], SyntheticFace | None]
 REFRESH_S = 10.0  # everything is written anew, over whatever else got onto the screen
 
 
-class Device(Protocol):
-    """An open framebuffer; OSError when it goes away."""
-
-    def geometry(self) -> Geometry:
-        """Size, rows and channels as they are now."""
-
-    def write(self, data: bytes, offset: int) -> None:
-        """Puts bytes at an offset."""
-
-    def close(self) -> None:
-        """Closes it."""
-
-
-class Console(Protocol):
-    """The text console on the same screen."""
-
-    def enter(self) -> None:
-        """Silences it; OSError when that cannot be."""
-
-    def leave(self) -> None:
-        """Gives it back; harmless when it was not entered."""
-
-    def is_in_front(self) -> bool:
-        """False while somebody works on another one."""
-
-
+@dataclass
 class FramebufferPainter:
-    """Paints on a framebuffer that may come and go.
+    """Paints on an open framebuffer.
 
-    Args:
-        open_device: opens the framebuffer; OSError when it is not there.
+    Attributes:
+        device: the framebuffer; closed with the painter.
         console: silenced while we paint.
         frills: what stands around the faces; clock and wandering are set at each painting.
         clock: monotonic seconds.
@@ -59,59 +34,42 @@ class FramebufferPainter:
             only where somebody can see it; None: not wanted.
     """
 
-    def __init__(
-        self,
-        open_device: Callable[[], Device],
-        console: Console,
-        frills: Frills,
-        clock: Callable[[], float] = time.monotonic,
-        clock_text: Callable[[], str] = lambda: time.strftime("%H:%M"),
-        make_face: MakeFace | None = None,
-    ) -> None:
-        self._open_device = open_device
-        self._console = console
-        self._frills = frills
-        self._clock = clock
-        self._clock_text = clock_text
-        self._make_face = make_face
-        self._device: Device | None = None
-        self._painted: Hashable = None
-        self._rows: npt.NDArray[np.uint8] | None = None
-        self._refreshed_s = 0.0
+    device: FramebufferDevice
+    console: QuietConsole
+    frills: Frills
+    clock: Callable[[], float] = time.monotonic
+    clock_text: Callable[[], str] = lambda: time.strftime("%H:%M")
+    make_face: MakeFace | None = None
+    _painted: Hashable = field(default=None, init=False)
+    _rows: npt.NDArray[np.uint8] | None = field(default=None, init=False)
+    _refreshed_s: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        with contextlib.suppress(OSError):  # no console, or not ours: paint nevertheless
+            self.console.enter()
+
+    def close(self) -> None:
+        """Gives the screen back to the console."""
+        with contextlib.suppress(OSError):  # it went away together with the screen
+            self.console.leave()
+        self.device.close()
 
     def paint(self, shown: Shown) -> None:
         """Writes the rows that changed.
 
         Raises:
-            OSError: no framebuffer, or it went away; the next call tries again.
-            ValueError: a framebuffer of a depth that is not supported.
+            OSError: the framebuffer went away.
+            ValueError: it has a depth that is not supported.
         """
-        try:
-            self._paint(self._device or self._open(), shown)
-        except (OSError, ValueError):
-            self._release()
-            raise
-
-    def close(self) -> None:
-        """Gives the screen back to the console."""
-        self._release()
-
-    def _open(self) -> Device:
-        self._device = self._open_device()
-        with contextlib.suppress(OSError):  # no console, or not ours: paint nevertheless
-            self._console.enter()
-        return self._device
-
-    def _paint(self, device: Device, shown: Shown) -> None:
-        geometry, now_s = device.geometry(), self._clock()
-        if not self._console.is_in_front():
+        geometry, now_s = self.device.geometry(), self.clock()
+        in_front = self.console.is_in_front()
+        if not in_front or now_s - self._refreshed_s >= REFRESH_S:
             self._painted = self._rows = None
+        if not in_front:
             return
-        if now_s - self._refreshed_s >= REFRESH_S:
-            self._painted = self._rows = None
-        if self._make_face and shown.frame is not None and not shown.flash:
-            shown = replace(shown, synthetic=self._make_face(shown.frame, shown.scene))
-        frills = replace(self._frills, clock_text=self._clock_text(), at_s=now_s)
+        if self.make_face and shown.frame is not None and not shown.flash:
+            shown = replace(shown, synthetic=self.make_face(shown.frame, shown.scene))
+        frills = replace(self.frills, clock_text=self.clock_text(), at_s=now_s)
         state = (
             geometry,
             frills.clock_text,
@@ -121,12 +79,10 @@ class FramebufferPainter:
         if state == self._painted:
             return
         rows = pack(render(shown, geometry.width, geometry.height, frills), geometry)
-        self._write_changed(device, rows, geometry, now_s)
+        self._write_changed(rows, geometry, now_s)
         self._painted, self._rows = state, rows
 
-    def _write_changed(
-        self, device: Device, rows: npt.NDArray[np.uint8], geometry: Geometry, now_s: float
-    ) -> None:
+    def _write_changed(self, rows: npt.NDArray[np.uint8], geometry: Geometry, now_s: float) -> None:
         first, end = 0, len(rows)
         if self._rows is not None and self._rows.shape == rows.shape:
             changed = np.flatnonzero((rows != self._rows).any(axis=1))
@@ -136,15 +92,7 @@ class FramebufferPainter:
         else:
             self._refreshed_s = now_s
         data = rows[first:end].tobytes()
-        device.write(data, geometry.start + first * geometry.stride)
-
-    def _release(self) -> None:
-        device, self._device = self._device, None
-        self._painted = self._rows = None
-        with contextlib.suppress(OSError):  # it went away together with the screen
-            self._console.leave()
-        if device is not None:
-            device.close()
+        self.device.write(data, geometry.start + first * geometry.stride)
 
 
 def visible_state(shown: Shown, show_camera: bool) -> Hashable:

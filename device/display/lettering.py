@@ -72,18 +72,13 @@ class Lettering:
     def wrap(self, text: str, width_px: int, height_px: int, max_lines: int) -> list[str]:
         """The text broken between words; what is too much for the last line is cut there."""
         lines: list[str] = []
-        words = text.split()
-        while words and len(lines) < max_lines - 1:
-            count = 1
-            while count < len(words) and (
-                self.width(" ".join(words[: count + 1]), height_px) <= width_px
-            ):
-                count += 1
-            lines.append(self.shorten(" ".join(words[:count]), width_px, height_px))
-            words = words[count:]
-        if words:
-            lines.append(self.shorten(" ".join(words), width_px, height_px))
-        return lines
+        for word in text.split():
+            longer = f"{lines[-1]} {word}" if lines else word
+            if lines and (len(lines) == max_lines or self.width(longer, height_px) <= width_px):
+                lines[-1] = longer
+            else:
+                lines.append(word)
+        return [self.shorten(line, width_px, height_px) for line in lines]
 
     @lru_cache(maxsize=64)  # noqa: B019 - two of these live as long as the screen
     def _line(self, text: str, height_px: int) -> Mask:

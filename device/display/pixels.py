@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 import cv2
@@ -61,42 +60,26 @@ def pack(image: Image, geometry: Geometry) -> npt.NDArray[np.uint8]:
     Raises:
         ValueError: neither 16 nor 32 bits a pixel, or rows shorter than the picture.
     """
+    width, height, num_bytes = geometry.width, geometry.height, geometry.bits_per_pixel // 8
     if geometry.bits_per_pixel not in (16, 32):
         raise ValueError(
             f"{geometry.bits_per_pixel} bits a pixel are not supported, 16 and 32 are; "
             "set the screen's depth in the boot settings"
         )
-    num_bytes = geometry.bits_per_pixel // 8
-    used = geometry.width * num_bytes
-    if geometry.stride < used:
-        raise ValueError(f"rows of {geometry.stride} bytes cannot hold {geometry.width} px")
+    if geometry.stride < width * num_bytes:
+        raise ValueError(f"rows of {geometry.stride} bytes cannot hold {width} px")
     channels = (geometry.red, geometry.green, geometry.blue)
-    rows = np.zeros((geometry.height, geometry.stride), np.uint8)
+    rows = np.zeros((height, geometry.stride), np.uint8)
+    pixels = rows[:, : width * num_bytes].reshape(height, width, num_bytes)  # a view
     if num_bytes == 4 and all(c.length == 8 and c.offset % 8 == 0 for c in channels):
-        places = rows[:, :used].reshape(geometry.height, geometry.width, 4)
-        for number, channel in enumerate(channels):  # whole bytes: no arithmetic needed
-            places[..., _byte(channel)] = image[..., number]
-        return rows
-    if num_bytes == 2 and channels == RGB565:
-        packed = cv2.cvtColor(image, cv2.COLOR_RGB2BGR565)  # (height, width, 2)
-        rows[:, :used] = packed.reshape(geometry.height, used)
-        return rows
-    word = np.uint16 if num_bytes == 2 else np.int32  # the words that OpenCV's LUT knows
-    red, green, blue = (
-        cv2.LUT(plane, _table(channel).astype(word))
-        for plane, channel in zip(cv2.split(image), channels, strict=True)
-    )
-    pixels = cv2.bitwise_or(cv2.bitwise_or(red, green), blue)
-    rows[:, :used] = np.ascontiguousarray(pixels).view(np.uint8)
+        for number, channel in enumerate(channels):  # whole bytes, the lowest first
+            pixels[..., channel.offset // 8] = image[..., number]
+    elif num_bytes == 2 and channels == RGB565:
+        pixels[:] = cv2.cvtColor(image, cv2.COLOR_RGB2BGR565)
+    else:
+        words = np.zeros((height, width, 1), f"<u{num_bytes}")
+        for number, channel in enumerate(channels):  # the upper bits of a colour count
+            table = np.arange(256) << 8 >> (16 - channel.length) << channel.offset
+            words[..., 0] |= table.astype(words.dtype)[image[..., number]]
+        pixels[:] = words.view(np.uint8)
     return rows
-
-
-def _table(channel: Channel) -> npt.NDArray[np.int64]:
-    """A channel's bits in the pixel for each of its 256 values: the upper bits count."""
-    return np.arange(256) << 8 >> (16 - channel.length) << channel.offset
-
-
-def _byte(channel: Channel) -> int:
-    """Which byte of a 32-bit pixel in memory."""
-    number = channel.offset // 8
-    return number if sys.byteorder == "little" else 3 - number

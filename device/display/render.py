@@ -85,7 +85,7 @@ def render(shown: Shown, width: int, height: int, frills: Frills) -> Image:
     dx, dy = wandering(frills.at_s, unit)
     whole = Area(margin + dx, margin + dy, width - 2 * margin, height - 2 * margin)
     if shown.flash:
-        _draw_identity(image, whole, frills.name)
+        _draw_words(image, whole, frills.name, whole.height // 3, GROUND, BRIGHT)
         return image
     top = _draw_head(image, whole, shown, frills)
     bottom = _draw_foot(image, whole, shown, frills)
@@ -93,7 +93,8 @@ def render(shown: Shown, width: int, height: int, frills: Frills) -> Image:
     middle = _draw_pictures(image, middle, shown, frills.show_camera)
     words = headline(shown)
     if words:
-        _draw_headline(image, middle, words)
+        color = AMBER if words == "camera lost" else QUIET
+        _draw_words(image, middle, words, round(0.26 * unit), color)
     elif len(shown.scene.faces) == 1:
         _draw_single(image, middle, shown.scene.faces[0])
     else:
@@ -112,14 +113,6 @@ def wandering(at_s: float, unit: int) -> tuple[int, int]:
     turn = 2 * math.pi * at_s / WANDER_PERIOD_S
     reach = WANDER * unit
     return round(reach * math.sin(turn)), round(reach * math.sin(2 * turn))
-
-
-def _draw_identity(image: Image, area: Area, name: str) -> None:
-    """The device's name, dark on bright: seen from across the room."""
-    bold = lettering("bold")
-    size = bold.fitting_height(name, area.width, area.height // 3)
-    x = area.x + (area.width - bold.width(name, size)) // 2
-    bold.draw(image, name, x, area.y + (area.height - size) // 2, size, GROUND, BRIGHT)
 
 
 def _draw_head(image: Image, area: Area, shown: Shown, frills: Frills) -> int:
@@ -146,12 +139,14 @@ def _draw_foot(image: Image, area: Area, shown: Shown, frills: Frills) -> int:
     return y - round(0.03 * unit_px(image))
 
 
-def _draw_headline(image: Image, area: Area, words: str) -> None:
+def _draw_words(
+    image: Image, area: Area, words: str, most_px: int, color: Color, ground: Color = GROUND
+) -> None:
+    """Bold words in the middle of an area, as large as they get: seen from across the room."""
     bold = lettering("bold")
-    size = bold.fitting_height(words, area.width, round(0.26 * unit_px(image)))
+    size = bold.fitting_height(words, area.width, most_px)
     x = area.x + (area.width - bold.width(words, size)) // 2
-    color = AMBER if words == "camera lost" else QUIET
-    bold.draw(image, words, x, area.y + (area.height - size) // 2, size, color, GROUND)
+    bold.draw(image, words, x, area.y + (area.height - size) // 2, size, color, ground)
 
 
 def _draw_single(image: Image, area: Area, face: FaceState) -> None:
@@ -180,22 +175,18 @@ def _draw_face(image: Image, area: Area, face: FaceState) -> None:
     bold, regular = lettering("bold"), lettering("regular")
     sure = face.expression is not Expression.UNCERTAIN
     bar_height = max(4, round(0.18 * area.height))
-    name, number, rejection_reason = (
-        face.expression.value,
-        percent(face),
-        face.rejection_reason or "",
-    )
+    name, number, reason = face.expression.value, percent(face), face.rejection_reason or ""
     line_height = round(0.79 * area.height)
     small, tiny = round(0.6 * line_height), round(0.38 * line_height)
     needed = bold.width(name, line_height) + line_height // 2 + bold.width("100 %", small)
-    needed += regular.width(rejection_reason, tiny)
+    needed += regular.width(reason, tiny)
     squeeze = min(1.0, area.width / needed)
     size, small, tiny = (max(1, int(h * squeeze)) for h in (line_height, small, tiny))
     y = area.y + line_height - size
     bold.draw(image, name, area.x, y, size, BRIGHT if sure else QUIET, GROUND)
     reason_x = area.x + bold.width(name, size) + size // 4
     reason_y = y + round(BASE_LINE * (size - tiny))
-    regular.draw(image, rejection_reason, reason_x, reason_y, tiny, AMBER, GROUND)
+    regular.draw(image, reason, reason_x, reason_y, tiny, AMBER, GROUND)
     number_x = area.x + area.width - bold.width(number, small)
     number_y = y + round(BASE_LINE * (size - small))
     bold.draw(image, number, number_x, number_y, small, QUIET, GROUND)
@@ -248,22 +239,25 @@ def _draw_camera(image: Image, area: Area, frame: Frame, faces: tuple[FaceState,
         xmin, ymin, xmax, ymax = (round(side * scale) for side in face.box.as_pixels())
         thickness = max(2, unit_px(image) // 270)
         cv2.rectangle(picture, (xmin, ymin), (xmax, ymax), GOOD, thickness)
-    y = area.y + (area.height - picture.shape[0]) // 2
-    x = area.x + (area.width - picture.shape[1]) // 2
-    image[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+    _put(image, area, picture)
 
 
 def _draw_synthetic(image: Image, area: Area, synthetic: SyntheticFace) -> None:
     """The made face over words that say so, in the colour of warnings."""
     bold, words = lettering("bold"), caption(synthetic)
     size = bold.fitting_height(words, area.width, max(SMALLEST_PX, round(0.07 * unit_px(image))))
-    picture, _ = _fit(synthetic.image, replace(area, height=max(1, area.height - size)))
+    upper = replace(area, height=max(1, area.height - size))
+    picture, _ = _fit(synthetic.image, upper)
+    below = _put(image, upper, picture)
+    _draw_words(image, Area(area.x, below, area.width, size), words, size, AMBER)
+
+
+def _put(image: Image, area: Area, picture: Image) -> int:
+    """Puts a picture into the middle of an area; returns where it ends below."""
     height, width = picture.shape[:2]
-    y = area.y + (area.height - height - size) // 2
-    x = area.x + (area.width - width) // 2
+    x, y = area.x + (area.width - width) // 2, area.y + (area.height - height) // 2
     image[y : y + height, x : x + width] = picture
-    x = area.x + (area.width - bold.width(words, size)) // 2
-    bold.draw(image, words, x, y + height, size, AMBER, GROUND)
+    return int(y + height)
 
 
 def _fit(picture: Image, area: Area) -> tuple[Image, float]:

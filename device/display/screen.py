@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -27,6 +28,38 @@ class Painter(Protocol):
 
     def close(self) -> None:
         """Leaves the screen as it was found."""
+
+
+class Reopened:
+    """A painter that is opened when there is something to paint, and anew after a failure.
+
+    Args:
+        open_painter: OSError where it cannot paint.
+    """
+
+    def __init__(self, open_painter: Callable[[], Painter]) -> None:
+        self._open_painter = open_painter
+        self._painter: Painter | None = None
+
+    def paint(self, shown: Shown) -> None:
+        """Draws it.
+
+        Raises:
+            OSError, ValueError: the painter's; the next call tries again.
+        """
+        try:
+            self._painter = self._painter or self._open_painter()
+            self._painter.paint(shown)
+        except (OSError, ValueError):
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Gives the screen back; harmless when it is not open."""
+        painter, self._painter = self._painter, None
+        if painter:
+            with contextlib.suppress(OSError):  # it went away
+                painter.close()
 
 
 class Screen:

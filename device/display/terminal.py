@@ -5,26 +5,30 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import TextIO
+from dataclasses import dataclass, field
+from typing import Any, TextIO
 
+from device.display.fbdev import open_console
 from device.display.wording import NOTICE, Shown, headline, percent
 from device.vocabulary import Expression, FaceState
 
 BAR_CELLS = 24
 DEFAULT_SIZE = (80, 24)  # columns, rows
 
+CLEAR_AND_NEVER_BLANK = "\x1b[2J\x1b[H\x1b[9;0]\x1b[14;0]"
 CLEAR_BELOW = "\x1b[J"
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 BOLD, DIM, WARN, REVERSE, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[7m", "\x1b[0m"
 
 
+@dataclass
 class TerminalPainter:
     """Redraws a block of lines in place.
 
     The cursor rests on an empty line above the block: what the log prints in between lands
     there, and the next block is drawn below it.
 
-    Args:
+    Attributes:
         stream: a terminal.
         name: of the device.
         notice: that expressions are being read; empty: none.
@@ -33,42 +37,33 @@ class TerminalPainter:
         clock_text: the time of day.
     """
 
-    def __init__(
-        self,
-        stream: TextIO,
-        name: str = "Mien",
-        notice: str = NOTICE,
-        color: bool = True,
-        size: Callable[[], tuple[int, int]] | None = None,
-        clock_text: Callable[[], str] = lambda: time.strftime("%H:%M:%S"),
-    ) -> None:
-        self._stream = stream
-        self._name = name
-        self._notice = notice
-        self._color = color
-        self._size = size or self._ask_size
-        self._clock_text = clock_text
-        self._block: list[str] = []
+    stream: TextIO
+    name: str = "Mien"
+    notice: str = NOTICE
+    color: bool = True
+    size: Callable[[], tuple[int, int]] | None = None
+    clock_text: Callable[[], str] = lambda: time.strftime("%H:%M:%S")
+    _block: list[str] = field(default_factory=list, init=False)
 
     def paint(self, shown: Shown) -> None:
         """Draws the block over the last one; the clock sees to it every second."""
-        columns, rows = self._size()
+        columns, rows = self.size() if self.size else self._ask_size()
         block = self._lines(shown, columns, rows)
         if block == self._block:
             return
         self._block = block
         body = "\n".join(["", *block])
         up = f"\x1b[{len(block)}A" if block else ""
-        self._stream.write(f"{HIDE_CURSOR}\r{CLEAR_BELOW}{body}\r{up}")
-        self._stream.flush()
+        self.stream.write(f"{HIDE_CURSOR}\r{CLEAR_BELOW}{body}\r{up}")
+        self.stream.flush()
 
     def close(self) -> None:
         """Leaves the last block and puts the cursor below it."""
-        self._stream.write("\n" * (len(self._block) + 1) + SHOW_CURSOR)
-        self._stream.flush()
+        self.stream.write("\n" * (len(self._block) + 1) + SHOW_CURSOR)
+        self.stream.flush()
 
     def _lines(self, shown: Shown, columns: int, rows: int) -> list[str]:
-        head = f"{self._name}  {shown.status.model}  {self._clock_text()}"
+        head = f"{self.name}  {shown.status.model}  {self.clock_text()}"
         lines = [self._style(head, REVERSE if shown.flash else DIM, columns)]
         words = headline(shown)
         if words:
@@ -81,8 +76,8 @@ class TerminalPainter:
                 lines.append(self._style(f"and {len(faces) - room} more", DIM, columns))
         if shown.status.problem:
             lines.append(self._style(f"! {shown.status.problem}", WARN, columns))
-        if self._notice:
-            lines.append(self._style(self._notice, DIM, columns))
+        if self.notice:
+            lines.append(self._style(self.notice, DIM, columns))
         return lines
 
     def _face_line(self, face: FaceState, columns: int) -> str:
@@ -97,34 +92,54 @@ class TerminalPainter:
 
     def _style(self, text: str, style: str, columns: int) -> str:
         text = text[: columns - 1]  # a full line would wrap and spoil the count of lines
-        return f"{style}{text}{PLAIN}" if self._color else text
+        return f"{style}{text}{PLAIN}" if self.color else text
 
     def _ask_size(self) -> tuple[int, int]:
         try:
-            size = os.get_terminal_size(self._stream.fileno())
+            size = os.get_terminal_size(self.stream.fileno())
         except (OSError, ValueError):
             return DEFAULT_SIZE
         return (size.columns or DEFAULT_SIZE[0], size.lines or DEFAULT_SIZE[1])
 
 
+class ConsolePainter(TerminalPainter):
+    """The same on a Linux console, for screens without a framebuffer that we may use.
+
+    Args:
+        path: such as ``/dev/tty1``.
+        others: those of a terminal but the stream.
+
+    Raises:
+        OSError: no such console, or not permitted.
+    """
+
+    def __init__(self, path: str, **others: Any) -> None:
+        stream = open(path, "w", encoding="utf-8", opener=open_console)  # noqa: SIM115
+        stream.write(CLEAR_AND_NEVER_BLANK)
+        super().__init__(stream, **others)
+
+    def close(self) -> None:
+        """Leaves the last text there and closes the console."""
+        try:
+            super().close()
+        finally:
+            self.stream.close()
+
+
+@dataclass
 class LinePainter:
     """One line a change, for pipes and journals.
 
-    Args:
+    Attributes:
         stream: where the lines go.
         clock_text: the time of day.
     """
 
-    def __init__(
-        self,
-        stream: TextIO,
-        clock_text: Callable[[], str] = lambda: time.strftime("%H:%M:%S"),
-    ) -> None:
-        self._stream = stream
-        self._clock_text = clock_text
-        self._faces: dict[int, Expression] = {}
-        self._headline: str | None = None
-        self._problem: str | None = None
+    stream: TextIO
+    clock_text: Callable[[], str] = lambda: time.strftime("%H:%M:%S")
+    _faces: dict[int, Expression] = field(default_factory=dict, init=False)
+    _headline: str | None = field(default=None, init=False)
+    _problem: str | None = field(default=None, init=False)
 
     def paint(self, shown: Shown) -> None:
         """Writes what changed since the last time."""
@@ -142,9 +157,9 @@ class LinePainter:
         self._faces = {track_id: face.expression for track_id, face in faces.items()}
         self._headline, self._problem = words, shown.status.problem
         for line in lines:
-            self._stream.write(f"{self._clock_text()} {line}\n")
+            self.stream.write(f"{self.clock_text()} {line}\n")
         if lines:
-            self._stream.flush()
+            self.stream.flush()
 
     def close(self) -> None:
         """The lines stay."""

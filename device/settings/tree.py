@@ -12,9 +12,9 @@ from device.vocabulary import EXPRESSIONS
 def key(
     default: Any,
     help: str,
-    *,
     low: float | None = None,
     high: float | None = None,
+    *,
     choices: Sequence[str] | None = None,
     secret: bool = False,
 ) -> Any:
@@ -54,19 +54,17 @@ class Camera:
     )
     path: str = key("", "replay: a picture, a folder of pictures or a video")
     loop: bool = key(True, "replay: start again at the end")
-    width: int = key(640, "px", low=160, high=1920)
-    height: int = key(480, "px", low=120, high=1080)
-    frame_rate_hz: float = key(15.0, "frames a second asked of the camera", low=1, high=60)
-    rotate_deg: int = key(0, "degrees clockwise: 0, 90, 180 or 270", low=0, high=270)
+    width: int = key(640, "px", 160, 1920)
+    height: int = key(480, "px", 120, 1080)
+    frame_rate_hz: float = key(15.0, "frames a second asked of the camera", 1, 60)
+    rotate_deg: int = key(0, "degrees clockwise: 0, 90, 180 or 270", 0, 270)
     mirror: bool = key(False, "flip left and right")
-    stale_after_s: float = key(
-        5.0, "s without a frame until the camera is opened again", low=1, high=60
-    )
+    stale_after_s: float = key(5.0, "s without a frame until the camera is opened again", 1, 60)
     give_up_after_s: float = key(
         600.0,
         "s without a camera until the daemon ends and leaves it to systemd; 0: never",
-        low=0,
-        high=86400,
+        0,
+        86400,
     )
 
 
@@ -79,50 +77,47 @@ class Detector:
         "auto: blazeface where it is installed, else haar",
         choices=("auto", "haar", "hog", "both", "blazeface"),
     )
-    min_face_px: int = key(
-        48, "px of the frame: smaller faces are not looked for", low=24, high=480
-    )
+    min_face_px: int = key(48, "px of the frame: smaller faces are not looked for", 24, 480)
     interval_s: float = key(
-        0.2, "s between detections at most; tracking fills the frames between", low=0, high=0.3
+        0.2, "s between detections at most; tracking fills the frames between", 0, 0.3
     )
-    max_faces: int = key(20, "largest faces kept", low=1, high=100)
+    max_faces: int = key(20, "largest faces kept", 1, 100)
 
 
 @dataclass(frozen=True)
 class Quality:
     """Below this a face is `uncertain`, with the reason, not guessed."""
 
-    min_face_px: int = key(32, "px: side of the face box", low=16, high=480)
-    min_sharpness: float = key(4.0, "spread of the crop's detail, grey levels", low=0, high=100)
-    min_brightness: float = key(20.0, "mean grey level 0..255", low=0, high=255)
-    max_brightness: float = key(240.0, "mean grey level 0..255", low=0, high=255)
-    max_yaw: float = key(
-        0.6, "share of the eye distance the nose may stand off centre", low=0, high=2
-    )
+    min_face_px: int = key(32, "px: side of the face box", 16, 480)
+    min_sharpness: float = key(4.0, "spread of the crop's detail, grey levels", 0, 100)
+    min_brightness: float = key(20.0, "mean grey level 0..255", 0, 255)
+    max_brightness: float = key(240.0, "mean grey level 0..255", 0, 255)
+    max_yaw: float = key(0.6, "share of the eye distance the nose may stand off centre", 0, 2)
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """The expression network."""
+    """The expression model."""
 
     model: str = key("expression", "name of a shipped or installed model, or a path to a .tflite")
+    # balanced: better on other people's pictures, no worse on validation (docs/results.md)
     prior: str = key(
-        "balanced",  # better on other people's pictures, no worse on validation: docs/results.md
+        "balanced",
         "natural: as trained; balanced: rare expressions are named more readily",
         choices=("natural", "balanced"),
     )
-    threads: int = key(1, "threads of the interpreter", low=1, high=8)
+    threads: int = key(1, "threads of the interpreter", 1, 8)
 
 
 @dataclass(frozen=True)
 class Smoothing:
     """How steady a label must be before it counts."""
 
-    threshold: float = key(0.45, "probability a class needs; below: uncertain", low=0, high=1)
-    window_s: float = key(0.2, "s: time constant of the running mean", low=0, high=5)
-    dwell_s: float = key(0.4, "s a new expression must lead before it counts", low=0, high=10)
-    refractory_s: float = key(0.5, "s of silence after a change", low=0, high=60)
-    vanish_after_s: float = key(1.0, "s unseen until a face has vanished", low=0.1, high=60)
+    threshold: float = key(0.45, "probability a class needs; below: uncertain", 0, 1)
+    window_s: float = key(0.2, "s: time constant of the running mean", 0, 5)
+    dwell_s: float = key(0.4, "s a new expression must lead before it counts", 0, 10)
+    refractory_s: float = key(0.5, "s of silence after a change", 0, 60)
+    vanish_after_s: float = key(1.0, "s unseen until a face has vanished", 0.1, 60)
 
 
 @dataclass(frozen=True)
@@ -130,14 +125,14 @@ class Mqtt:
     """The broker."""
 
     host: str = key("", "broker host; empty: a small broker inside the daemon, on loopback only")
-    port: int = key(0, "broker port; 0: 1883, with TLS 8883", low=0, high=65535)
+    port: int = key(0, "broker port; 0: 1883, with TLS 8883", 0, 65535)
     prefix: str = key("mien", "first part of every topic")
     protocol: str = key("auto", "auto: 5, else 3.1.1", choices=("auto", "5", "3.1.1"))
     username: str = key("", "user name")
     password: str = key("", "password; better in password_file or MIEN_MQTT__PASSWORD", secret=True)
     password_file: str = key("", "file that holds the password alone")
     client_id: str = key("", "empty: mien-<device id>")
-    keepalive_s: int = key(30, "s", low=5, high=3600)
+    keepalive_s: int = key(30, "s", 5, 3600)
     tls: bool = key(False, "encrypt; the broker's certificate is verified")
     ca_file: str = key("", "own certificate authority (PEM); empty: the system's")
     cert_file: str = key("", "client certificate (PEM)")
@@ -155,7 +150,7 @@ class Outbox:
         "", "SQLite file, survives power loss; relative: in the state folder; empty: memory"
     )
     max_events: int = key(
-        10000, "events kept; the oldest go first; in memory at most 50000", low=10, high=10_000_000
+        10000, "events kept; the oldest go first; in memory at most 50000", 10, 10_000_000
     )
 
 
@@ -192,9 +187,9 @@ class Display:
 class Health:
     """What the device tells about itself."""
 
-    interval_s: float = key(30.0, "s between health messages", low=1, high=3600)
+    interval_s: float = key(30.0, "s between health messages", 1, 3600)
     prometheus_file: str = key("", "Prometheus text file for the node exporter; empty: none")
-    prometheus_port: int = key(0, "Prometheus endpoint on 127.0.0.1; 0: none", low=0, high=65535)
+    prometheus_port: int = key(0, "Prometheus endpoint on 127.0.0.1; 0: none", 0, 65535)
 
 
 @dataclass(frozen=True)
@@ -209,9 +204,9 @@ class Capture:
     """Collect recognised faces to improve the model; tell the people concerned."""
 
     enabled: bool = key(False, "store face crops on the device")
-    max_pictures: int = key(2000, "pictures kept; the oldest go first", low=1, high=1_000_000)
-    max_days: int = key(14, "days a picture is kept", low=1, high=3650)
-    min_interval_s: float = key(2.0, "s between two pictures of one face", low=0, high=3600)
+    max_pictures: int = key(2000, "pictures kept; the oldest go first", 1, 1_000_000)
+    max_days: int = key(14, "days a picture is kept", 1, 3650)
+    min_interval_s: float = key(2.0, "s between two pictures of one face", 0, 3600)
 
 
 @dataclass(frozen=True)

@@ -236,7 +236,8 @@ def test_it_is_off_and_limited_by_default_and_the_notice_cannot_be_switched_off(
 
     def painted(capturing: bool) -> str:
         stream, display = Terminal(), replace(settings.display, notice=False)
-        screen = open_display(display, "Mien", stream, capturing=capturing)
+        capture = replace(settings.capture, enabled=capturing)
+        screen = open_display(replace(settings, display=display, capture=capture), stream)
         screen.show(Scene((), 0, 0, 0.0), Status(CameraState.ONLINE), None)
         wait_until(stream.getvalue)
         screen.close()

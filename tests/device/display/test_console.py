@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from device.display.choose import FirstThatPaints, open_display
-from device.display.console import ConsolePainter
-from device.display.screen import NoScreen, Screen
-from device.display.terminal import TerminalPainter
+from device.display.screen import NoScreen, Reopened, Screen
+from device.display.terminal import ConsolePainter
 from device.display.wording import Shown
+from device.settings import Settings
 from device.settings.tree import Display as DisplaySettings
 from tests.device.display.screens import STATES
 
@@ -18,7 +18,7 @@ from tests.device.display.screens import STATES
 def test_text_goes_to_the_console_and_it_is_opened_anew_after_a_failure() -> None:
     controller, terminal = os.openpty()
     path = os.ttyname(terminal)
-    painter = ConsolePainter(path, lambda stream: TerminalPainter(stream, "Hall"))
+    painter = Reopened(lambda: ConsolePainter(path, name="Hall"))
     painter.paint(STATES["one"])
     written = os.read(controller, 4096).decode()
     assert written.startswith("\x1b[2J")
@@ -34,7 +34,7 @@ def test_text_goes_to_the_console_and_it_is_opened_anew_after_a_failure() -> Non
 
 
 def test_a_missing_console_is_an_error_each_time(tmp_path: Path) -> None:
-    painter = ConsolePainter(str(tmp_path / "tty1"), lambda stream: TerminalPainter(stream))
+    painter = Reopened(lambda: ConsolePainter(str(tmp_path / "tty1")))
     for _ in range(2):
         with pytest.raises(OSError, match="No such file"):
             painter.paint(STATES["one"])
@@ -73,10 +73,10 @@ def test_auto_without_any_screen_says_what_each_answered() -> None:
 
 @pytest.mark.parametrize("backend", ["auto", "framebuffer", "console"])
 def test_missing_screens_are_never_fatal(tmp_path: Path, backend: str) -> None:
-    settings = DisplaySettings(
+    display = DisplaySettings(
         backend=backend, framebuffer=str(tmp_path / "fb0"), console=str(tmp_path / "tty1")
     )
-    screen = open_display(settings, "Hall", io.StringIO())
+    screen = open_display(Settings(display=display), io.StringIO())
     assert isinstance(screen, Screen)
     state = STATES["one"]
     screen.show(state.scene, state.status, None)
@@ -85,4 +85,6 @@ def test_missing_screens_are_never_fatal(tmp_path: Path, backend: str) -> None:
 
 
 def test_none_is_none() -> None:
-    assert isinstance(open_display(DisplaySettings(backend="none"), "", io.StringIO()), NoScreen)
+    assert isinstance(
+        open_display(Settings(display=DisplaySettings(backend="none")), io.StringIO()), NoScreen
+    )

@@ -12,7 +12,7 @@ from device.display.fbdev import FramebufferDevice
 from device.display.framebuffer import REFRESH_S, FramebufferPainter, MakeFace, visible_state
 from device.display.pixels import Channel, Geometry, pack
 from device.display.render import Frills, render
-from device.display.screen import Screen
+from device.display.screen import Reopened, Screen
 from device.pipeline import run
 from device.vocabulary import Expression, Frame, Scene, SyntheticFace
 from tests.device.display.screens import STATES, THREE, camera_view, face, shown
@@ -88,8 +88,13 @@ class Rig:
         self.screen = FakeScreen(folder, geometry)
         self.console = FakeConsole()
         self.now_s = 100.0
-        self.painter = FramebufferPainter(
-            self.screen.open, self.console, look, lambda: self.now_s, lambda: "14:03", make_face
+        self.look, self.make_face = look, make_face
+        self.painter = Reopened(self.open)
+
+    def open(self) -> FramebufferPainter:
+        device, console = self.screen.open(), self.console
+        return FramebufferPainter(
+            device, console, self.look, lambda: self.now_s, lambda: "14:03", self.make_face
         )
 
     def expected(self, name: str) -> np.ndarray:
@@ -186,9 +191,7 @@ def test_a_screen_without_a_console_is_painted_nevertheless(tmp_path: Path) -> N
             raise PermissionError(13, "Permission denied")
 
     rig = Rig(tmp_path)
-    rig.painter = FramebufferPainter(
-        rig.screen.open, NoConsole(), FRILLS, lambda: rig.now_s, lambda: "14:03"
-    )
+    rig.console = NoConsole()
     rig.painter.paint(STATES["one"])
     assert np.array_equal(rig.screen.picture(), rig.expected("one"))
 

@@ -9,6 +9,7 @@ import pytest
 from device.display.choose import open_display
 from device.display.screen import FLASH_HZ, FLASH_S, Screen
 from device.display.wording import Shown
+from device.settings import Settings
 from device.settings.tree import Display as DisplaySettings
 from device.vocabulary import CameraState, Scene, Status
 
@@ -117,7 +118,7 @@ def test_without_a_terminal_the_text_goes_out_as_lines() -> None:
             written.set()
 
     stream = Stream()
-    screen = open_display(DisplaySettings(backend="terminal"), "Mien", stream)
+    screen = open_display(Settings(display=DisplaySettings(backend="terminal")), stream)
     screen.show(Scene((), 0, 0, 0.0), status(), None)
     assert written.wait(TIMEOUT_S)
     screen.close()
