@@ -51,7 +51,9 @@ def connect(settings: Settings, state: StateFile, state_dir: Path, stack: ExitSt
     commands, duplicates = CommandQueue(publisher.respond), DuplicateIdWatch(publisher.identity)
     publisher.listen(publisher.topics("command/+"), commands.receive)
     publisher.listen(publisher.topics("health"), duplicates.receive)
-    publisher.retain("camera", b"offline")  # until the first frame; a crash leaves an old word there
+    publisher.retain(
+        "camera", b"offline"
+    )  # until the first frame; a crash leaves an old word there
     stack.callback(announce(settings, state, publisher).close)
     publisher.start()
     return BrokerSide(publisher, reach, commands, duplicates)

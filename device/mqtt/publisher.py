@@ -235,7 +235,10 @@ class _Waiting:
         """An event the broker has is done, so is one that it refuses for ever."""
         number, for_now = publication.number, publication.refused and not publication.for_ever
         if not publication.message.payload and not for_now:
-            self._forget(publication.message)
+            with self._lock:  # a retraction is said once
+                if self._retained.get(publication.message.topic) == publication.message:
+                    del self._retained[publication.message.topic]
+                    self._unsaid.pop(publication.message.topic, None)
         if for_now and self._pause_until_s < time.monotonic():
             self._pause_until_s = time.monotonic() + self._backoff.next_s()
         if not number:
@@ -249,13 +252,6 @@ class _Waiting:
             self._done.append(number)
             if publication.acknowledged and self._go_back_to is None:
                 self._backoff.reset()
-
-    def _forget(self, retraction: Message) -> None:
-        """A retained topic that is empty now is not said again."""
-        with self._lock:
-            if self._retained.get(retraction.topic) == retraction:
-                del self._retained[retraction.topic]
-                self._unsaid.pop(retraction.topic, None)
 
     def _clear_done(self) -> None:
         """All at once: one write to the disk for many acknowledgements."""

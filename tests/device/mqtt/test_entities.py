@@ -51,7 +51,7 @@ def test_an_event_that_waited_for_the_broker_is_ignored() -> None:
 
 
 def test_what_can_be_set_stays_within_what_the_settings_allow() -> None:
-    for _, component in ENTITIES.items():
+    for component in ENTITIES.values():
         for wanted in (component.get("min"), component.get("max"), *component.get("options", ())):
             if wanted is not None and "command_template" in component:
                 filled = json.loads(render(component["command_template"], str(wanted)))
