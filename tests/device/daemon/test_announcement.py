@@ -20,6 +20,7 @@ from device.mqtt.publisher import MqttPublisher
 from device.settings import Settings
 from device.vocabulary import Expression
 from tests.broker import TestBroker, free_port, start_broker
+from tests.device.daemon.test_health import make_report
 from tests.device.mqtt.appliance import running_publisher, wait_until
 from tests.scenes import ONLINE, scene_with
 from tests.subscriber import Subscriber
@@ -151,8 +152,8 @@ def test_clear_all_leaves_nothing_of_a_retired_device(
 ) -> None:
     with announced(mosquitto.port, tmp_path) as publisher:
         publisher.show(scene_with(Expression.HAPPY), ONLINE)
-        publisher.show_health({})
-    with announced(mosquitto.port, tmp_path, device_id="two"):
+        publisher.show_health(make_report(tmp_path))
+    with announced(mosquitto.port, tmp_path / "two", device_id="two"):
         pass
     assert len(left_behind(mosquitto.port, "one")) == 5
     assert clear(mosquitto.port, tmp_path, "--all") == 0
