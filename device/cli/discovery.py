@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 from device.errors import BrokerError, UsageError
 from device.mqtt.access import BrokerAccess, broker_access
-from device.mqtt.client import client_for
 from device.mqtt.discovery import discovery_topic
 from device.mqtt.identity import make_device_id
+from device.mqtt.one_shot import client_for
 from device.mqtt.packets import Message
 from device.settings import load_settings
 

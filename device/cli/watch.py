@@ -13,7 +13,7 @@ from typing import Any, TextIO
 
 from device.errors import BrokerError, UsageError
 from device.mqtt.access import BrokerAccess, broker_access
-from device.mqtt.client import client_for
+from device.mqtt.one_shot import client_for
 from device.settings import load_settings
 from device.settings.tree import Mqtt
 

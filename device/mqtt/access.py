@@ -167,34 +167,27 @@ def explain_failure(error: Exception, access: BrokerAccess) -> str:
     return f"{where}: {type(error).__name__}: {error}"
 
 
-def explain_refusal(reason: str, access: BrokerAccess) -> str:
-    """A CONNACK that says no."""
-    return f"broker {access} refuses: {REFUSALS.get(reason, reason)}"
+def explain_refusal(access: BrokerAccess, reason: str) -> str:
+    """A CONNACK that says no; without a reason: a connection that ended or stayed mute before."""
+    if reason:
+        return f"broker {access} refuses: {REFUSALS.get(reason, reason)}"
+    wants = "want a client certificate (mqtt.cert_file)" if access.tls else "want TLS (mqtt.tls)"
+    return f"broker {access}: closed or mute before it accepted us; does this port {wants}?"
 
 
-def explain_loss(reason: str, access: BrokerAccess) -> str:
-    """A connection that ended."""
+def explain_end(access: BrokerAccess, reason: str, is_flapping: bool) -> str:
+    """A connection that ended; ``is_flapping``: one more that ended soon.
+
+    So MQTT 3.1.1 shows that another client uses our id.
+    """
+    if is_flapping:
+        return (
+            f"broker {access}: lost again and again right after it accepted us; "
+            f"does another client use the id {access.client_id!r}? See mqtt.client_id and device.id"
+        )
     if reason == TAKEN_OVER:
         return (
             f"broker {access}: session taken over: another client uses the id {access.client_id!r}; "
             "give each device its own device.id (a copied image shares its machine id)"
         )
     return f"broker {access}: connection lost ({reason})"
-
-
-def explain_flapping(access: BrokerAccess) -> str:
-    """Lost soon after every success, as MQTT 3.1.1 shows a taken-over session."""
-    return (
-        f"broker {access}: lost again and again right after it accepted us; "
-        f"does another client use the id {access.client_id!r}? See mqtt.client_id and device.id"
-    )
-
-
-def explain_silence(access: BrokerAccess) -> str:
-    """A connection that ended, or stayed mute, before the broker accepted it."""
-    hint = (
-        "does it want a client certificate (mqtt.cert_file)?"
-        if access.tls
-        else "does this port want TLS (mqtt.tls)?"
-    )
-    return f"broker {access}: closed or mute before it accepted us; {hint}"

@@ -14,17 +14,16 @@ put and removed, and a disk that others have filled takes no event at all; here 
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import sqlite3
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from device.mqtt.outbox import Waiting, connect, open_event_file
+from device.mqtt.outbox import Outbox, Waiting, connect, open_event_file
 
 log = logging.getLogger("mien.outbox")
 
@@ -36,12 +35,14 @@ FOLD_AFTER = 16  # changes; by the thread
 MUST_FOLD_AFTER = 32  # changes; in a burst, by put: at six pages each the log stays in its chunk
 REMOVED_AT_ONCE = 16  # events; each may have a page of its own
 MAX_OVERFLOW = 100  # events kept in memory when the disk takes nothing at all
-MAX_NUMBER = 1 << 53  # far more events than there will be, far from SQLite's largest number
-OLDEST = "SELECT number FROM event ORDER BY number LIMIT ?"
+DELETE_OLDEST = (
+    "DELETE FROM event WHERE number IN (SELECT number FROM event ORDER BY number LIMIT ?)"
+)
+SELECT = "SELECT number, CAST(payload AS BLOB), late OR number <= ? FROM event"
 
 
-class DiskOutbox:
-    """Keeps events in a file.
+class DiskOutbox(Outbox):
+    """Keeps events in a file; in memory is only what the disk does not take.
 
     Args:
         path: the SQLite file; ``-wal`` and ``-shm`` stand beside it.
@@ -49,8 +50,6 @@ class DiskOutbox:
         retry_s: between looks for room on a full disk.
 
     Attributes:
-        dropped: events lost to the bounds, or unreadable, since the start.
-        problem: what is wrong with the disk, in one line.
         settled: true once there is room for all events, whoever fills the disk now.
 
     Raises:
@@ -59,23 +58,17 @@ class DiskOutbox:
     """
 
     def __init__(self, path: Path, max_events: int, retry_s: float = 5.0) -> None:
-        self._path, self._max_events, self._retry_s = path, max_events, retry_s
-        self._room = 0  # events that the file has room for
-        self.settled, self.dropped = False, 0
-        self.problem: str | None = None
-        self._lock, self._folding = threading.Lock(), threading.Lock()
-        self._overflow: OrderedDict[int, Waiting] = OrderedDict()  # not in the file yet
+        super().__init__(max_events)
+        self._path, self._retry_s = path, retry_s
+        self.settled = self._closing = False
+        self._folding, self._work = threading.Lock(), threading.Event()
         self._gone: set[int] = set()  # acknowledged, but the disk would not let them go
         self._changes = 0  # since the log was folded
-        self._db = open_event_file(path)
-        self._drop(self._db.execute("DELETE FROM event WHERE number > ?", (MAX_NUMBER,)).rowcount)
-        self._db.commit()
+        self._db, self.dropped = open_event_file(path)
         row = self._db.execute("SELECT count(*), coalesce(max(number), 0) FROM event").fetchone()
-        self._depth, self._number = int(row[0]), int(row[1])
-        self._measure(self._db)
+        self._num_rows, self._number = int(row[0]), int(row[1])
         self._late_to = self._number  # whatever was there waited for this start
-        self._work = threading.Event()
-        self._closing = False
+        self._room = _room(self._db)
         self._thread = threading.Thread(target=self._tend, name="outbox", daemon=True)
         self._thread.start()
 
@@ -84,43 +77,43 @@ class DiskOutbox:
     def put(self, payload: bytes, late: bool) -> None:
         """Keeps an event; drops the oldest when the outbox or the disk is full."""
         with self._lock:
-            self._number += 1
-            self._overflow[self._number] = Waiting(self._number, payload, late)
+            self._keep(payload, late)
             try:
                 self._write(self._insert)
             except sqlite3.Error as error:
                 self._fail(error)
-                if len(self._overflow) > MAX_OVERFLOW:
-                    self._overflow.popitem(last=False)
-                    self.dropped += 1
+                self._bound(MAX_OVERFLOW)
         self._work.set()
 
     def after(self, number: int, limit: int) -> list[Waiting]:
         """The oldest events with a greater number."""
         if limit <= 0 or number >= self._number:
             return []
+        found = []
         with self._lock:
-            while True:
-                found, bad = self._read(number, limit)
-                if not bad:
-                    break
-                self._gone.update(bad)
-                self._drop(len(bad))
-                self._let_go()
-            more = (waiting for waiting in self._overflow.values() if waiting.number > number)
+            try:
+                rows = self._db.execute(
+                    f"{SELECT} WHERE number > ? ORDER BY number LIMIT ?",
+                    (self._late_to, number, limit + len(self._gone)),
+                )
+                found = [Waiting(n, text, bool(late)) for n, text, late in rows]
+            except sqlite3.Error as error:
+                self._fail(error)
+            found = [waiting for waiting in found if waiting.number not in self._gone][:limit]
+            more = (waiting for waiting in self._events.values() if waiting.number > number)
             return found + list(islice(more, limit - len(found)))
 
     def remove(self, numbers: Collection[int]) -> None:
         """Forgets what the broker has acknowledged."""
         with self._lock:
-            self._gone.update(n for n in numbers if self._overflow.pop(n, None) is None)
+            self._gone.update(n for n in numbers if self._events.pop(n, None) is None)
             self._let_go()
         self._work.set()
 
     @property
     def depth(self) -> int:
         """Events that wait."""
-        return self._depth + len(self._overflow)
+        return self._num_rows + super().depth
 
     def close(self) -> None:
         """Has everything written through and ends."""
@@ -146,26 +139,22 @@ class DiskOutbox:
         self._changes += changes
 
     def _insert(self) -> None:
-        """What overflowed, in place of the oldest."""
+        """Moves what is in memory to the file, in place of the oldest."""
         limit = max(1, min(self._room, self._max_events)) if self.problem else self._max_events
-        rows = [(w.number, w.late, w.payload.decode()) for w in self._overflow.values()]
-        dropped = self._db.execute(
-            f"DELETE FROM event WHERE number IN ({OLDEST})",
-            (max(0, self._depth + len(rows) - limit),),
-        ).rowcount
+        rows = [(w.number, w.late, w.payload.decode()) for w in self._events.values()]
+        too_many = max(0, self._num_rows + len(rows) - limit)
+        dropped = self._db.execute(DELETE_OLDEST, (too_many,)).rowcount
         self._db.executemany("INSERT INTO event VALUES (?, ?, ?)", rows)
         self._db.commit()  # an error here is one of the transaction
-        self._overflow.clear()
-        self._depth += len(rows) - dropped
+        self._events.clear()
+        self._num_rows += len(rows) - dropped
         self.dropped += dropped
 
     def _let_go(self) -> None:
         """Deletes what was acknowledged, in steps for which the log has room on a full disk."""
-        numbers = sorted(self._gone)
         try:
-            for at in range(0, len(numbers), REMOVED_AT_ONCE):
-                some = numbers[at : at + REMOVED_AT_ONCE]
-                self._write(lambda: self._delete(some), len(some))  # noqa: B023 - called at once
+            while some := sorted(self._gone)[:REMOVED_AT_ONCE]:
+                self._write(lambda: self._delete(some), len(some))
         except sqlite3.Error as error:
             self._fail(error)
 
@@ -173,30 +162,8 @@ class DiskOutbox:
         rows = [(number,) for number in numbers]
         cursor = self._db.executemany("DELETE FROM event WHERE number = ?", rows)
         self._db.commit()
-        self._depth -= cursor.rowcount
+        self._num_rows -= cursor.rowcount
         self._gone.difference_update(numbers)
-
-    def _read(self, number: int, limit: int) -> tuple[list[Waiting], list[int]]:
-        """Events of the file, and the numbers of those that are none."""
-        try:
-            rows = self._db.execute(
-                "SELECT number, late, CAST(payload AS BLOB) FROM event "
-                "WHERE number > ? ORDER BY number LIMIT ?",
-                (number, limit + len(self._gone)),
-            ).fetchall()
-        except sqlite3.Error as error:
-            self._fail(error)
-            return [], []
-        rows = [row for row in rows if row[0] not in self._gone][:limit]
-        bad = [row[0] for row in rows if row[0] <= self._late_to and not _is_event(row[2])]
-        return [
-            Waiting(row[0], row[2], bool(row[1]) or row[0] <= self._late_to) for row in rows
-        ], bad
-
-    def _drop(self, count: int) -> None:
-        if count:
-            self.dropped += count
-            log.warning("outbox %s: %d rows that are no events are dropped", self._path, count)
 
     def _fail(self, error: Exception) -> None:
         if self.problem is None:
@@ -213,25 +180,20 @@ class DiskOutbox:
         if not busy and pages == folded:
             self._changes = 0
 
-    def _measure(self, db: sqlite3.Connection) -> None:
-        pages = int(db.execute("PRAGMA page_count").fetchone()[0])
-        self._room = pages * PAGE_BYTES // EVENT_BYTES - SPARE_EVENTS
-
     # The thread
 
     def _tend(self) -> None:
         """Writes the log through after every change, folds it when it has grown, takes room."""
-        db = connect(self._path)
-        try:
-            while not self._closing:
-                if not self._turn(db):
-                    self._work.wait(self._retry_s if self.problem else None)
-                    self._work.clear()
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error as error:
-            log.debug("outbox at the end: %s", error)
-        finally:
-            db.close()
+        with suppress(sqlite3.Error):  # at the end, or a disk that has gone
+            db = connect(self._path)
+            try:
+                while not self._closing:
+                    if not self._turn(db):
+                        self._work.wait(self._retry_s if self.problem else None)
+                        self._work.clear()
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                db.close()
 
     def _turn(self, db: sqlite3.Connection) -> bool:
         """Once round the loop, which no trouble ends; returns whether there is more to do."""
@@ -261,24 +223,22 @@ class DiskOutbox:
             with db:
                 db.execute("INSERT INTO room VALUES (zeroblob(?))", (CHUNK_BYTES,))
             self._fold(db, "PASSIVE")
-            self._measure(db)
+            self._room = _room(db)
             return True
         if not self.settled:  # once: the thread must not take the lock from put
             with db:
                 db.execute("DELETE FROM room")  # its pages stay in the file, free
             self.settled = True
         with self._lock:
-            if self.problem and self._gone:
+            if self.problem:
                 self._let_go()
-            if self.problem and not self._overflow and not self._gone:
+            if self.problem and not self._events and not self._gone:
                 log.warning("outbox %s: there is room again", self._path)
                 self.problem = None
         return False
 
 
-def _is_event(payload: bytes) -> bool:
-    """Whether a row of an earlier start holds what ``put`` writes."""
-    try:
-        return isinstance(json.loads(payload), dict)
-    except (ValueError, TypeError, RecursionError):
-        return False
+def _room(db: sqlite3.Connection) -> int:
+    """Events that the file has room for."""
+    pages: int = db.execute("PRAGMA page_count").fetchone()[0]
+    return pages * PAGE_BYTES // EVENT_BYTES - SPARE_EVENTS
