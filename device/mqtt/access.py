@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from device.errors import ConfigurationError
+from device.settings.hosts import join_address
 from device.settings.tree import Mqtt
 
 PLAIN_PORT, TLS_PORT = 1883, 8883
@@ -41,7 +42,7 @@ class BrokerAccess:
 
     def __str__(self) -> str:
         """``broker.local:1883``, for messages."""
-        return f"{self.host}:{self.port}"
+        return join_address(self.host, self.port)
 
 
 def broker_access(mqtt: Mqtt, device_id: str) -> BrokerAccess:
