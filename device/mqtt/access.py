@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,13 +146,17 @@ REFUSALS = {
     "Client identifier not valid": "client id not accepted; see mqtt.client_id",
     "Banned": "this client is banned there",
 }
+CLOCK_ERRORS = (9, 10)  # OpenSSL: a certificate is not yet valid, has expired
 TAKEN_OVER = "Session taken over"
 
 
-def explain_failure(error: Exception, access: BrokerAccess) -> str:
-    """A connection that could not be made."""
+def explain_failure(error: Exception, access: BrokerAccess, now_s: float | None = None) -> str:
+    """A connection that could not be made; ``now_s``: by the clock on the wall."""
     where = f"broker {access}"
     if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in CLOCK_ERRORS:
+            clock = time.strftime("clock, which says %Y-%m-%d", time.localtime(now_s))
+            return f"{where}: {error.verify_message} by this device's {clock}; is the time right?"
         return f"{where}: certificate not accepted: {error.verify_message}; see mqtt.ca_file and mqtt.host"
     is_cut = access.tls is not None and isinstance(error, ConnectionResetError)
     if isinstance(error, ssl.SSLError) or is_cut:

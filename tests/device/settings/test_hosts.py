@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pytest
 
-from device.cli.watch import main
-from device.errors import BrokerError, ConfigurationError, UsageError
+from device.errors import ConfigurationError
 from device.settings import load_settings
 from device.settings.hosts import is_host, split_address
 
@@ -75,15 +73,3 @@ def test_a_password_in_the_host_is_never_shown(tmp_path: Path, value: str) -> No
         load_settings(path)
     assert "PASS" not in str(caught.value)
     assert "WORD" not in str(caught.value)
-
-
-@pytest.mark.parametrize("address", ["mqtt://user:PASSWORD@host", "user:PASSWORD@host:1883"])
-def test_watch_shows_no_password_and_names_its_option(address: str) -> None:
-    with pytest.raises(UsageError, match="--broker") as caught:
-        main(argparse.Namespace(config=None, broker=address), {})
-    assert "PASSWORD" not in str(caught.value)
-
-
-def test_watch_takes_an_address_of_ipv6() -> None:
-    with pytest.raises(BrokerError, match=r"\[::1\]:9:"):  # nothing listens there
-        main(argparse.Namespace(config=None, broker="[::1]:9"), {})
