@@ -56,5 +56,9 @@ def retract(access: BrokerAccess, topic: str, within_s: float = 20.0) -> None:
                 raise BrokerError(f"broker {access} refuses {topic}: {erased.refused}")
             looked = client.subscribe(topic, keep)
             client.wait_for(lambda: looked.answered, within_s)  # noqa: B023
+            if looked.refused and not client.speaks_5:
+                raise BrokerError(
+                    f"broker {access}: cannot see whether {topic} is gone: {looked.refused}"
+                )
     if found:
         raise BrokerError(f"broker {access} refuses {topic}: it is still there; see its ACL")

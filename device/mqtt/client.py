@@ -49,6 +49,7 @@ class MqttClient:
         quiet: leaves it to ``problem`` to say what is wrong, for commands that end.
 
     Attributes:
+        speaks_5: MQTT 5, over which a broker says what it refuses, else 3.1.1.
         num_dropped: messages for us that were too long, or their topics no UTF-8.
     """
 
@@ -64,7 +65,7 @@ class MqttClient:
         self._access, self._will, self._source = access, will, source
         self._backoff = backoff or Backoff()
         self._warn = log.debug if quiet else log.warning
-        self._speaks_5, self._num_short = True, 0
+        self.speaks_5, self._num_short = True, 0
         self._away: str | None = CONNECTING
         self._lock = threading.Lock()
         self._queue: deque[Publication] = deque()
@@ -158,7 +159,7 @@ class MqttClient:
     def _attempt(self) -> str | None:
         """One connection; returns why it ended, None to try again at once."""
         access = self._access if isinstance(self._access, BrokerAccess) else self._access()
-        is_5 = self._speaks_5 if access.protocol == "auto" else access.protocol == "5"
+        is_5 = self.speaks_5 if access.protocol == "auto" else access.protocol == "5"
         connection = Connection(
             access, is_5, self._will, self._wake_read, self._finish, self._receive
         )
@@ -197,7 +198,7 @@ class MqttClient:
         """The broker has accepted us: what the source says first goes before all that waits."""
         access, name = connection.access, "5" if connection.is_5 else "3.1.1"
         log.info("connected to broker %s (MQTT %s%s)", access, name, ", TLS" if access.tls else "")
-        was_away, self._away = self.failed, None
+        was_away, self._away, self.speaks_5 = self.failed, None, connection.is_5
         self._subscribe(connection)  # first: another device's report shows before ours replaces it
         if self._source:
             self._source.begin(was_away)
@@ -268,7 +269,7 @@ class MqttClient:
             return None
         if "protocol version" in refused or not refused:
             falls_back = access.protocol == "auto" and connection.is_5
-            self._speaks_5 = not falls_back  # both fail: they take turns
+            self.speaks_5 = not falls_back  # both fail: they take turns
             if falls_back:
                 return None
         return explain_refusal(access, refused)

@@ -136,6 +136,20 @@ def test_a_topic_that_may_not_be_emptied_is_not_reported_as_removed(
             retract(access_to(broker.port, protocol), "t")
 
 
+@pytest.mark.parametrize("protocol", ["auto", "3.1.1"])
+def test_a_topic_that_may_not_be_looked_at_is_not_reported_as_removed(protocol: str) -> None:
+    with (
+        StrictBroker(denies_subscriptions=True, versions=(4,)) as broker,
+        pytest.raises(BrokerError, match="denies the subscription to t"),
+    ):
+        retract(access_to(broker.port, protocol), "t")
+
+
+def test_over_mqtt_5_the_acknowledgement_is_enough() -> None:
+    with StrictBroker(denies_subscriptions=True) as broker:
+        retract(access_to(broker.port, "5"), "t")
+
+
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_a_topic_that_may_be_emptied_is_gone(mosquitto: TestBroker, protocol: str) -> None:
     if not isinstance(mosquitto, Mosquitto) and protocol == "5":
