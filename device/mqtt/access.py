@@ -75,13 +75,10 @@ def _password(mqtt: Mqtt) -> str:
     try:
         with Path(mqtt.password_file).open("rb") as file:
             return file.read(MAX_PASSWORD_BYTES).decode("utf-8").rstrip("\r\n")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", "not a text file (UTF-8)")
         raise ConfigurationError(
-            f"mqtt.password_file = {mqtt.password_file!r}: cannot read it: {error.strerror}"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"mqtt.password_file = {mqtt.password_file!r}: not a text file (UTF-8)"
+            f"mqtt.password_file = {mqtt.password_file!r}: cannot read it: {reason}"
         ) from error
 
 

@@ -18,7 +18,7 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -35,6 +35,7 @@ FOLD_AFTER = 16  # changes; by the thread
 MUST_FOLD_AFTER = 32  # changes; in a burst, by put: at six pages each the log stays in its chunk
 REMOVED_AT_ONCE = 16  # events; each may have a page of its own
 MAX_OVERFLOW = 100  # events kept in memory when the disk takes nothing at all
+DELETE = "DELETE FROM event WHERE number = ?"
 DELETE_OLDEST = (
     "DELETE FROM event WHERE number IN (SELECT number FROM event ORDER BY number LIMIT ?)"
 )
@@ -78,11 +79,8 @@ class DiskOutbox(Outbox):
         """Keeps an event; drops the oldest when the outbox or the disk is full."""
         with self._lock:
             self._keep(payload, late)
-            try:
-                self._write(self._insert)
-            except sqlite3.Error as error:
-                self._fail(error)
-                self._bound(MAX_OVERFLOW)
+            self._flush()
+            self._bound(MAX_OVERFLOW)
         self._work.set()
 
     def after(self, number: int, limit: int) -> list[Waiting]:
@@ -107,7 +105,7 @@ class DiskOutbox(Outbox):
         """Forgets what the broker has acknowledged."""
         with self._lock:
             self._gone.update(n for n in numbers if self._events.pop(n, None) is None)
-            self._let_go()
+            self._flush()
         self._work.set()
 
     @property
@@ -125,45 +123,39 @@ class DiskOutbox(Outbox):
 
     # The file, under the lock
 
-    def _write(self, statements: Callable[[], None], changes: int = 1) -> None:
-        """One transaction; where the log has no room for it, the log begins anew first."""
-        if self._changes >= MUST_FOLD_AFTER:
-            self._fold(self._db, "RESTART")
-        try:
-            with self._db:
-                statements()
-        except sqlite3.Error:
-            self._fold(self._db, "RESTART")
-            with self._db:
-                statements()
-        self._changes += changes
+    def _flush(self) -> None:
+        """Events in memory move to the file, those acknowledged leave it.
 
-    def _insert(self) -> None:
-        """Moves what is in memory to the file, in place of the oldest."""
-        limit = max(1, min(self._room, self._max_events)) if self.problem else self._max_events
-        rows = [(w.number, w.late, w.payload.decode()) for w in self._events.values()]
-        too_many = max(0, self._num_rows + len(rows) - limit)
-        dropped = self._db.execute(DELETE_OLDEST, (too_many,)).rowcount
-        self._db.executemany("INSERT INTO event VALUES (?, ?, ?)", rows)
-        self._db.commit()  # an error here is one of the transaction
-        self._events.clear()
-        self._num_rows += len(rows) - dropped
-        self.dropped += dropped
-
-    def _let_go(self) -> None:
-        """Deletes what was acknowledged, in steps for which the log has room on a full disk."""
+        Each transaction is so short that the log has room for it on a full disk.
+        """
         try:
-            while some := sorted(self._gone)[:REMOVED_AT_ONCE]:
-                self._write(lambda: self._delete(some), len(some))
+            while self._events or self._gone:
+                if self._changes >= MUST_FOLD_AFTER:
+                    self._fold(self._db, "RESTART")
+                try:
+                    self._write()
+                except sqlite3.Error:  # the log may have no room; it begins anew
+                    self._fold(self._db, "RESTART")
+                    self._write()
         except sqlite3.Error as error:
             self._fail(error)
 
-    def _delete(self, numbers: list[int]) -> None:
-        rows = [(number,) for number in numbers]
-        cursor = self._db.executemany("DELETE FROM event WHERE number = ?", rows)
-        self._db.commit()
-        self._num_rows -= cursor.rowcount
-        self._gone.difference_update(numbers)
+    def _write(self) -> None:
+        """One transaction; new events take the place of the oldest."""
+        gone = sorted(self._gone)[:REMOVED_AT_ONCE]
+        rows = [(w.number, w.late, w.payload.decode()) for w in self._events.values()]
+        limit = max(1, min(self._room, self._max_events)) if self.problem else self._max_events
+        with self._db as db:
+            removed = sum(db.execute(DELETE, (number,)).rowcount for number in gone)
+            too_many = max(0, self._num_rows - removed + len(rows) - limit) if rows else 0
+            dropped = db.execute(DELETE_OLDEST, (too_many,)).rowcount
+            db.executemany("INSERT INTO event VALUES (?, ?, ?)", rows)
+            db.commit()  # an error here is one of the transaction
+        self._events.clear()
+        self._gone.difference_update(gone)
+        self._num_rows += len(rows) - removed - dropped
+        self.dropped += dropped
+        self._changes += max(1, len(gone))
 
     def _fail(self, error: Exception) -> None:
         if self.problem is None:
@@ -231,8 +223,8 @@ class DiskOutbox(Outbox):
             self.settled = True
         with self._lock:
             if self.problem:
-                self._let_go()
-            if self.problem and not self._events and not self._gone:
+                self._flush()
+            if self.problem and not (self._events or self._gone):
                 log.warning("outbox %s: there is room again", self._path)
                 self.problem = None
         return False

@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 from device.errors import BrokerError
@@ -104,13 +103,13 @@ def _broker_class() -> Any:
     return OwnRetained
 
 
-async def _listen(ports: Sequence[int]) -> int:
-    """Starts amqtt on the first of the ports that is free; 0 for any."""
+async def _listen(asked: int) -> int:
+    """Starts amqtt on the port, for 0 on 1883 or any that is free."""
     from amqtt.errors import BrokerError as StartError  # only in the child: the daemon has no use
 
-    for asked in ports:
+    for candidate in [asked] if asked else [PREFERRED_PORT, 0, 0]:
         try:
-            with socket.create_server((LOOPBACK, asked)) as probe:
+            with socket.create_server((LOOPBACK, candidate)) as probe:
                 port = int(probe.getsockname()[1])
             config: dict[str, Any] = {
                 "listeners": {"default": {"type": "tcp", "bind": f"{LOOPBACK}:{port}"}},
@@ -120,24 +119,20 @@ async def _listen(ports: Sequence[int]) -> int:
         except (OSError, StartError):  # taken, perhaps just now
             continue
         return port
-    raise OSError(errno.EADDRINUSE, f"port {ports[0]} of {LOOPBACK} is taken")
+    raise OSError(errno.EADDRINUSE, f"port {asked} of {LOOPBACK} is taken")
 
 
-async def _serve(asked: int) -> None:
-    print(await _listen([asked] if asked else [PREFERRED_PORT, 0, 0]), flush=True)
+async def _serve() -> None:
+    """The child process: port in, port out, until its input ends."""
+    logging.disable(logging.CRITICAL)
+    try:
+        print(await _listen(int(sys.stdin.buffer.readline())), flush=True)
+    except OSError as error:
+        print(error.strerror, flush=True)
+        return
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
     os._exit(0)  # nothing to save; amqtt's own shutdown waits for its clients
 
 
-def main() -> None:
-    """The child process."""
-    logging.disable(logging.CRITICAL)
-    try:
-        asyncio.run(_serve(int(sys.stdin.buffer.readline())))
-    except OSError as error:
-        print(error.strerror, flush=True)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    asyncio.run(_serve())
