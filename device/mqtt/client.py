@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from paho.mqtt.client import topic_matches_sub
@@ -123,10 +124,8 @@ class MqttClient:
 
     def wake(self) -> None:
         """Has the source asked soon."""
-        try:
+        with suppress(OSError):  # full: awake already; closed: too late
             self._wake_write.send(b"x")
-        except OSError:  # full: awake already; closed: too late
-            return
 
     def close(self, last_words: Message | None = None) -> None:
         """Last words and a clean end; returns in seconds whatever the broker does."""
@@ -178,8 +177,6 @@ class MqttClient:
     def _converse(self, connection: Connection) -> None:
         """Sends and listens until one of the two ends it."""
         while self._turn(connection):
-            if connection.accepted and not self.connected:
-                self._greet(connection)
             if self._closing.is_set():
                 if self.connected:
                     self._leave(connection)
@@ -189,10 +186,13 @@ class MqttClient:
 
     def _turn(self, connection: Connection) -> bool:
         """Moves bytes and sends what waits; False at the end."""
-        goes_on = connection.step(0.2 if connection.in_flight else 1.0)
-        if goes_on and self.connected:
+        if not connection.step(0.2 if connection.in_flight else 1.0):
+            return False
+        if connection.accepted:
+            if not self.connected:
+                self._greet(connection)
             self._send(connection)
-        return goes_on
+        return True
 
     def _greet(self, connection: Connection) -> None:
         """The broker has accepted us: what the source says first goes before all that waits."""
@@ -204,7 +204,6 @@ class MqttClient:
             self._source.begin(was_away)
             for publication in self._source.take(connection.room):
                 connection.publish(publication)
-        self._send(connection)
 
     def _send(self, connection: Connection) -> None:
         """Says as much of what waits as the broker has room for."""
@@ -275,13 +274,9 @@ class MqttClient:
         return explain_refusal(access, refused)
 
     def _finish(self, done: Publication | Subscription) -> None:
-        if isinstance(done, Subscription):
-            if done.refused:
-                self._warn("%s", done.refused)
-            return
-        if text := self._refusals.note(done):
+        if text := done.refused if isinstance(done, Subscription) else self._refusals.note(done):
             self._warn("%s", text)
-        if done.from_source and self._source:
+        if isinstance(done, Publication) and done.from_source and self._source:
             self._source.finished(done)
 
     def _receive(self, topic: str, payload: bytes, retained: bool, dropped: str) -> None:

@@ -14,13 +14,14 @@ put and removed, and a disk that others have filled takes no event at all; here 
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import sqlite3
 import threading
 from collections.abc import Collection
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from device.mqtt.outbox import Outbox, Waiting, connect, open_event_file
@@ -39,6 +40,7 @@ DELETE = "DELETE FROM event WHERE number = ?"
 DELETE_OLDEST = (
     "DELETE FROM event WHERE number IN (SELECT number FROM event ORDER BY number LIMIT ?)"
 )
+MAX_NUMBER = 1 << 53  # far more events than there will be, far from SQLite's largest number
 SELECT = "SELECT number, CAST(payload AS BLOB), late OR number <= ? FROM event"
 
 
@@ -65,7 +67,9 @@ class DiskOutbox(Outbox):
         self._folding, self._work = threading.Lock(), threading.Event()
         self._gone: set[int] = set()  # acknowledged, but the disk would not let them go
         self._changes = 0  # since the log was folded
-        self._db, self.dropped = open_event_file(path)
+        self._db = open_event_file(path)
+        self._drop(self._db.execute("DELETE FROM event WHERE number > ?", (MAX_NUMBER,)).rowcount)
+        self._db.commit()
         row = self._db.execute("SELECT count(*), coalesce(max(number), 0) FROM event").fetchone()
         self._num_rows, self._number = int(row[0]), int(row[1])
         self._late_to = self._number  # whatever was there waited for this start
@@ -87,19 +91,18 @@ class DiskOutbox(Outbox):
         """The oldest events with a greater number."""
         if limit <= 0 or number >= self._number:
             return []
-        found = []
         with self._lock:
-            try:
-                rows = self._db.execute(
-                    f"{SELECT} WHERE number > ? ORDER BY number LIMIT ?",
-                    (self._late_to, number, limit + len(self._gone)),
-                )
-                found = [Waiting(n, text, bool(late)) for n, text, late in rows]
-            except sqlite3.Error as error:
-                self._fail(error)
-            found = [waiting for waiting in found if waiting.number not in self._gone][:limit]
-            more = (waiting for waiting in self._events.values() if waiting.number > number)
-            return found + list(islice(more, limit - len(found)))
+            found = [each for each in self._read(number, limit) if each.number not in self._gone]
+            bad = [
+                w.number for w in found if w.number <= self._late_to and not _is_event(w.payload)
+            ]
+            if not bad:
+                more = (waiting for waiting in self._events.values() if waiting.number > number)
+                return list(islice(chain(found, more), limit))
+            self._drop(len(bad))
+            self._gone.update(bad)
+            self._flush()
+        return self.after(number, limit)
 
     def remove(self, numbers: Collection[int]) -> None:
         """Forgets what the broker has acknowledged."""
@@ -122,6 +125,22 @@ class DiskOutbox(Outbox):
             self._db.close()
 
     # The file, under the lock
+
+    def _read(self, number: int, limit: int) -> list[Waiting]:
+        query = f"{SELECT} WHERE number > ? ORDER BY number LIMIT ?"
+        values = self._late_to, number, limit + len(self._gone)
+        try:
+            return [
+                Waiting(n, text, bool(late)) for n, text, late in self._db.execute(query, values)
+            ]
+        except sqlite3.Error as error:
+            self._fail(error)
+            return []
+
+    def _drop(self, count: int) -> None:
+        if count:
+            self.dropped += count
+            log.warning("outbox %s: %d rows that are no events are dropped", self._path, count)
 
     def _flush(self) -> None:
         """Events in memory move to the file, those acknowledged leave it.
@@ -234,3 +253,11 @@ def _room(db: sqlite3.Connection) -> int:
     """Events that the file has room for."""
     pages: int = db.execute("PRAGMA page_count").fetchone()[0]
     return pages * PAGE_BYTES // EVENT_BYTES - SPARE_EVENTS
+
+
+def _is_event(payload: bytes) -> bool:
+    """Whether a row of an earlier start holds what ``put`` writes."""
+    try:
+        return isinstance(json.loads(payload), dict)
+    except (ValueError, TypeError, RecursionError):
+        return False

@@ -7,7 +7,6 @@ and the SQLite file of the one on disk.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sqlite3
@@ -23,7 +22,6 @@ from device.errors import ConfigurationError, StorageError, is_storage_trouble
 
 log = logging.getLogger("mien.outbox")
 
-MAX_NUMBER = 1 << 53  # far more events than there will be, far from SQLite's largest number
 SETTINGS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
@@ -37,7 +35,6 @@ TABLES = (
     "DELETE FROM room",
 )
 COLUMNS = [("number", "INTEGER"), ("late", "INTEGER"), ("payload", "TEXT")]
-DELETE_BAD = "DELETE FROM event WHERE number > ? OR NOT is_event(CAST(payload AS BLOB))"
 
 
 @dataclass(frozen=True)
@@ -123,7 +120,7 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _open(path: Path) -> tuple[sqlite3.Connection, int]:
+def _open(path: Path) -> sqlite3.Connection:
     db = connect(path)
     try:
         with db:
@@ -134,29 +131,14 @@ def _open(path: Path) -> tuple[sqlite3.Connection, int]:
             raise sqlite3.DatabaseError(damage)
         if [row[1:3] for row in db.execute("PRAGMA table_info(event)")] != COLUMNS:
             raise sqlite3.DatabaseError("another layout")
-        db.create_function("is_event", 1, _is_event)
-        with db:
-            bad = db.execute(DELETE_BAD, (MAX_NUMBER,)).rowcount
     except sqlite3.Error:
         db.close()
         raise
-    if bad:
-        log.warning("outbox %s: %d rows that are no events are dropped", path, bad)
-    return db, bad
+    return db
 
 
-def _is_event(payload: bytes) -> bool:
-    try:
-        return isinstance(json.loads(payload), dict)
-    except (ValueError, TypeError, RecursionError):
-        return False
-
-
-def open_event_file(path: Path) -> tuple[sqlite3.Connection, int]:
+def open_event_file(path: Path) -> sqlite3.Connection:
     """Opens or makes the file, and its folder; one that is damaged or foreign is moved aside.
-
-    Returns:
-        A connection, and how many rows were no events and are gone.
 
     Raises:
         ConfigurationError: no such folder, no permission: it will not work later either.

@@ -59,7 +59,7 @@ class Subscription:
 
 
 class Refusals:
-    """What the broker refuses now; a topic and cause is named once.
+    """What the broker refuses now; each topic and cause is told once.
 
     Attributes:
         num: publications refused.
@@ -77,19 +77,18 @@ class Refusals:
 
     def note(self, publication: Publication) -> str | None:
         """Counts a finished publication; returns the sentence where it is new."""
-        topic = publication.message.topic
+        topic, cause = publication.message.topic, publication.cause
         self._texts.pop(topic, None)
         if not publication.refused:
             return None
         self.num += 1
+        is_new = (topic, cause) not in self._named
+        if is_new and len(self._named) >= MAX_NAMED:
+            return None
+        self._named.add((topic, cause))
         shown = topic[:100].encode("ascii", "backslashreplace").decode()
         text = f"the broker refuses a publication to {shown}: {publication.refused}"
-        named = topic, publication.cause
-        is_new = named not in self._named and len(self._named) < MAX_NAMED
-        if is_new:
-            self._named.add(named)
-        if named in self._named:
-            self._texts[topic] = text
+        self._texts[topic] = text
         return text if is_new else None
 
 
