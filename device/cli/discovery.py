@@ -12,9 +12,9 @@ from collections.abc import Mapping
 
 from device.errors import BrokerError, UsageError
 from device.mqtt.access import BrokerAccess, broker_access
-from device.mqtt.client import MqttClient, client_for
 from device.mqtt.discovery import discovery_topic
 from device.mqtt.identity import Topics, make_device_id
+from device.mqtt.one_shot import OneShotClient, client_for
 from device.mqtt.packets import Message
 from device.settings import load_settings
 
@@ -58,8 +58,8 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     return 0
 
 
-def read_retained(access: BrokerAccess, topic: str) -> bytes:
-    """What a broker keeps of a topic; empty for nothing.
+def read_retained(access: BrokerAccess, topic: str) -> bytes | None:
+    """What a broker keeps of a topic; empty for nothing, None where we may not look.
 
     Raises:
         BrokerError: the broker cannot be reached, or refuses us.
@@ -80,12 +80,17 @@ def retract(access: BrokerAccess, topic: str) -> None:
         if erased.refused:
             raise BrokerError(f"broker {access} refuses {topic}: {erased.refused}")
         found = _look(client, topic)
+        if found is None and not client.speaks_5:
+            raise BrokerError(f"broker {access}: cannot see whether {topic} is gone; see its ACL")
     if found:
         raise BrokerError(f"broker {access} refuses {topic}: it is still there; see its ACL")
 
 
-def _look(client: MqttClient, topic: str) -> bytes:
-    """The retained payload; once the second subscription is answered, the first one's has come."""
+def _look(client: OneShotClient, topic: str) -> bytes | None:
+    """The retained payload, None where we may not look.
+
+    Once the second subscription is answered, what the first one brings has come.
+    """
     found = [b""]
 
     def keep(_: str, payload: bytes, retained: bool) -> None:
@@ -95,4 +100,4 @@ def _look(client: MqttClient, topic: str) -> bytes:
     for _ in range(2):
         looked = client.subscribe(topic, keep)
         client.wait_for(lambda: looked.answered, WITHIN_S)  # noqa: B023 - called at once
-    return found[-1]
+    return None if looked.refused else found[-1]

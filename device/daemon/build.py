@@ -29,7 +29,7 @@ from device.display.live_face import LiveFace
 from device.display.screen import NoScreen, Screen
 from device.errors import DetectorError, ModelError
 from device.mqtt.identity import make_device_id, make_name
-from device.mqtt.outbox import MemoryOutbox
+from device.mqtt.outbox import Outbox
 from device.pipeline import Camera, Parts, collect_nothing
 from device.settings import Settings
 from device.vision.detector import choose_kind
@@ -142,7 +142,7 @@ def build_vision(settings: Settings, store: ModelStore | None = None) -> Vision:
 def build_offline_parts(settings: Settings, metrics: Metrics) -> Iterator[Parts]:
     """The parts as the daemon has them, without a camera and a screen, for ``mien bench``."""
     with ExitStack() as stack:
-        outbox = MemoryOutbox(settings.outbox.max_events)
+        outbox = Outbox(settings.outbox.max_events)
         publisher, _ = make_publisher(settings, outbox, stack)
         publisher.start()
         yield _join(

@@ -17,7 +17,7 @@ from device.mqtt.discovery import BIRTH_DELAY_S, Announcer, discovery_payload, d
 from device.mqtt.disk_outbox import DiskOutbox
 from device.mqtt.embedded_broker import EmbeddedBroker
 from device.mqtt.identity import DuplicateIdWatch, Identity, Topics, make_device_id, make_name
-from device.mqtt.outbox import MemoryOutbox, Outbox
+from device.mqtt.outbox import Outbox
 from device.mqtt.payloads import encode
 from device.mqtt.publisher import MqttPublisher
 from device.settings import Settings
@@ -67,12 +67,12 @@ def make_outbox(settings: Settings, state_dir: Path) -> Outbox:
     """
     outbox = settings.outbox
     if not outbox.path:
-        return MemoryOutbox(outbox.max_events)
+        return Outbox(outbox.max_events)
     try:
         return DiskOutbox(state_dir / outbox.path, outbox.max_events)
     except StorageError as error:  # a restart must not leave the device dark
         log.error("%s; events wait in memory", error)
-        return MemoryOutbox(min(outbox.max_events, MOST_IN_MEMORY), str(error))
+        return Outbox(min(outbox.max_events, MOST_IN_MEMORY), str(error))
 
 
 def make_publisher(

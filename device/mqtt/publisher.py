@@ -17,7 +17,7 @@ from typing import Any
 from device.mqtt.access import Backoff, BrokerAccess
 from device.mqtt.client import MqttClient
 from device.mqtt.identity import Identity, Topics
-from device.mqtt.outbox import MemoryOutbox, Outbox
+from device.mqtt.outbox import Outbox
 from device.mqtt.packets import Message, Publication, Receiver
 from device.mqtt.payloads import Payloads, WallClock, as_historical, encode
 from device.vocabulary import CameraState, ExpressionEvent, Scene, Status
@@ -56,7 +56,7 @@ class MqttPublisher:
         self._clock = clock or WallClock()
         self._payloads = Payloads(identity, self._clock)
         self._pace = StatePace()
-        self.outbox = outbox or MemoryOutbox(DEFAULT_EVENTS)
+        self.outbox = outbox or Outbox(DEFAULT_EVENTS)
         self._waiting = _Waiting(topics, self.outbox)
         will = Message(topics("availability"), OFFLINE, retain=True)
         self._client = MqttClient(access, will, backoff, self._waiting)
@@ -91,12 +91,12 @@ class MqttPublisher:
     @property
     def num_refused(self) -> int:
         """Publications that the broker refused, or that go beyond what it takes."""
-        return self._client.exchange.num_refused
+        return self._client.num_refused
 
     @property
     def num_dropped(self) -> int:
         """Messages for us that could not be read."""
-        return self._client.exchange.num_dropped
+        return self._client.num_dropped
 
     def close(self) -> None:
         """Says that nobody is seen any more and ``stopped``, waits shortly, disconnects."""

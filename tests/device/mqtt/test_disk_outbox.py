@@ -18,7 +18,7 @@ import pytest
 from device.daemon.build_mqtt import make_outbox
 from device.errors import ConfigurationError
 from device.mqtt.disk_outbox import DiskOutbox
-from device.mqtt.outbox import MemoryOutbox, Outbox
+from device.mqtt.outbox import Outbox
 from device.mqtt.payloads import as_historical, encode
 from device.settings import Settings, replace_setting
 from tests.device.mqtt.appliance import wait_until
@@ -26,7 +26,7 @@ from tests.device.mqtt.appliance import wait_until
 
 @pytest.fixture(params=["memory", "disk"])
 def outbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outbox]:
-    made: Outbox = MemoryOutbox(10) if request.param == "memory" else DiskOutbox(tmp_path / "o", 10)
+    made: Outbox = Outbox(10) if request.param == "memory" else DiskOutbox(tmp_path / "o", 10)
     yield made
     made.close()
 
@@ -226,7 +226,7 @@ def test_a_read_only_disk_costs_no_start(small_disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     settings = replace_setting(Settings(), "outbox.path", "o")
     outbox = make_outbox(settings, small_disk)
-    assert isinstance(outbox, MemoryOutbox)
+    assert type(outbox) is Outbox
     assert "outbox.path" in (outbox.problem or "")
     fill(outbox, 3)
     assert numbers(outbox) == [1, 2, 3]
@@ -304,7 +304,7 @@ def test_a_locked_outbox_costs_no_start(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "o", isolation_level=None)) as db:
         db.execute("BEGIN EXCLUSIVE")
         outbox = make_outbox(replace_setting(Settings(), "outbox.path", "o"), tmp_path)
-        assert isinstance(outbox, MemoryOutbox)
+        assert type(outbox) is Outbox
         assert "locked" in (outbox.problem or "")
 
 
