@@ -121,6 +121,8 @@ Publish to `command/<name>`, **not retained**; the answer comes on `response/<na
 `transaction`. At most 4096 bytes, a burst of 20, then five a second. What is malformed, unknown
 or out of range is answered with an error and changes nothing. A command without arguments is
 `{}`; an empty message is ignored, so a command that was retained by mistake can be taken back.
+Over MQTT 5 a command with a response topic is answered there instead, with its correlation data;
+JSON and PNG are published with their content type.
 
 ```sh
 mosquitto_sub -h BROKER -t 'mien/DEVICE/response/#' -v &

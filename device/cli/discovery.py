@@ -58,14 +58,14 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     return 0
 
 
-def read_retained(access: BrokerAccess, topic: str) -> bytes | None:
-    """What a broker keeps of a topic; empty for nothing, None where we may not look.
+def read_retained(access: BrokerAccess, topic: str) -> bytes:
+    """What a broker keeps of a topic; empty for nothing and where we may not look.
 
     Raises:
         BrokerError: the broker cannot be reached, or refuses us.
     """
     with client_for(access, "clear") as client:
-        return _look(client, topic)
+        return _look(client, topic)[0]
 
 
 def retract(access: BrokerAccess, topic: str) -> None:
@@ -79,15 +79,15 @@ def retract(access: BrokerAccess, topic: str) -> None:
         client.wait_for(lambda: erased.done, WITHIN_S)
         if erased.refused:
             raise BrokerError(f"broker {access} refuses {topic}: {erased.refused}")
-        found = _look(client, topic)
-        if found is None and not client.speaks_5:
-            raise BrokerError(f"broker {access}: cannot see whether {topic} is gone; see its ACL")
+        found, refused = _look(client, topic)
+        if refused and not client.speaks_5:
+            raise BrokerError(f"broker {access}: cannot see whether {topic} is gone: {refused}")
     if found:
         raise BrokerError(f"broker {access} refuses {topic}: it is still there; see its ACL")
 
 
-def _look(client: OneShotClient, topic: str) -> bytes | None:
-    """The retained payload, None where we may not look.
+def _look(client: OneShotClient, topic: str) -> tuple[bytes, str | None]:
+    """The retained payload, and why we may not look.
 
     Once the second subscription is answered, what the first one brings has come.
     """
@@ -100,4 +100,4 @@ def _look(client: OneShotClient, topic: str) -> bytes | None:
     for _ in range(2):
         looked = client.subscribe(topic, keep)
         client.wait_for(lambda: looked.answered, WITHIN_S)  # noqa: B023 - called at once
-    return None if looked.refused else found[-1]
+    return found[-1], looked.refused

@@ -49,7 +49,7 @@ def connect(settings: Settings, state: StateFile, state_dir: Path, stack: ExitSt
     """Makes the broker's side and begins to connect; whoever listens does so before."""
     publisher, reach = make_publisher(settings, make_outbox(settings, state_dir), stack)
     commands, duplicates = CommandQueue(publisher.respond), DuplicateIdWatch(publisher.identity)
-    publisher.listen(publisher.topics("command/+"), commands.receive)
+    publisher.listen(publisher.topics("command/+"), commands.receive, is_request=True)
     publisher.listen(publisher.topics("health"), duplicates.receive)
     publisher.retain(
         "camera", b"offline"

@@ -252,7 +252,7 @@ class Control:
         except (MienError, OSError) as error:
             answer = {"error": str(error)}
         finally:  # a mistake of ours is answered too; the loop logs and survives it
-            self._respond(command.name, command.transaction, **answer)
+            self._respond(command.name, command.transaction, reply_to=command.reply_to, **answer)
         if self._device.settings is not settings:
             self._report()
 

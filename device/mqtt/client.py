@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from paho.mqtt.client import topic_matches_sub
 
@@ -279,7 +280,7 @@ class MqttClient:
         if isinstance(done, Publication) and done.from_source and self._source:
             self._source.finished(done)
 
-    def _receive(self, topic: str, payload: bytes, retained: bool, dropped: str) -> None:
+    def _receive(self, dropped: str, topic: str, *message: Any) -> None:
         if dropped:
             self.num_dropped += 1
             if self.num_dropped == 1:
@@ -287,7 +288,7 @@ class MqttClient:
             return
         for subscription in self._subscriptions:
             if topic_matches_sub(subscription.topic_filter, topic):
-                subscription.receiver(topic, payload, retained)
+                subscription.hear(topic, *message)
 
 
 def _without(will: Message, refused: str) -> Message:

@@ -21,7 +21,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device.mqtt.access import BrokerAccess
-from device.mqtt.packets import Message, Publication, Subscription
+from device.mqtt.packets import Message, Publication, ReplyTo, Subscription
 
 ANSWER_WITHIN_S = 10.0  # for the broker's CONNACK
 MAX_IN_FLIGHT = 20
@@ -68,7 +68,8 @@ class Connection:
         waker: becomes readable when there is something to send.
         finished: gets each publication that is acknowledged or refused, and each subscription
             that is answered.
-        received: gets topic and payload, whether it was retained, and why it cannot be read.
+        received: gets why a message cannot be read, its topic and payload, whether it was retained
+            and where an answer is wanted.
 
     Attributes:
         accepted: the broker has accepted us.
@@ -85,7 +86,7 @@ class Connection:
         will: Message | None,
         waker: socket.socket,
         finished: Callable[[Publication | Subscription], None],
-        received: Callable[[str, bytes, bool, str], None],
+        received: Callable[[str, str, bytes, bool, ReplyTo | None], None],
     ) -> None:
         self.access, self.is_5, self.started_s = access, is_5, time.monotonic()
         self.accepted, self.refused, self.reason = False, "", ""
@@ -145,8 +146,21 @@ class Connection:
             return
         qos = min(message.qos, getattr(self._limits, "MaximumQoS", 1))
         retain = message.retain and bool(getattr(self._limits, "RetainAvailable", 1))
-        number = self._client.publish(message.topic, message.payload, qos, retain).mid
+        properties = self._properties(message)
+        sent = self._client.publish(message.topic, message.payload, qos, retain, properties)
+        number = sent.mid
         self.in_flight[number] = publication, time.monotonic()
+
+    def _properties(self, message: Message) -> Properties | None:
+        """MQTT 5: what the payload is, and which request it answers."""
+        if not self.is_5 or not (message.content_type or message.correlation):
+            return None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        if message.content_type:
+            properties.ContentType = message.content_type
+        if message.correlation:
+            properties.CorrelationData = message.correlation
+        return properties
 
     def _unsayable(self, message: Message) -> tuple[str, str] | None:
         """Why the message cannot be said here: the cause, and the sentence."""
@@ -156,7 +170,9 @@ class Connection:
             return "topic", "the topic is not UTF-8"
         if not 0 < len(topic) < 1 << 16 or set(message.topic) & set("#+\0"):
             return "topic", "nobody may publish to such a topic"
-        size = len(topic) + len(message.payload) + 4 + self.is_5
+        size = len(topic) + len(message.payload) + 4
+        properties = self._properties(message)
+        size += len(properties.pack()) if properties else self.is_5  # type: ignore[no-untyped-call]
         size += 2 + sum(size >= 128**power for power in (1, 2, 3))
         most: int = getattr(self._limits, "MaximumPacketSize", MAX_PACKET_BYTES)
         if size > most:
@@ -255,4 +271,7 @@ class Connection:
             topic = message.topic
         except UnicodeDecodeError as error:
             topic, dropped = error.object.decode(errors="replace"), "its topic is not UTF-8"
-        self._received(topic, bytes(message.payload), message.retain, dropped)
+        wanted = getattr(message.properties, "ResponseTopic", "")
+        reply_to = ReplyTo(wanted, getattr(message.properties, "CorrelationData", b""))
+        payload = bytes(message.payload)
+        self._received(dropped, topic, payload, message.retain, reply_to if wanted else None)

@@ -7,17 +7,33 @@ from dataclasses import dataclass
 from typing import Protocol
 
 MAX_NAMED = 100  # topics whose refusal is remembered
-Receiver = Callable[[str, bytes, bool], None]  # topic, payload, whether it was retained
+Receiver = Callable[..., None]  # topic, payload, whether it was retained; of a request: ReplyTo
+
+
+@dataclass(frozen=True)
+class ReplyTo:
+    """Where an MQTT 5 request wants its answer (section 4.10)."""
+
+    topic: str
+    correlation: bytes = b""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One MQTT publication."""
+    """One MQTT publication; ``correlation`` names the request that it answers."""
 
     topic: str
     payload: bytes
     qos: int = 1
     retain: bool = False
+    correlation: bytes = b""
+
+    @property
+    def content_type(self) -> str:
+        """What the payload is, for MQTT 5; nothing where it is a plain word."""
+        if self.payload.startswith(b"{"):
+            return "application/json"
+        return "image/png" if self.payload.startswith(b"\x89PNG") else ""
 
 
 @dataclass(eq=False)
@@ -50,12 +66,21 @@ class Publication:
 
 @dataclass(eq=False)
 class Subscription:
-    """Who listens to what, and whether the broker has answered, and refused."""
+    """Who listens to what, and whether the broker has answered, and refused.
+
+    ``is_request``: the receiver is also told where the answer is wanted.
+    """
 
     topic_filter: str
     receiver: Receiver
+    is_request: bool = False
     answered: bool = False
     refused: str | None = None
+
+    def hear(self, topic: str, payload: bytes, retained: bool, reply_to: ReplyTo | None) -> None:
+        """Passes a message on."""
+        more = (reply_to,) if self.is_request else ()
+        self.receiver(topic, payload, retained, *more)
 
 
 class Refusals:

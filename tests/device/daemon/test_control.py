@@ -76,7 +76,13 @@ class Bench:
         self.reports += 1
 
     def respond(
-        self, name: str, transaction: str | None, *, data: Any = None, error: str = ""
+        self,
+        name: str,
+        transaction: str | None,
+        *,
+        data: Any = None,
+        error: str = "",
+        reply_to: object = None,
     ) -> None:
         self.answers.append({"name": name, "data": data, "error": error})
 

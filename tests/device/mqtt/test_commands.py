@@ -15,7 +15,13 @@ class FakeResponder:
         self.answers: list[tuple[str, str | None, str]] = []
 
     def __call__(
-        self, name: str, transaction: str | None, *, data: Any = None, error: str = ""
+        self,
+        name: str,
+        transaction: str | None,
+        *,
+        data: Any = None,
+        error: str = "",
+        reply_to: object = None,
     ) -> None:
         self.answers.append((name, transaction, error))
 
