@@ -289,6 +289,17 @@ def test_a_row_that_is_no_event_is_dropped_counted_and_named(
     outbox.close()
 
 
+def test_many_rows_that_are_no_events_are_passed_over(tmp_path: Path) -> None:
+    DiskOutbox(tmp_path / "o", 5000).close()
+    with closing(sqlite3.connect(tmp_path / "o")) as db, db:
+        rows = [(n, 0, "no JSON") for n in range(1, 3001)] + [(3001, 0, '{"n": 1}')]
+        db.executemany("INSERT INTO event VALUES (?, ?, ?)", rows)
+    outbox = DiskOutbox(tmp_path / "o", 5000)
+    assert numbers(outbox, limit=2) == [1]
+    assert (outbox.depth, outbox.dropped) == (1, 3000)
+    outbox.close()
+
+
 def test_an_outbox_of_another_layout_is_moved_aside(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "o")) as db, db:
         db.execute("CREATE TABLE event(id INTEGER PRIMARY KEY, body BLOB)")
