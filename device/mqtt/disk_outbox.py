@@ -92,17 +92,18 @@ class DiskOutbox(Outbox):
         if limit <= 0 or number >= self._number:
             return []
         with self._lock:
-            found = [each for each in self._read(number, limit) if each.number not in self._gone]
-            bad = [
-                w.number for w in found if w.number <= self._late_to and not _is_event(w.payload)
-            ]
-            if not bad:
-                more = (waiting for waiting in self._events.values() if waiting.number > number)
-                return list(islice(chain(found, more), limit))
-            self._drop(len(bad))
-            self._gone.update(bad)
-            self._flush()
-        return self.after(number, limit)
+            while True:
+                found = [
+                    each for each in self._read(number, limit) if each.number not in self._gone
+                ]
+                old = (each for each in found if each.number <= self._late_to)
+                bad = [each.number for each in old if not _is_event(each.payload)]
+                if not bad:
+                    more = (each for each in self._events.values() if each.number > number)
+                    return list(islice(chain(found, more), limit))
+                self._drop(len(bad))
+                self._gone.update(bad)
+                self._flush()
 
     def remove(self, numbers: Collection[int]) -> None:
         """Forgets what the broker has acknowledged."""
