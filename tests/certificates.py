@@ -36,10 +36,19 @@ class Authority:
         self.cert = folder / f"{name}.pem"
         self.cert.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, host: str | None = None, days: int = 30) -> Pair:
-        """A certificate for a host name or address, or for a client; ``days`` < 0: expired."""
+    def issue(
+        self, name: str, host: str | None = None, days: int = 30, valid_in_s: float = -5e6
+    ) -> Pair:
+        """A certificate for a host name or address, or for a client.
+
+        Args:
+            name: of the files and the subject.
+            host: a name or an address.
+            days: how long it is valid; negative: it has expired.
+            valid_in_s: seconds until it becomes valid.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._sign(name, key.public_key(), host, days, is_ca=False)
+        certificate = self._sign(name, key.public_key(), host, days, False, valid_in_s)
         pair = Pair(self._folder / f"{name}.crt", self._folder / f"{name}.key")
         pair.cert.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         pair.key.write_bytes(
@@ -52,7 +61,13 @@ class Authority:
         return pair
 
     def _sign(
-        self, name: str, key: ec.EllipticCurvePublicKey, host: str | None, days: int, is_ca: bool
+        self,
+        name: str,
+        key: ec.EllipticCurvePublicKey,
+        host: str | None,
+        days: int,
+        is_ca: bool,
+        valid_in_s: float = -5e6,
     ) -> x509.Certificate:
         now = datetime.now(timezone.utc)
         own_key = self._key.public_key()
@@ -62,7 +77,7 @@ class Authority:
             .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self._name)]))
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=60))
+            .not_valid_before(now + timedelta(seconds=valid_in_s))
             .not_valid_after(now + timedelta(days=days))
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)

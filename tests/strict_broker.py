@@ -42,6 +42,7 @@ class StrictBroker:
         retain: whether a retained publication is taken.
         versions: protocol levels that are accepted; 5 and 4 (3.1.1).
         refuse: the reason code for a publication by topic, 0 to accept it.
+        denies_subscriptions: answers each with a refusal.
         greeting: raw bytes that follow the answer to the first subscription.
         leave_at_once: ends each connection as soon as it was accepted.
         ack_delay_s: before each acknowledgement.
@@ -54,6 +55,7 @@ class StrictBroker:
     server_keep_alive: int = 0
     versions: tuple[int, ...] = (4, 5)
     refuse: Callable[[str], int] = lambda topic: 0
+    denies_subscriptions: bool = False
     greeting: bytes = b""
     leave_at_once: bool = False
     ack_delay_s: float = 0.0
@@ -241,5 +243,6 @@ class Visit:
             rest, count = rest[3 + length :], count + 1
         properties = b"\0" if self._level == 5 else b""
         head = bytes([0x90, 2 + len(properties) + count])
-        self._send(head + body[:2] + properties + b"\1" * count + self._broker.greeting)
+        answers = (b"\x80" if self._broker.denies_subscriptions else b"\1") * count
+        self._send(head + body[:2] + properties + answers + self._broker.greeting)
         self._broker.greeting = b""

@@ -22,8 +22,8 @@ from device.camera.v4l2 import list_cameras
 from device.daemon.board import Board
 from device.errors import CameraError, MienError
 from device.mqtt.access import broker_access
-from device.mqtt.client import probe
 from device.mqtt.identity import make_device_id
+from device.mqtt.one_shot import probe
 from device.mqtt.payloads import clock_is_synced
 from device.settings import Settings, load_settings
 from device.settings.tree import Camera as CameraSettings

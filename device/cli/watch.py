@@ -13,9 +13,9 @@ from typing import Any, TextIO
 
 from device.errors import BrokerError, UsageError
 from device.mqtt.access import BrokerAccess, broker_access
-from device.mqtt.client import client_for
+from device.mqtt.one_shot import client_for
 from device.settings import load_settings
-from device.settings.tree import Mqtt
+from device.settings.hosts import split_address, without_password
 
 COLORS = {"angry": 31, "disgust": 32, "fear": 35, "happy": 33, "sad": 34, "surprise": 36}
 ESCAPE = "\x1b"
@@ -34,20 +34,15 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Prints one line an event until Ctrl-C."""
     mqtt = load_settings(args.config, environment).mqtt
     if args.broker:
-        mqtt = _with_address(mqtt, args.broker)
+        try:
+            host, port = split_address(args.broker)
+        except ValueError as error:
+            raise UsageError(f"--broker {without_password(args.broker)}: {error}") from error
+        mqtt = replace(mqtt, host=host, port=port)
     elif not mqtt.host:
         mqtt = replace(mqtt, host="127.0.0.1")
     watch(broker_access(mqtt, "watch"), mqtt.prefix, sys.stdout)
     return 0
-
-
-def _with_address(mqtt: Mqtt, address: str) -> Mqtt:
-    host, colon, port = address.rpartition(":")
-    if not colon or port.endswith("]"):  # no port, or an IPv6 address in brackets
-        host, port = address, "0"
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"--broker {address}: expected HOST or HOST:PORT")
-    return replace(mqtt, host=host.strip("[]"), port=int(port))
 
 
 def watch(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -28,7 +28,8 @@ from device.display.choose import open_display
 from device.display.live_face import LiveFace
 from device.display.screen import NoScreen
 from device.errors import DetectorError, ModelError
-from device.mqtt.outbox import MemoryOutbox
+from device.mqtt.identity import make_device_id, make_name
+from device.mqtt.outbox import Outbox
 from device.pipeline import Parts, collect_nothing
 from device.settings import Settings
 from device.vision.detector import choose_kind
@@ -72,7 +73,7 @@ def open_daemon(
     """
     with ExitStack() as stack:
         state = StateFile(around.state_dir / "settings.json")
-        settings = state.apply(settings)
+        settings = _named(state.apply(settings))
         store = ModelStore(around.state_dir / "models")
         broker = connect(settings, state, around.state_dir, stack)
         make_face = make_live_face(settings, store)
@@ -101,8 +102,15 @@ def open_daemon(
             settings, state, parts, vision, card, store, generator, screen, around.stop, picture
         )
         report = _report_health(device, metrics, broker, stack)
-        yield parts, Control(device, broker.desk, broker.publisher.respond, report), broker
+        yield parts, Control(device, broker.commands, broker.publisher.respond, report), broker
         watchdog.stopping()
+
+
+def _named(settings: Settings) -> Settings:
+    """With a name for people, also where the settings have none."""
+    device = settings.device
+    name = make_name(device.name, make_device_id(device.id))
+    return replace(settings, device=replace(device, name=name))
 
 
 def build_vision(settings: Settings, store: ModelStore | None = None) -> Vision:
@@ -129,7 +137,7 @@ def build_vision(settings: Settings, store: ModelStore | None = None) -> Vision:
 def build_offline_parts(settings: Settings) -> Iterator[Parts]:
     """The parts as the daemon has them, without a camera and a screen, for ``mien bench``."""
     with ExitStack() as stack:
-        publisher, _ = make_publisher(settings, MemoryOutbox(settings.outbox.max_events), stack)
+        publisher, _ = make_publisher(settings, Outbox(settings.outbox.max_events), stack)
         publisher.start()
         camera = NewestFrameCamera(make_source(settings.camera), settings.camera)
         yield Parts(
@@ -214,7 +222,7 @@ def _report_health(
             "counts": {
                 "dropped_frames": parts.camera.dropped,
                 "dropped_events": outbox.dropped,
-                "refused_commands": broker.desk.refused,
+                "refused_commands": broker.commands.refused,
             },
         }
 

@@ -43,3 +43,7 @@ class NoVision:
     def update(self, seen: object, now_s: float) -> list[ExpressionEvent]:
         """Nobody is seen."""
         return []
+
+    def clear(self, now_s: float) -> list[ExpressionEvent]:
+        """Nobody vanishes."""
+        return []

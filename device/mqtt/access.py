@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from device.errors import ConfigurationError
+from device.settings.hosts import join_address
 from device.settings.tree import Mqtt
 
 PLAIN_PORT, TLS_PORT = 1883, 8883
@@ -41,7 +43,7 @@ class BrokerAccess:
 
     def __str__(self) -> str:
         """``broker.local:1883``, for messages."""
-        return f"{self.host}:{self.port}"
+        return join_address(self.host, self.port)
 
 
 def broker_access(mqtt: Mqtt, device_id: str) -> BrokerAccess:
@@ -73,13 +75,10 @@ def _password(mqtt: Mqtt) -> str:
     try:
         with Path(mqtt.password_file).open("rb") as file:
             return file.read(MAX_PASSWORD_BYTES).decode("utf-8").rstrip("\r\n")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", "not a text file (UTF-8)")
         raise ConfigurationError(
-            f"mqtt.password_file = {mqtt.password_file!r}: cannot read it: {error.strerror}"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(
-            f"mqtt.password_file = {mqtt.password_file!r}: not a text file (UTF-8)"
+            f"mqtt.password_file = {mqtt.password_file!r}: cannot read it: {reason}"
         ) from error
 
 
@@ -144,13 +143,17 @@ REFUSALS = {
     "Client identifier not valid": "client id not accepted; see mqtt.client_id",
     "Banned": "this client is banned there",
 }
+CLOCK_ERRORS = (9, 10)  # OpenSSL: a certificate is not yet valid, has expired
 TAKEN_OVER = "Session taken over"
 
 
-def explain_failure(error: Exception, access: BrokerAccess) -> str:
-    """A connection that could not be made."""
+def explain_failure(error: Exception, access: BrokerAccess, now_s: float | None = None) -> str:
+    """A connection that could not be made; ``now_s``: by the clock on the wall."""
     where = f"broker {access}"
     if isinstance(error, ssl.SSLCertVerificationError):
+        if error.verify_code in CLOCK_ERRORS:
+            clock = time.strftime("clock, which says %Y-%m-%d", time.localtime(now_s))
+            return f"{where}: {error.verify_message} by this device's {clock}; is the time right?"
         return f"{where}: certificate not accepted: {error.verify_message}; see mqtt.ca_file and mqtt.host"
     is_cut = access.tls is not None and isinstance(error, ConnectionResetError)
     if isinstance(error, ssl.SSLError) or is_cut:
@@ -167,34 +170,27 @@ def explain_failure(error: Exception, access: BrokerAccess) -> str:
     return f"{where}: {type(error).__name__}: {error}"
 
 
-def explain_refusal(reason: str, access: BrokerAccess) -> str:
-    """A CONNACK that says no."""
-    return f"broker {access} refuses: {REFUSALS.get(reason, reason)}"
+def explain_refusal(access: BrokerAccess, reason: str) -> str:
+    """A CONNACK that says no; without a reason: a connection that ended or stayed mute before."""
+    if reason:
+        return f"broker {access} refuses: {REFUSALS.get(reason, reason)}"
+    wants = "want a client certificate (mqtt.cert_file)" if access.tls else "want TLS (mqtt.tls)"
+    return f"broker {access}: closed or mute before it accepted us; does this port {wants}?"
 
 
-def explain_loss(reason: str, access: BrokerAccess) -> str:
-    """A connection that ended."""
+def explain_end(access: BrokerAccess, reason: str, is_flapping: bool) -> str:
+    """A connection that ended; ``is_flapping``: one more that ended soon.
+
+    So MQTT 3.1.1 shows that another client uses our id.
+    """
+    if is_flapping:
+        return (
+            f"broker {access}: lost again and again right after it accepted us; "
+            f"does another client use the id {access.client_id!r}? See mqtt.client_id and device.id"
+        )
     if reason == TAKEN_OVER:
         return (
             f"broker {access}: session taken over: another client uses the id {access.client_id!r}; "
             "give each device its own device.id (a copied image shares its machine id)"
         )
     return f"broker {access}: connection lost ({reason})"
-
-
-def explain_flapping(access: BrokerAccess) -> str:
-    """Lost soon after every success, as MQTT 3.1.1 shows a taken-over session."""
-    return (
-        f"broker {access}: lost again and again right after it accepted us; "
-        f"does another client use the id {access.client_id!r}? See mqtt.client_id and device.id"
-    )
-
-
-def explain_silence(access: BrokerAccess) -> str:
-    """A connection that ended, or stayed mute, before the broker accepted it."""
-    hint = (
-        "does it want a client certificate (mqtt.cert_file)?"
-        if access.tls
-        else "does this port want TLS (mqtt.tls)?"
-    )
-    return f"broker {access}: closed or mute before it accepted us; {hint}"

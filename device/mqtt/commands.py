@@ -13,11 +13,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import fastjsonschema
 
+from device.mqtt.packets import ReplyTo
 from device.mqtt.schemas import read_schema
 
 log = logging.getLogger("mien.commands")
@@ -47,18 +48,26 @@ class Command:
         name: one of NAMES.
         transaction: comes back in the response.
         arguments: the other keys, as the schema allows them.
+        reply_to: where an MQTT 5 request wants its answer.
     """
 
     name: str
     transaction: str | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
+    reply_to: ReplyTo | None = None
 
 
 class Responder(Protocol):
     """Where answers go: ``MqttPublisher.respond``."""
 
     def __call__(
-        self, name: str, transaction: str | None, *, data: Any = None, error: str = ""
+        self,
+        name: str,
+        transaction: str | None,
+        *,
+        data: Any = None,
+        error: str = "",
+        reply_to: ReplyTo | None = None,
     ) -> None:
         """Answers a command."""
 
@@ -108,7 +117,7 @@ def in_words(error: fastjsonschema.JsonSchemaValueException) -> str:
     return str(error.message).replace(str(error.name), where, 1)[:300]
 
 
-class CommandDesk:
+class CommandQueue:
     """Takes messages in the network thread, hands commands to the loop.
 
     Args:
@@ -125,7 +134,9 @@ class CommandDesk:
         self._flooded = self._told_retained = False
         self.refused = 0
 
-    def receive(self, topic: str, payload: bytes, retained: bool) -> None:
+    def receive(
+        self, topic: str, payload: bytes, retained: bool, reply_to: ReplyTo | None = None
+    ) -> None:
         """A message on ``command/<name>``."""
         name = topic.rsplit("/", 1)[-1]
         if retained:  # a broker would repeat it at every connect
@@ -137,10 +148,10 @@ class CommandDesk:
         if not payload:  # how a retained message is taken back: the clean-up must not carry it out
             log.info("command %r ignored: empty; without arguments it is {}", name[:40])
             return
-        if not self._may_pass(name):
+        if not self._may_pass(name, reply_to):
             return
         try:
-            command = self._reader.read(name, payload)
+            command = replace(self._reader.read(name, payload), reply_to=reply_to)
             with self._lock:
                 if len(self._waiting) >= MAX_WAITING:
                     raise CommandError("too many commands wait", command.transaction)
@@ -148,7 +159,7 @@ class CommandDesk:
         except CommandError as error:
             self.refused += 1
             if ANSWERABLE.fullmatch(name):
-                self._respond(name, error.transaction, error=str(error))
+                self._respond(name, error.transaction, error=str(error), reply_to=reply_to)
             else:
                 log.info("command %r ignored: %s", name[:40], error)
 
@@ -158,7 +169,7 @@ class CommandDesk:
             commands, self._waiting = list(self._waiting), deque()
         return commands
 
-    def _may_pass(self, name: str) -> bool:
+    def _may_pass(self, name: str, reply_to: ReplyTo | None) -> bool:
         """A bucket of tokens; says once that it is empty, and counts."""
         now_s = self._clock()
         self._tokens = min(BURST, self._tokens + (now_s - self._refilled_s) * PER_SECOND)
@@ -172,9 +183,8 @@ class CommandDesk:
             self._flooded = True
             log.warning("too many commands: more than %g a second are ignored", PER_SECOND)
             if ANSWERABLE.fullmatch(name):
-                self._respond(
-                    name, None, error=f"too many commands; at most {PER_SECOND:g} a second"
-                )
+                error = f"too many commands; at most {PER_SECOND:g} a second"
+                self._respond(name, None, error=error, reply_to=reply_to)
         return False
 
 

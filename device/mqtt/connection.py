@@ -1,9 +1,9 @@
 """One connection's life, from CONNECT to its end, driven by one thread.
 
 paho does the protocol; its documented calls for foreign loops (``loop_read``, ``loop_write``,
-``loop_misc``) let the caller own the socket. Its callbacks only take notes, so nothing that goes
-wrong in our code can hurt its state. Nothing stays in the library's queues: its owner sends what
-was not acknowledged again over the next connection.
+``loop_misc``) let the caller own the socket. What the broker announces in CONNACK is kept (MQTT 5,
+section 3.2.2.3), and what we take is announced. Nothing stays in the library's queues: the owner
+sends what was not acknowledged again over the next connection.
 """
 
 from __future__ import annotations
@@ -11,50 +11,51 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device.mqtt.access import BrokerAccess
-from device.mqtt.packets import (
-    MAX_IN_FLIGHT,
-    MAX_INPUT_BYTES,
-    BoundedClient,
-    Limits,
-    Message,
-    Publication,
-)
+from device.mqtt.packets import Message, Publication, ReplyTo, Subscription
 
 ANSWER_WITHIN_S = 10.0  # for the broker's CONNACK
-FOR_EVER = (0x87, 0x90, 0x99)  # not authorized, topic or payload not accepted; others may pass
+MAX_IN_FLIGHT = 20
+MAX_PACKET_BYTES = 268_435_455 + 5  # what the protocol can express
+MAX_INPUT_BYTES = 1 << 16  # of one packet; a command has at most 4096
+KEPT_BYTES = 3 * MAX_INPUT_BYTES  # of a packet that is too long: its topic and enough to tell
 MAX_PACKETS = 200  # read at a time, before we send again
+FOR_EVER = (0x87, 0x90, 0x99)  # not authorized, topic or payload not accepted; others may pass
 
 
-@dataclass(frozen=True)
-class Subscribed:
-    """The broker's answers to the subscription ``number``; true where it was refused."""
+class BoundedClient(paho.Client):
+    """paho with two things that it lacks (2.1).
 
-    number: int
-    refused: Sequence[bool]
+    It would read whatever length a packet has into memory. Here the rest of a long PUBLISH is read
+    past: one byte stands for each piece. It would also ignore the broker's keep-alive.
+    """
 
+    is_dry = False  # the socket had nothing more
 
-@dataclass(frozen=True)
-class Received:
-    """A message for us, or (with a reason) one that cannot be passed on."""
+    def _sock_recv(self, bufsize: int) -> bytes:
+        self.is_dry = True
+        data = super()._sock_recv(min(bufsize, MAX_INPUT_BYTES))
+        self.is_dry = False
+        packet = self._in_packet
+        if data and len(packet["packet"]) >= KEPT_BYTES:
+            if packet["command"] & 0xF0 != paho.PUBLISH:
+                raise ConnectionError("a packet that is too long")
+            packet["to_process"] -= len(data) - 1
+            return data[:1]
+        return data
 
-    topic: str
-    payload: bytes
-    retained: bool
-    dropped: str = ""
-
-
-Note = Publication | Subscribed | Received
+    def keep_alive(self, keepalive_s: int) -> None:
+        """Pings so often; paho's own setter refuses while it is connected."""
+        self._keepalive = keepalive_s
 
 
 class Connection:
@@ -62,36 +63,44 @@ class Connection:
 
     Args:
         access: the broker.
-        version: MQTT 5 or 3.1.1.
+        is_5: speaks MQTT 5, else 3.1.1.
         will: what the broker says when we vanish.
         waker: becomes readable when there is something to send.
+        finished: gets each publication that is acknowledged or refused, and each subscription
+            that is answered.
+        received: gets why a message cannot be read, its topic and payload, whether it was retained
+            and where an answer is wanted.
 
     Attributes:
         accepted: the broker has accepted us.
         refused: the broker's reason when it said no.
         reason: why it ended after that.
-        limits: what the broker takes.
+        subscriptions: what the broker was asked for.
+        in_flight: what was sent and not answered yet, by number, and when it was sent.
     """
 
     def __init__(
         self,
         access: BrokerAccess,
-        version: MQTTProtocolVersion,
+        is_5: bool,
         will: Message | None,
         waker: socket.socket,
+        finished: Callable[[Publication | Subscription], None],
+        received: Callable[[str, str, bytes, bool, ReplyTo | None], None],
     ) -> None:
+        self.access, self.is_5, self.started_s = access, is_5, time.monotonic()
         self.accepted, self.refused, self.reason = False, "", ""
-        self.limits = Limits()
-        self._access, self._waker = access, waker
-        self._notes: list[Note] = []
-        self._in_flight: dict[int, tuple[Publication, float]] = {}  # and when it was sent
+        self.subscriptions: list[Subscription] = []
+        self.in_flight: dict[int, tuple[Publication, float]] = {}
+        self._waker, self._finished, self._received = waker, finished, received
+        self._asked: dict[int, Subscription] = {}
         self._answers: list[tuple[int, ReasonCode]] = []
-        self._is_5 = version == MQTTProtocolVersion.MQTTv5
+        self._limits = Properties(PacketTypes.CONNACK)  # type: ignore[no-untyped-call]
         self._client = client = BoundedClient(
-            self._is_5,
+            CallbackAPIVersion.VERSION2,
             client_id=access.client_id,
-            clean_session=None if self._is_5 else True,
-            protocol=version,
+            clean_session=None if is_5 else True,
+            protocol=MQTTProtocolVersion.MQTTv5 if is_5 else MQTTProtocolVersion.MQTTv311,
             reconnect_on_failure=False,
         )
         if access.username or access.password:
@@ -114,35 +123,44 @@ class Connection:
         Raises:
             OSError: no connection could be made.
         """
-        properties = None
-        if self._is_5:
+        properties, access = None, self.access
+        if self.is_5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.ReceiveMaximum = MAX_IN_FLIGHT
             properties.MaximumPacketSize = MAX_INPUT_BYTES
-        access = self._access
         self._client.connect(access.host, access.port, access.keepalive_s, properties=properties)
 
     @property
     def room(self) -> int:
         """Publications that may be sent now."""
-        return self.limits.in_flight - len(self._in_flight)
-
-    @property
-    def in_flight(self) -> list[Publication]:
-        """What was sent and not answered yet."""
-        return [publication for publication, _ in self._in_flight.values()]
+        most: int = getattr(self._limits, "ReceiveMaximum", MAX_IN_FLIGHT)
+        return min(MAX_IN_FLIGHT, most) - len(self.in_flight)
 
     def publish(self, publication: Publication) -> None:
-        """Sends a publication; a later ``step`` returns it when it is done."""
-        message, limits = publication.message, self.limits
+        """Sends a publication, or finishes one that cannot be sent."""
+        message = publication.message
         if unsayable := self._unsayable(message):
             publication.cause, publication.refused = unsayable
             publication.for_ever = True
-            self._notes.append(publication)
+            self._finished(publication)
             return
-        qos, retain = min(message.qos, limits.qos), message.retain and limits.retain
-        number = self._client.publish(message.topic, message.payload, qos, retain).mid
-        self._in_flight[number] = publication, time.monotonic()
+        qos = min(message.qos, getattr(self._limits, "MaximumQoS", 1))
+        retain = message.retain and bool(getattr(self._limits, "RetainAvailable", 1))
+        properties = self._properties(message)
+        sent = self._client.publish(message.topic, message.payload, qos, retain, properties)
+        number = sent.mid
+        self.in_flight[number] = publication, time.monotonic()
+
+    def _properties(self, message: Message) -> Properties | None:
+        """MQTT 5: what the payload is, and which request it answers."""
+        if not self.is_5 or not (message.content_type or message.correlation):
+            return None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        if message.content_type:
+            properties.ContentType = message.content_type
+        if message.correlation:
+            properties.CorrelationData = message.correlation
+        return properties
 
     def _unsayable(self, message: Message) -> tuple[str, str] | None:
         """Why the message cannot be said here: the cause, and the sentence."""
@@ -152,16 +170,19 @@ class Connection:
             return "topic", "the topic is not UTF-8"
         if not 0 < len(topic) < 1 << 16 or set(message.topic) & set("#+\0"):
             return "topic", "nobody may publish to such a topic"
-        size = len(topic) + len(message.payload) + 4 + self._is_5
+        size = len(topic) + len(message.payload) + 4
+        properties = self._properties(message)
+        size += len(properties.pack()) if properties else self.is_5  # type: ignore[no-untyped-call]
         size += 2 + sum(size >= 128**power for power in (1, 2, 3))
-        if size > self.limits.packet_bytes:
-            most = self.limits.packet_bytes
+        most: int = getattr(self._limits, "MaximumPacketSize", MAX_PACKET_BYTES)
+        if size > most:
             return "size", f"its {size} bytes are more than the {most} that the broker takes"
         return None
 
-    def subscribe(self, topics: Sequence[str]) -> int:
-        """Subscribes at QoS 1; the answer carries the number."""
-        return self._client.subscribe([(topic, 1) for topic in topics])[1] or 0
+    def subscribe(self, subscription: Subscription) -> None:
+        """Subscribes at QoS 1."""
+        self.subscriptions.append(subscription)
+        self._asked[self._client.subscribe(subscription.topic_filter, 1)[1] or 0] = subscription
 
     def disconnect(self) -> None:
         """Sends a DISCONNECT, after which the broker keeps the will to itself."""
@@ -173,33 +194,41 @@ class Connection:
         if stream := self._client.socket():
             stream.close()
 
-    def step(self, timeout_s: float) -> list[Note] | None:
-        """Waits for the network or a wake-up and moves bytes; None at the end."""
-        stream = self._client.socket()
-        if stream is None or self._is_stuck():
-            return None
-        decrypted: Any = getattr(stream, "pending", int)  # TLS: bytes that select cannot see
-        at_hand = decrypted() or self._client.input.ready
-        writers = [stream] if self._client.want_write() else []
-        wait_s = 0.0 if at_hand or self._notes or self._answers else timeout_s
+    def step(self, timeout_s: float) -> bool:
+        """Waits for the network or a wake-up and moves bytes; False at the end."""
+        client, stream = self._client, self._client.socket()
+        if stream is None or self.refused or self._is_stuck():
+            return False
+        writers = [stream] if client.want_write() else []
+        wait_s = timeout_s if client.is_dry and not self._answers else 0.0
         readable, _, _ = select.select([stream, self._waker], writers, [], wait_s)
         if self._waker in readable:
-            _drain(self._waker)
-        if stream in readable or at_hand:
-            self._read()
-        if self._client.want_write():
-            self._client.loop_write()
-        self._client.loop_misc()
-        for number, code in self._answers:
+            self._waker.recv(4096)
+        for _ in range(MAX_PACKETS):  # so that a flood is over as soon as can be
+            client.loop_read()
+            if client.is_dry:
+                break
+        if client.want_write():
+            client.loop_write()
+        client.loop_misc()
+        answers, self._answers = self._answers, []
+        for number, code in answers:
             self._finish(number, code)
-        self._answers.clear()
-        notes, self._notes = self._notes, []
-        if not notes and (self._client.socket() is None or self.refused):
-            return None
-        return notes
+        return client.socket() is not None
+
+    def _is_stuck(self) -> bool:
+        """A broker may go on answering pings and yet deliver nothing any more.
+
+        mosquitto 2.0.11 does so after a flood has overrun its queue for us.
+        """
+        _, oldest_s = next(iter(self.in_flight.values()), (None, float("inf")))
+        if time.monotonic() - oldest_s < self.access.ack_within_s:
+            return False
+        self.reason = f"no acknowledgement within {self.access.ack_within_s:g} s"
+        return True
 
     def _finish(self, number: int, code: ReasonCode) -> None:
-        publication, _ = self._in_flight.pop(number, (None, 0.0))
+        publication, _ = self.in_flight.pop(number, (None, 0.0))
         if publication is None:
             return
         publication.acknowledged = not code.is_failure
@@ -207,59 +236,42 @@ class Connection:
             publication.cause, publication.for_ever = code.getName(), code.value in FOR_EVER
             hint = "; see its ACL" if publication.for_ever else ""
             publication.refused = publication.cause + hint
-        self._notes.append(publication)
+        self._finished(publication)
 
-    def _is_stuck(self) -> bool:
-        """A broker may go on answering pings and yet deliver nothing any more.
-
-        mosquitto 2.0.11 does so after a flood has overrun its queue for us.
-        """
-        _, oldest_s = next(iter(self._in_flight.values()), (None, float("inf")))
-        limit_s = self._access.ack_within_s
-        if time.monotonic() - oldest_s < limit_s:
-            return False
-        self.reason = f"no acknowledgement within {limit_s:g} s"
-        return True
-
-    def _read(self) -> None:
-        """Takes the packets that are there, so that a flood is over as soon as can be."""
-        for _ in range(MAX_PACKETS):
-            number = len(self._notes)
-            self._client.loop_read()
-            if len(self._notes) == number:
-                return
-
-    # paho's callbacks: notes only.
+    # paho's callbacks.
 
     def _on_connect(self, _c: Any, _d: Any, _f: Any, code: ReasonCode, connack: Any) -> None:
         if code.is_failure:  # paho calls this for a refusal, too
             self.refused = code.getName()
             return
-        self.accepted, self.limits = True, Limits.announced(connack)
+        self.accepted, self._limits = True, connack
+        self._client.keep_alive(getattr(connack, "ServerKeepAlive", self.access.keepalive_s))
 
     def _on_disconnect(self, _c: Any, _d: Any, _f: Any, code: ReasonCode, _p: Any) -> None:
         self.reason = code.getName()
 
     def _on_publish(self, _c: Any, _d: Any, number: int, code: ReasonCode, _p: Any) -> None:
-        self._answers.append((number, code))
+        self._answers.append((number, code))  # at QoS 0 it comes before we know the number
 
     def _on_subscribe(self, _c: Any, _d: Any, number: int, codes: Any, _p: Any) -> None:
-        self._notes.append(Subscribed(number, [code.is_failure for code in codes]))
+        if not (subscription := self._asked.pop(number, None)):
+            return
+        subscription.answered = True
+        if any(code.is_failure for code in codes):
+            subscription.refused = (
+                f"the broker denies the subscription to {subscription.topic_filter}; see its ACL"
+            )
+        self._finished(subscription)
 
     def _on_message(self, _c: Any, _d: Any, message: paho.MQTTMessage) -> None:
-        payload, mark, dropped = bytes(message.payload), self._client.input.mark, ""
-        if payload.startswith(mark):
-            dropped = f"its {int.from_bytes(payload[16:24], 'big')} bytes are too many"
+        dropped = ""
+        if len(message.payload) > MAX_INPUT_BYTES:
+            dropped = f"more than {MAX_INPUT_BYTES} bytes are too many"
         try:
             topic = message.topic
         except UnicodeDecodeError as error:
             topic, dropped = error.object.decode(errors="replace"), "its topic is not UTF-8"
-        self._notes.append(Received(topic, payload, message.retain, dropped))
-
-
-def _drain(waker: socket.socket) -> None:
-    try:
-        while waker.recv(4096):
-            pass
-    except BlockingIOError:
-        pass
+        wanted = getattr(message.properties, "ResponseTopic", "")
+        reply_to = ReplyTo(wanted, getattr(message.properties, "CorrelationData", b""))
+        payload = bytes(message.payload)
+        self._received(dropped, topic, payload, message.retain, reply_to if wanted else None)

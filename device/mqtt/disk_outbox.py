@@ -19,12 +19,12 @@ import logging
 import os
 import sqlite3
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Collection
-from itertools import islice
+from collections.abc import Collection
+from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 
-from device.mqtt.outbox import Waiting, connect, open_event_file
+from device.mqtt.outbox import Outbox, Waiting, connect, open_event_file
 
 log = logging.getLogger("mien.outbox")
 
@@ -36,12 +36,16 @@ FOLD_AFTER = 16  # changes; by the thread
 MUST_FOLD_AFTER = 32  # changes; in a burst, by put: at six pages each the log stays in its chunk
 REMOVED_AT_ONCE = 16  # events; each may have a page of its own
 MAX_OVERFLOW = 100  # events kept in memory when the disk takes nothing at all
+DELETE = "DELETE FROM event WHERE number = ?"
+DELETE_OLDEST = (
+    "DELETE FROM event WHERE number IN (SELECT number FROM event ORDER BY number LIMIT ?)"
+)
 MAX_NUMBER = 1 << 53  # far more events than there will be, far from SQLite's largest number
-OLDEST = "SELECT number FROM event ORDER BY number LIMIT ?"
+SELECT = "SELECT number, CAST(payload AS BLOB), late OR number <= ? FROM event"
 
 
-class DiskOutbox:
-    """Keeps events in a file.
+class DiskOutbox(Outbox):
+    """Keeps events in a file; in memory is only what the disk does not take.
 
     Args:
         path: the SQLite file; ``-wal`` and ``-shm`` stand beside it.
@@ -49,8 +53,6 @@ class DiskOutbox:
         retry_s: between looks for room on a full disk.
 
     Attributes:
-        dropped: events lost to the bounds, or unreadable, since the start.
-        problem: what is wrong with the disk, in one line.
         settled: true once there is room for all events, whoever fills the disk now.
 
     Raises:
@@ -59,23 +61,19 @@ class DiskOutbox:
     """
 
     def __init__(self, path: Path, max_events: int, retry_s: float = 5.0) -> None:
-        self._path, self._max_events, self._retry_s = path, max_events, retry_s
-        self._room = 0  # events that the file has room for
-        self.settled, self.dropped = False, 0
-        self.problem: str | None = None
-        self._lock, self._folding = threading.Lock(), threading.Lock()
-        self._overflow: OrderedDict[int, Waiting] = OrderedDict()  # not in the file yet
+        super().__init__(max_events)
+        self._path, self._retry_s = path, retry_s
+        self.settled = self._closing = False
+        self._folding, self._work = threading.Lock(), threading.Event()
         self._gone: set[int] = set()  # acknowledged, but the disk would not let them go
         self._changes = 0  # since the log was folded
         self._db = open_event_file(path)
         self._drop(self._db.execute("DELETE FROM event WHERE number > ?", (MAX_NUMBER,)).rowcount)
         self._db.commit()
         row = self._db.execute("SELECT count(*), coalesce(max(number), 0) FROM event").fetchone()
-        self._depth, self._number = int(row[0]), int(row[1])
-        self._measure(self._db)
+        self._num_rows, self._number = int(row[0]), int(row[1])
         self._late_to = self._number  # whatever was there waited for this start
-        self._work = threading.Event()
-        self._closing = False
+        self._room = _room(self._db)
         self._thread = threading.Thread(target=self._tend, name="outbox", daemon=True)
         self._thread.start()
 
@@ -84,15 +82,9 @@ class DiskOutbox:
     def put(self, payload: bytes, late: bool) -> None:
         """Keeps an event; drops the oldest when the outbox or the disk is full."""
         with self._lock:
-            self._number += 1
-            self._overflow[self._number] = Waiting(self._number, payload, late)
-            try:
-                self._write(self._insert)
-            except sqlite3.Error as error:
-                self._fail(error)
-                if len(self._overflow) > MAX_OVERFLOW:
-                    self._overflow.popitem(last=False)
-                    self.dropped += 1
+            self._keep(payload, late)
+            self._flush()
+            self._bound(MAX_OVERFLOW)
         self._work.set()
 
     def after(self, number: int, limit: int) -> list[Waiting]:
@@ -101,26 +93,29 @@ class DiskOutbox:
             return []
         with self._lock:
             while True:
-                found, bad = self._read(number, limit)
+                found = [
+                    each for each in self._read(number, limit) if each.number not in self._gone
+                ]
+                old = (each for each in found if each.number <= self._late_to)
+                bad = [each.number for each in old if not _is_event(each.payload)]
                 if not bad:
-                    break
-                self._gone.update(bad)
+                    more = (each for each in self._events.values() if each.number > number)
+                    return list(islice(chain(found, more), limit))
                 self._drop(len(bad))
-                self._let_go()
-            more = (waiting for waiting in self._overflow.values() if waiting.number > number)
-            return found + list(islice(more, limit - len(found)))
+                self._gone.update(bad)
+                self._flush()
 
     def remove(self, numbers: Collection[int]) -> None:
         """Forgets what the broker has acknowledged."""
         with self._lock:
-            self._gone.update(n for n in numbers if self._overflow.pop(n, None) is None)
-            self._let_go()
+            self._gone.update(n for n in numbers if self._events.pop(n, None) is None)
+            self._flush()
         self._work.set()
 
     @property
     def depth(self) -> int:
         """Events that wait."""
-        return self._depth + len(self._overflow)
+        return self._num_rows + super().depth
 
     def close(self) -> None:
         """Has everything written through and ends."""
@@ -132,71 +127,55 @@ class DiskOutbox:
 
     # The file, under the lock
 
-    def _write(self, statements: Callable[[], None], changes: int = 1) -> None:
-        """One transaction; where the log has no room for it, the log begins anew first."""
-        if self._changes >= MUST_FOLD_AFTER:
-            self._fold(self._db, "RESTART")
+    def _read(self, number: int, limit: int) -> list[Waiting]:
+        query = f"{SELECT} WHERE number > ? ORDER BY number LIMIT ?"
+        values = self._late_to, number, limit + len(self._gone)
         try:
-            with self._db:
-                statements()
-        except sqlite3.Error:
-            self._fold(self._db, "RESTART")
-            with self._db:
-                statements()
-        self._changes += changes
-
-    def _insert(self) -> None:
-        """What overflowed, in place of the oldest."""
-        limit = max(1, min(self._room, self._max_events)) if self.problem else self._max_events
-        rows = [(w.number, w.late, w.payload.decode()) for w in self._overflow.values()]
-        dropped = self._db.execute(
-            f"DELETE FROM event WHERE number IN ({OLDEST})",
-            (max(0, self._depth + len(rows) - limit),),
-        ).rowcount
-        self._db.executemany("INSERT INTO event VALUES (?, ?, ?)", rows)
-        self._db.commit()  # an error here is one of the transaction
-        self._overflow.clear()
-        self._depth += len(rows) - dropped
-        self.dropped += dropped
-
-    def _let_go(self) -> None:
-        """Deletes what was acknowledged, in steps for which the log has room on a full disk."""
-        numbers = sorted(self._gone)
-        try:
-            for at in range(0, len(numbers), REMOVED_AT_ONCE):
-                some = numbers[at : at + REMOVED_AT_ONCE]
-                self._write(lambda: self._delete(some), len(some))  # noqa: B023 - called at once
+            return [
+                Waiting(n, text, bool(late)) for n, text, late in self._db.execute(query, values)
+            ]
         except sqlite3.Error as error:
             self._fail(error)
-
-    def _delete(self, numbers: list[int]) -> None:
-        rows = [(number,) for number in numbers]
-        cursor = self._db.executemany("DELETE FROM event WHERE number = ?", rows)
-        self._db.commit()
-        self._depth -= cursor.rowcount
-        self._gone.difference_update(numbers)
-
-    def _read(self, number: int, limit: int) -> tuple[list[Waiting], list[int]]:
-        """Events of the file, and the numbers of those that are none."""
-        try:
-            rows = self._db.execute(
-                "SELECT number, late, CAST(payload AS BLOB) FROM event "
-                "WHERE number > ? ORDER BY number LIMIT ?",
-                (number, limit + len(self._gone)),
-            ).fetchall()
-        except sqlite3.Error as error:
-            self._fail(error)
-            return [], []
-        rows = [row for row in rows if row[0] not in self._gone][:limit]
-        bad = [row[0] for row in rows if row[0] <= self._late_to and not _is_event(row[2])]
-        return [
-            Waiting(row[0], row[2], bool(row[1]) or row[0] <= self._late_to) for row in rows
-        ], bad
+            return []
 
     def _drop(self, count: int) -> None:
         if count:
             self.dropped += count
             log.warning("outbox %s: %d rows that are no events are dropped", self._path, count)
+
+    def _flush(self) -> None:
+        """Events in memory move to the file, those acknowledged leave it.
+
+        Each transaction is so short that the log has room for it on a full disk.
+        """
+        try:
+            while self._events or self._gone:
+                if self._changes >= MUST_FOLD_AFTER:
+                    self._fold(self._db, "RESTART")
+                try:
+                    self._write()
+                except sqlite3.Error:  # the log may have no room; it begins anew
+                    self._fold(self._db, "RESTART")
+                    self._write()
+        except sqlite3.Error as error:
+            self._fail(error)
+
+    def _write(self) -> None:
+        """One transaction; new events take the place of the oldest."""
+        gone = sorted(self._gone)[:REMOVED_AT_ONCE]
+        rows = [(w.number, w.late, w.payload.decode()) for w in self._events.values()]
+        limit = max(1, min(self._room, self._max_events)) if self.problem else self._max_events
+        with self._db as db:
+            removed = sum(db.execute(DELETE, (number,)).rowcount for number in gone)
+            too_many = max(0, self._num_rows - removed + len(rows) - limit) if rows else 0
+            dropped = db.execute(DELETE_OLDEST, (too_many,)).rowcount
+            db.executemany("INSERT INTO event VALUES (?, ?, ?)", rows)
+            db.commit()  # an error here is one of the transaction
+        self._events.clear()
+        self._gone.difference_update(gone)
+        self._num_rows += len(rows) - removed - dropped
+        self.dropped += dropped
+        self._changes += max(1, len(gone))
 
     def _fail(self, error: Exception) -> None:
         if self.problem is None:
@@ -213,25 +192,20 @@ class DiskOutbox:
         if not busy and pages == folded:
             self._changes = 0
 
-    def _measure(self, db: sqlite3.Connection) -> None:
-        pages = int(db.execute("PRAGMA page_count").fetchone()[0])
-        self._room = pages * PAGE_BYTES // EVENT_BYTES - SPARE_EVENTS
-
     # The thread
 
     def _tend(self) -> None:
         """Writes the log through after every change, folds it when it has grown, takes room."""
-        db = connect(self._path)
-        try:
-            while not self._closing:
-                if not self._turn(db):
-                    self._work.wait(self._retry_s if self.problem else None)
-                    self._work.clear()
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        except sqlite3.Error as error:
-            log.debug("outbox at the end: %s", error)
-        finally:
-            db.close()
+        with suppress(sqlite3.Error):  # at the end, or a disk that has gone
+            db = connect(self._path)
+            try:
+                while not self._closing:
+                    if not self._turn(db):
+                        self._work.wait(self._retry_s if self.problem else None)
+                        self._work.clear()
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                db.close()
 
     def _turn(self, db: sqlite3.Connection) -> bool:
         """Once round the loop, which no trouble ends; returns whether there is more to do."""
@@ -261,19 +235,25 @@ class DiskOutbox:
             with db:
                 db.execute("INSERT INTO room VALUES (zeroblob(?))", (CHUNK_BYTES,))
             self._fold(db, "PASSIVE")
-            self._measure(db)
+            self._room = _room(db)
             return True
         if not self.settled:  # once: the thread must not take the lock from put
             with db:
                 db.execute("DELETE FROM room")  # its pages stay in the file, free
             self.settled = True
         with self._lock:
-            if self.problem and self._gone:
-                self._let_go()
-            if self.problem and not self._overflow and not self._gone:
+            if self.problem:
+                self._flush()
+            if self.problem and not (self._events or self._gone):
                 log.warning("outbox %s: there is room again", self._path)
                 self.problem = None
         return False
+
+
+def _room(db: sqlite3.Connection) -> int:
+    """Events that the file has room for."""
+    pages: int = db.execute("PRAGMA page_count").fetchone()[0]
+    return pages * PAGE_BYTES // EVENT_BYTES - SPARE_EVENTS
 
 
 def _is_event(payload: bytes) -> bool:

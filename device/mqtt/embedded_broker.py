@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 from device.errors import BrokerError
@@ -35,13 +34,11 @@ class EmbeddedBroker:
     """
 
     def __init__(self, port: int = 0) -> None:
-        self._port: int | None = None
         self._asking = threading.Lock()  # the port comes once; the daemon and its client both ask
-        self._wanted = port
-        self._closed = self._asked_once = False
-        self._process = self._start(port)
+        self._wanted, self._answer, self._closed = port, "", False
+        self._process = self._start()
 
-    def _start(self, port: int) -> subprocess.Popen[bytes]:
+    def _start(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", __spec__.name],
             stdin=subprocess.PIPE,
@@ -49,7 +46,7 @@ class EmbeddedBroker:
             start_new_session=True,  # Ctrl-C is for the daemon, which then says `stopped`
         )
         assert process.stdin is not None
-        process.stdin.write(f"{port}\n".encode())
+        process.stdin.write(f"{self._wanted}\n".encode())
         process.stdin.flush()
         return process
 
@@ -61,19 +58,17 @@ class EmbeddedBroker:
             BrokerError: it did not come up.
         """
         with self._asking:
-            if not self._closed and self._asked_once and self._process.poll() is not None:
+            if self._answer and not self._closed and self._process.poll() is not None:
                 log.warning("the embedded broker has ended; starting it anew")
-                self._close_pipes()
-                self._wanted = self._port or self._wanted  # clients know the port
-                self._process, self._port = self._start(self._wanted), None
-            self._asked_once = True
-            if self._port is None:
+                with self._process:  # closes its pipes
+                    self._process, self._answer = self._start(), ""
+            if not self._answer:
                 assert self._process.stdout is not None
-                line = self._process.stdout.readline().decode().strip()
-                if not line.isdigit():
-                    raise BrokerError(f"the embedded broker did not start: {line or 'no answer'}")
-                self._port = int(line)
-        return self._port
+                self._answer = self._process.stdout.readline().decode().strip() or "no answer"
+            if not self._answer.isdigit():
+                raise BrokerError(f"the embedded broker did not start: {self._answer}")
+            self._wanted = int(self._answer)  # clients know the port
+            return self._wanted
 
     def close(self) -> None:
         """Ends the broker."""
@@ -84,21 +79,8 @@ class EmbeddedBroker:
             self._process.wait(3.0)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
-        self._close_pipes()
-
-    def _close_pipes(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
-                pipe.close()
-
-
-def _free_port(port: int) -> int:
-    """The port if nobody has it; a free one for 0."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((LOOPBACK, port))
-        return int(probe.getsockname()[1])
+        with self._process:  # closes its other pipe
+            return
 
 
 def _broker_class() -> Any:
@@ -121,42 +103,36 @@ def _broker_class() -> Any:
     return OwnRetained
 
 
-async def _listen(ports: Sequence[int]) -> int:
-    """Starts amqtt on the first of the ports that is free."""
+async def _listen(asked: int) -> int:
+    """Starts amqtt on the port, for 0 on 1883 or any that is free."""
     from amqtt.errors import BrokerError as StartError  # only in the child: the daemon has no use
 
-    for asked in ports:
+    for candidate in [asked] if asked else [PREFERRED_PORT, 0, 0]:
         try:
-            port = _free_port(asked)
+            with socket.create_server((LOOPBACK, candidate)) as probe:
+                port = int(probe.getsockname()[1])
             config: dict[str, Any] = {
                 "listeners": {"default": {"type": "tcp", "bind": f"{LOOPBACK}:{port}"}},
                 "plugins": {ANONYMOUS: {"allow_anonymous": True}},
             }
             await _broker_class()(config).start()
-        except (OSError, StartError) as error:  # taken, perhaps just now
-            logging.getLogger(__name__).debug("port %d: %s", asked, error)
-        else:
-            return port
-    raise OSError(errno.EADDRINUSE, f"port {ports[0]} of {LOOPBACK} is taken")
+        except (OSError, StartError):  # taken, perhaps just now
+            continue
+        return port
+    raise OSError(errno.EADDRINUSE, f"port {asked} of {LOOPBACK} is taken")
 
 
 async def _serve() -> None:
-    asked = int(sys.stdin.buffer.readline())
-    print(await _listen([asked] if asked else [PREFERRED_PORT, 0, 0]), flush=True)
+    """The child process: port in, port out, until its input ends."""
+    logging.disable(logging.CRITICAL)
+    try:
+        print(await _listen(int(sys.stdin.buffer.readline())), flush=True)
+    except OSError as error:
+        print(error.strerror, flush=True)
+        return
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
     os._exit(0)  # nothing to save; amqtt's own shutdown waits for its clients
 
 
-def main() -> int:
-    """The child process."""
-    logging.disable(logging.CRITICAL)
-    try:
-        asyncio.run(_serve())
-    except OSError as error:
-        print(error.strerror, flush=True)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    asyncio.run(_serve())

@@ -8,6 +8,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ log = logging.getLogger("mien.mqtt")
 
 MACHINE_ID = Path("/etc/machine-id")
 ID_DIGITS = 12
+NAME_DIGITS = 4
 REMEMBER_S = 600.0  # after the last report of another device
 
 
@@ -56,13 +58,16 @@ def make_device_id(configured: str = "", machine_id: Path = MACHINE_ID) -> str:
     """
     if configured:
         return configured
-    try:
+    source = ""
+    with suppress(OSError, UnicodeDecodeError):
         source = machine_id.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
-        source = ""
-    if not source:
-        source = f"{uuid.getnode():012x}"
+    source = source or f"{uuid.getnode():012x}"
     return hashlib.sha256(f"mien {source}".encode()).hexdigest()[:ID_DIGITS]
+
+
+def make_name(configured: str, device_id: str) -> str:
+    """The configured name, else one that tells two fresh devices apart."""
+    return configured or f"Mien {device_id[-NAME_DIGITS:]}"
 
 
 class DuplicateIdWatch:
@@ -77,9 +82,9 @@ class DuplicateIdWatch:
     """
 
     def __init__(self, identity: Identity, clock: Callable[[], float] = time.monotonic) -> None:
-        self._identity, self._clock = identity, clock
+        self._boot_id, self._clock = identity.boot_id, clock
         self._seen_own = self._suspected = False
-        self._seen_other_s: float | None = None
+        self._seen_other_s = float("-inf")
         self._text = (
             f"another appliance publishes as {identity.device_id!r}: "
             "give each its own device.id (a copied image shares its machine id)"
@@ -91,7 +96,7 @@ class DuplicateIdWatch:
             boot_id = json.loads(payload)["boot_id"]
         except (ValueError, KeyError, TypeError, RecursionError):
             return
-        if boot_id == self._identity.boot_id:
+        if boot_id == self._boot_id:
             self._seen_own = True
         elif self._seen_own and retained and not self._suspected:
             self._suspected = True  # once it may be an old one of ours that a broker has restored
@@ -103,7 +108,4 @@ class DuplicateIdWatch:
     @property
     def problem(self) -> str | None:
         """The other device in one line, while it was heard of lately."""
-        heard_s = self._seen_other_s
-        if heard_s is None or self._clock() - heard_s > REMEMBER_S:
-            return None
-        return self._text
+        return self._text if self._clock() - self._seen_other_s <= REMEMBER_S else None

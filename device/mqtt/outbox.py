@@ -1,8 +1,8 @@
 """Events that wait for the broker: bounded, oldest dropped first and counted.
 
 Events leave in order and stay until the broker has acknowledged them, so they arrive at least
-once; ``boot_id`` and ``seq`` let a subscriber drop the second copy. Here are what every outbox
-does, the one in memory, and the SQLite file of the one on disk.
+once; ``boot_id`` and ``seq`` let a subscriber drop the second copy. Here are the outbox in memory,
+and the SQLite file of the one on disk.
 """
 
 from __future__ import annotations
@@ -13,15 +13,21 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
 
 from device.errors import ConfigurationError, StorageError, is_storage_trouble
 
 log = logging.getLogger("mien.outbox")
 
+SETTINGS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA wal_autocheckpoint = 0",
+    "PRAGMA secure_delete = OFF",  # Debian's default writes freed pages once more
+)
 TABLES = (
     "CREATE TABLE IF NOT EXISTS event"
     "(number INTEGER PRIMARY KEY, late INTEGER NOT NULL, payload TEXT NOT NULL)",
@@ -46,56 +52,31 @@ class Waiting:
     late: bool
 
 
-class Outbox(Protocol):
-    """Put by the loop, emptied by the network thread; no method raises or blocks for long."""
+class Outbox:
+    """Keeps events in memory. Put by the loop, emptied by the client's thread.
 
-    def put(self, payload: bytes, late: bool) -> None:
-        """Keeps an event; drops the oldest when full."""
-
-    def after(self, number: int, limit: int) -> list[Waiting]:
-        """The oldest events with a greater number."""
-
-    def remove(self, numbers: Collection[int]) -> None:
-        """Forgets what the broker has acknowledged."""
-
-    @property
-    def depth(self) -> int:
-        """Events that wait."""
-
-    @property
-    def dropped(self) -> int:
-        """Events lost to the bound since the start."""
-
-    @property
-    def problem(self) -> str | None:
-        """What is wrong with the store, in one line."""
-
-    def close(self) -> None:
-        """Ends the use."""
-
-
-class MemoryOutbox:
-    """Keeps events in memory; they end with the process.
+    No method raises or blocks for long.
 
     Args:
         max_events: events kept; the oldest go first.
         problem: why not on disk, where that was wanted.
+
+    Attributes:
+        dropped: events lost since the start.
+        problem: what is wrong, in one line.
     """
 
     def __init__(self, max_events: int, problem: str | None = None) -> None:
-        self._problem = problem
+        self.problem, self.dropped = problem, 0
+        self._max_events, self._number = max_events, 0
         self._lock = threading.Lock()
         self._events: OrderedDict[int, Waiting] = OrderedDict()
-        self._max_events, self._number, self._dropped = max_events, 0, 0
 
     def put(self, payload: bytes, late: bool) -> None:
         """Keeps an event; drops the oldest when full."""
         with self._lock:
-            self._number += 1
-            self._events[self._number] = Waiting(self._number, payload, late)
-            if len(self._events) > self._max_events:
-                self._events.popitem(last=False)
-                self._dropped += 1
+            self._keep(payload, late)
+            self._bound(self._max_events)
 
     def after(self, number: int, limit: int) -> list[Waiting]:
         """The oldest events with a greater number."""
@@ -114,28 +95,25 @@ class MemoryOutbox:
         """Events that wait."""
         return len(self._events)
 
-    @property
-    def dropped(self) -> int:
-        """Events lost to the bound."""
-        return self._dropped
-
-    @property
-    def problem(self) -> str | None:
-        """Why this is not on disk, if it should be."""
-        return self._problem
-
     def close(self) -> None:
-        """Nothing to do."""
+        """Ends the use."""
+
+    def _keep(self, payload: bytes, late: bool) -> None:
+        self._number += 1
+        self._events[self._number] = Waiting(self._number, payload, late)
+
+    def _bound(self, max_events: int) -> None:
+        if len(self._events) > max_events:
+            self._events.popitem(last=False)
+            self.dropped += 1
 
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that never waits for the medium; whoever uses it writes the log through."""
     db = sqlite3.connect(path, timeout=1.0, check_same_thread=False)
     try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute("PRAGMA wal_autocheckpoint = 0")
-        db.execute("PRAGMA secure_delete = OFF")  # Debian's default writes freed pages once more
+        for statement in SETTINGS:
+            db.execute(statement)
     except sqlite3.Error:
         db.close()
         raise
@@ -151,8 +129,7 @@ def _open(path: Path) -> sqlite3.Connection:
         damage = db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if damage != "ok":
             raise sqlite3.DatabaseError(damage)
-        columns = [row[1:3] for row in db.execute("PRAGMA table_info(event)")]
-        if columns != COLUMNS:
+        if [row[1:3] for row in db.execute("PRAGMA table_info(event)")] != COLUMNS:
             raise sqlite3.DatabaseError("another layout")
     except sqlite3.Error:
         db.close()
@@ -190,7 +167,6 @@ def open_event_file(path: Path) -> sqlite3.Connection:
 
 def _is_read_only(folder: Path) -> bool:
     """True where the whole file system is; SQLite does not say."""
-    try:
+    with suppress(OSError):
         return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
-    except OSError:
-        return False
+    return False

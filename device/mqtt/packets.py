@@ -1,36 +1,39 @@
-"""What goes over the wire, and the bounds on it, both ways.
-
-What a broker announces in CONNACK is kept (MQTT 5, section 3.2.2.3), and what we take is announced.
-A packet that is longer all the same, as over MQTT 3.1.1, is read past in pieces.
-"""
+"""What is said and heard, and what became of it."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.properties import Properties
+MAX_NAMED = 100  # topics whose refusal is remembered
+Receiver = Callable[..., None]  # topic, payload, whether it was retained; of a request: ReplyTo
 
-MAX_IN_FLIGHT = 20
-MAX_INPUT_BYTES = 1 << 16  # of one packet; a command has at most 4096
-MAX_PACKET_BYTES = 268_435_455 + 5  # what the protocol can express
-CHUNK_BYTES = 1 << 16
-PUBLISH = 3
-Receiver = Callable[[str, bytes, bool], None]  # topic, payload, whether it was retained
+
+@dataclass(frozen=True)
+class ReplyTo:
+    """Where an MQTT 5 request wants its answer (section 4.10)."""
+
+    topic: str
+    correlation: bytes = b""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One MQTT publication."""
+    """One MQTT publication; ``correlation`` names the request that it answers."""
 
     topic: str
     payload: bytes
     qos: int = 1
     retain: bool = False
+    correlation: bytes = b""
+
+    @property
+    def content_type(self) -> str:
+        """What the payload is, for MQTT 5; nothing where it is a plain word."""
+        if self.payload.startswith(b"{"):
+            return "application/json"
+        return "image/png" if self.payload.startswith(b"\x89PNG") else ""
 
 
 @dataclass(eq=False)
@@ -40,20 +43,20 @@ class Publication:
     Attributes:
         message: what was to be said.
         number: the outbox's, where it is an event.
+        from_source: it came from the client's source.
         acknowledged: the broker has it.
         refused: why it will not be said; None while it may.
         cause: the reason in a few words that stay the same.
         for_ever: saying it again would not help.
-        from_source: it came from the client's source.
     """
 
     message: Message
     number: int = 0
+    from_source: bool = True
     acknowledged: bool = False
     refused: str | None = None
     cause: str = ""
     for_ever: bool = False
-    from_source: bool = True
 
     @property
     def done(self) -> bool:
@@ -63,12 +66,55 @@ class Publication:
 
 @dataclass(eq=False)
 class Subscription:
-    """Who listens to what, and whether the broker has answered, and refused."""
+    """Who listens to what, and whether the broker has answered, and refused.
+
+    ``is_request``: the receiver is also told where the answer is wanted.
+    """
 
     topic_filter: str
     receiver: Receiver
+    is_request: bool = False
     answered: bool = False
     refused: str | None = None
+
+    def hear(self, topic: str, payload: bytes, retained: bool, reply_to: ReplyTo | None) -> None:
+        """Passes a message on."""
+        more = (reply_to,) if self.is_request else ()
+        self.receiver(topic, payload, retained, *more)
+
+
+class Refusals:
+    """What the broker refuses now; each topic and cause is told once.
+
+    Attributes:
+        num: publications refused.
+    """
+
+    def __init__(self) -> None:
+        self.num = 0
+        self._texts: dict[str, str] = {}  # by topic
+        self._named: set[tuple[str, str]] = set()
+
+    @property
+    def problem(self) -> str | None:
+        """One of them, in one line."""
+        return next(iter(self._texts.copy().values()), None)
+
+    def note(self, publication: Publication) -> str | None:
+        """Counts a finished publication; returns the sentence where it is new."""
+        topic, cause = publication.message.topic, publication.cause
+        self._texts.pop(topic, None)
+        if not publication.refused:
+            return None
+        self.num += 1
+        is_new = (topic, cause) not in self._named
+        if is_new and len(self._named) >= MAX_NAMED:
+            return None
+        self._named.add((topic, cause))
+        shown = topic[:100].encode("ascii", "backslashreplace").decode()
+        text = f"the broker refuses a publication to {shown}: {publication.refused}"
+        self._texts[topic] = text
+        return text if is_new else None
 
 
 class Source(Protocol):
@@ -85,99 +131,3 @@ class Source(Protocol):
 
     def finished(self, publication: Publication) -> None:
         """One of them is acknowledged or refused."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the broker takes; the defaults are those of a broker that announces nothing."""
-
-    in_flight: int = MAX_IN_FLIGHT
-    packet_bytes: int = MAX_PACKET_BYTES
-    qos: int = 1
-    retain: bool = True
-
-    @classmethod
-    def announced(cls, connack: Properties) -> Limits:
-        """The limits in a CONNACK."""
-        return cls(
-            min(MAX_IN_FLIGHT, getattr(connack, "ReceiveMaximum", MAX_IN_FLIGHT)),
-            getattr(connack, "MaximumPacketSize", MAX_PACKET_BYTES),
-            getattr(connack, "MaximumQoS", 1),
-            bool(getattr(connack, "RetainAvailable", 1)),
-        )
-
-
-class Input:
-    """Bytes between the socket and paho: a PUBLISH that is too long loses its payload here.
-
-    paho still acknowledges it. In place of the payload stand a mark that nobody can guess and
-    the packet's length.
-    """
-
-    def __init__(self, is_5: bool) -> None:
-        self.ready = bytearray()
-        self.mark = os.urandom(16)
-        self._no_properties = b"\0" if is_5 else b""
-        self._raw = bytearray()  # the beginning of a packet
-        self._pass_on = self._skip = 0  # bytes of the packet that are still to come
-
-    def feed(self, data: bytes) -> None:
-        """Takes what the socket gave.
-
-        Raises:
-            ConnectionError: this is not MQTT, or a long packet that is not a PUBLISH.
-        """
-        raw = self._raw
-        raw += data
-        while True:
-            skip, self._skip = self._skip, max(0, self._skip - len(raw))
-            del raw[:skip]
-            pass_on, self._pass_on = self._pass_on, max(0, self._pass_on - len(raw))
-            self.ready += raw[:pass_on]
-            del raw[:pass_on]
-            end = next((at + 1 for at in range(1, min(len(raw), 5)) if raw[at] < 128), 0)
-            if not end and len(raw) >= 5:
-                raise ConnectionError("not MQTT")
-            if not end:
-                return
-            length = sum((byte & 127) << 7 * place for place, byte in enumerate(raw[1:end]))
-            if length <= MAX_INPUT_BYTES:
-                self._pass_on = end + length
-            elif not self._cut(end, length):
-                return
-
-    def _cut(self, end: int, length: int) -> bool:
-        """Passes topic and number of a long PUBLISH on; False while they are not complete."""
-        raw = self._raw
-        if raw[0] >> 4 != PUBLISH:
-            raise ConnectionError(f"a packet of {length} bytes")
-        number_bytes = 2 if raw[0] & 6 else 0
-        head_end = end + 2 + int.from_bytes(raw[end : end + 2], "big") + number_bytes
-        if len(raw) < max(head_end, end + 2):
-            return False
-        body = raw[end:head_end] + self._no_properties + self.mark + length.to_bytes(8, "big")
-        size = len(body)
-        self.ready += bytes([raw[0], size & 127 | 128, size >> 7 & 127 | 128, size >> 14]) + body
-        self._skip = end + length
-        return True
-
-
-class BoundedClient(paho.Client):
-    """paho behind ``Input``; without it paho reads whatever length a packet has into memory."""
-
-    def __init__(self, is_5: bool, **options: Any) -> None:
-        super().__init__(CallbackAPIVersion.VERSION2, **options)
-        self.input = Input(is_5)
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        ready = self.input.ready
-        if not ready:
-            data = super()._sock_recv(CHUNK_BYTES)
-            if not data:
-                return data
-            self.input.feed(data)
-            if not ready:
-                raise BlockingIOError
-        data = bytes(ready[:bufsize])
-        del ready[:bufsize]
-        return data

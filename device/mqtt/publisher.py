@@ -11,14 +11,15 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from device.mqtt.access import Backoff, BrokerAccess
 from device.mqtt.client import MqttClient
 from device.mqtt.identity import Identity, Topics
-from device.mqtt.outbox import MemoryOutbox, Outbox
-from device.mqtt.packets import Message, Publication, Receiver
+from device.mqtt.outbox import Outbox
+from device.mqtt.pace import StatePace
+from device.mqtt.packets import Message, Publication, Receiver, ReplyTo
 from device.mqtt.payloads import Payloads, WallClock, as_historical, encode
 from device.vocabulary import CameraState, ExpressionEvent, Scene, Status
 
@@ -26,9 +27,6 @@ log = logging.getLogger("mien.mqtt")
 
 DEFAULT_EVENTS = 10_000
 ONLINE, STOPPED, OFFLINE = b"online", b"stopped", b"offline"
-CHANGE_EVERY_S = 0.2  # another expression, another face, another problem
-DRIFT_EVERY_S = 1.0  # a box or a probability that moved
-BOX_STEP, PROBABILITY_STEP = 0.02, 0.05
 
 
 class MqttPublisher:
@@ -56,7 +54,7 @@ class MqttPublisher:
         self._clock = clock or WallClock()
         self._payloads = Payloads(identity, self._clock)
         self._pace = StatePace()
-        self.outbox = outbox or MemoryOutbox(DEFAULT_EVENTS)
+        self.outbox = outbox or Outbox(DEFAULT_EVENTS)
         self._waiting = _Waiting(topics, self.outbox)
         will = Message(topics("availability"), OFFLINE, retain=True)
         self._client = MqttClient(access, will, backoff, self._waiting)
@@ -91,12 +89,12 @@ class MqttPublisher:
     @property
     def num_refused(self) -> int:
         """Publications that the broker refused, or that go beyond what it takes."""
-        return self._client.exchange.num_refused
+        return self._client.num_refused
 
     @property
     def num_dropped(self) -> int:
         """Messages for us that could not be read."""
-        return self._client.exchange.num_dropped
+        return self._client.num_dropped
 
     def close(self) -> None:
         """Says that nobody is seen any more and ``stopped``, waits shortly, disconnects."""
@@ -125,12 +123,20 @@ class MqttPublisher:
         self.retain("health", encode(payload), qos=0)
 
     def respond(
-        self, name: str, transaction: str | None, *, data: Any = None, error: str = ""
+        self,
+        name: str,
+        transaction: str | None,
+        *,
+        data: Any = None,
+        error: str = "",
+        reply_to: ReplyTo | None = None,
     ) -> None:
-        """Answers a command."""
+        """Answers a command, where an MQTT 5 request says so, else on ``response/<name>``."""
+        reply_to = reply_to or ReplyTo(self.topics(f"response/{name}"))
         now_s = self._clock.now_s()
         payload = self._payloads.response(name, transaction, now_s, data=data, error=error)
-        self._client.publish(Message(self.topics(f"response/{name}"), encode(payload)))
+        answer = Message(reply_to.topic, encode(payload), correlation=reply_to.correlation)
+        self._client.publish(answer)
 
     def say_picture(self, picture: bytes) -> None:
         """A synthesized PNG; whoever calls this has checked that it may be said."""
@@ -150,9 +156,12 @@ class MqttPublisher:
         """Has somebody told, in the client's thread, that the broker is there again."""
         self._waiting.when_back = tell
 
-    def listen(self, topic_filter: str, receiver: Receiver) -> None:
-        """Subscribes at every connect; ``receiver(topic, payload, retained)`` must be quick."""
-        self._client.subscribe(topic_filter, receiver)
+    def listen(self, topic_filter: str, receiver: Receiver, is_request: bool = False) -> None:
+        """Subscribes at every connect; ``receiver(topic, payload, retained)`` must be quick.
+
+        One of requests, listened to before the start, is also told where the answer is wanted.
+        """
+        self._client.subscribe(topic_filter, receiver).is_request = is_request
 
 
 class _Waiting:
@@ -234,6 +243,11 @@ class _Waiting:
     def finished(self, publication: Publication) -> None:
         """An event the broker has is done, so is one that it refuses for ever."""
         number, for_now = publication.number, publication.refused and not publication.for_ever
+        if not publication.message.payload and not for_now:
+            with self._lock:  # a retraction is said once
+                if self._retained.get(publication.message.topic) == publication.message:
+                    del self._retained[publication.message.topic]
+                    self._unsaid.pop(publication.message.topic, None)
         if for_now and self._pause_until_s < time.monotonic():
             self._pause_until_s = time.monotonic() + self._backoff.next_s()
         if not number:
@@ -253,42 +267,3 @@ class _Waiting:
         if self._done:
             self._outbox.remove(list(self._done))
             self._done.clear()
-
-
-class StatePace:
-    """When the retained ``state`` is worth saying: changes soon, drift seldom."""
-
-    def __init__(self) -> None:
-        self._said: tuple[Hashable, tuple[float, ...]] | None = None
-        self._said_at_s = float("-inf")
-
-    def is_due(self, scene: Scene, status: Status) -> bool:
-        """True when the state should be said now; the caller then says it."""
-        what = (
-            status,
-            tuple((face.track_id, face.expression, face.rejection_reason) for face in scene.faces),
-        )
-        where = _measures(scene)
-        if self._said is not None:
-            said_what, said_where = self._said
-            waited_s = scene.at_s - self._said_at_s
-            if what != said_what:
-                if waited_s < CHANGE_EVERY_S:
-                    return False
-            elif waited_s < DRIFT_EVERY_S or all(
-                abs(a - b) < 1.0 for a, b in zip(said_where, where, strict=True)
-            ):
-                return False
-        self._said, self._said_at_s = (what, where), scene.at_s
-        return True
-
-
-def _measures(scene: Scene) -> tuple[float, ...]:
-    """Probabilities and box corners, each divided by the step that counts."""
-    width, height = max(scene.frame_width, 1) * BOX_STEP, max(scene.frame_height, 1) * BOX_STEP
-    values: list[float] = []
-    for face in scene.faces:
-        box = face.box
-        values += [face.probability / PROBABILITY_STEP]
-        values += [box.xmin / width, box.ymin / height, box.xmax / width, box.ymax / height]
-    return tuple(values)

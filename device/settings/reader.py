@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import ConfigurationError
+from device.settings.hosts import is_host, without_password
 from device.settings.tree import MOST_IN_MEMORY, Settings
 
 if sys.version_info >= (3, 11):
@@ -94,7 +94,7 @@ def replace_setting(settings: Settings, dotted: str, value: Any, where: str = ""
 
 
 def _check(dotted: str, value: Any, field: dataclasses.Field[Any], prefix: str) -> Any:
-    shown = "(secret)" if field.metadata["secret"] else repr(value)
+    shown = "(secret)" if field.metadata["secret"] else without_password(repr(value))
     kind = type(field.default)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
@@ -114,9 +114,8 @@ def _check_together(settings: Settings, place_of: Callable[[str], str]) -> None:
     for dotted, why in _misfits(settings):
         section, _, name = dotted.partition(".")
         value = getattr(getattr(settings, section), name)
-        if dotted == "mqtt.host":
-            value = re.sub(r".*@", "(secret)@", value)  # user:password@host
-        raise ConfigurationError(f"{place_of(dotted)}: {dotted} = {value!r}: {why}")
+        shown = repr(without_password(value) if dotted == "mqtt.host" else value)
+        raise ConfigurationError(f"{place_of(dotted)}: {dotted} = {shown}: {why}")
 
 
 def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -145,23 +144,14 @@ def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:
     for section in ("mqtt", "home_assistant"):
         if re.search(r"[+#\s\x00]", getattr(settings, section).prefix):
             yield f"{section}.prefix", f"{in_topics} and spaces"
-    if not _is_host(mqtt.host):
+    if mqtt.host and not is_host(mqtt.host):
         yield (
             "mqtt.host",
-            ("allowed is a name or address alone; the port is mqtt.port, encryption mqtt.tls"),
+            "allowed is a name or address alone; the port is mqtt.port, encryption mqtt.tls",
         )
     if bool(mqtt.cert_file) != bool(mqtt.key_file):
         alone = "mqtt.cert_file" if mqtt.cert_file else "mqtt.key_file"
         yield alone, "mqtt.cert_file and mqtt.key_file belong together"
-
-
-def _is_host(host: str) -> bool:
-    """True for a name, an address (IPv6 too) and nothing."""
-    try:
-        ipaddress.ip_address(host.split("%")[0])
-    except ValueError:
-        return not re.search(r"[:/\s@]", host)
-    return True
 
 
 def _read(path: Path) -> str:

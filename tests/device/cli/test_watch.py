@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import threading
 
 import pytest
 
-from device.cli.watch import describe, watch
-from device.errors import BrokerError
+from device.cli.watch import describe, main, watch
+from device.errors import BrokerError, UsageError
 from device.mqtt.access import BrokerAccess
 from tests.broker import TestBroker, free_port
 from tests.device.mqtt.appliance import DEVICE, running_publisher, wait_until
@@ -75,3 +76,15 @@ def test_a_broker_that_goes_and_comes_back_is_told(mosquitto: TestBroker) -> Non
         wait_until(lambda: "connected again" in out.getvalue())
     stop.set()
     thread.join(5.0)
+
+
+@pytest.mark.parametrize("address", ["mqtt://user:PASSWORD@host", "user:PASSWORD@host:1883"])
+def test_watch_shows_no_password_and_names_its_option(address: str) -> None:
+    with pytest.raises(UsageError, match="--broker") as caught:
+        main(argparse.Namespace(config=None, broker=address), {})
+    assert "PASSWORD" not in str(caught.value)
+
+
+def test_watch_takes_an_address_of_ipv6() -> None:
+    with pytest.raises(BrokerError, match=r"\[::1\]:9:"):  # nothing listens there
+        main(argparse.Namespace(config=None, broker="[::1]:9"), {})

@@ -10,8 +10,8 @@ import pytest
 from device.cli.discovery import retract
 from device.errors import BrokerError
 from device.mqtt.access import Backoff, BrokerAccess
-from device.mqtt.client import MqttClient, client_for, probe
-from device.mqtt.exchange import MAX_WAITING
+from device.mqtt.client import MAX_WAITING, MqttClient
+from device.mqtt.one_shot import client_for, probe
 from device.mqtt.packets import Message
 from tests.broker import Mosquitto, TestBroker, free_port, start_broker
 from tests.device.mqtt.appliance import wait_until
@@ -134,6 +134,20 @@ def test_a_topic_that_may_not_be_emptied_is_not_reported_as_removed(
         broker.start()
         with pytest.raises(BrokerError, match="refuses t"):
             retract(access_to(broker.port, protocol), "t")
+
+
+@pytest.mark.parametrize("protocol", ["auto", "3.1.1"])
+def test_a_topic_that_may_not_be_looked_at_is_not_reported_as_removed(protocol: str) -> None:
+    with (
+        StrictBroker(denies_subscriptions=True, versions=(4,)) as broker,
+        pytest.raises(BrokerError, match="denies the subscription to t"),
+    ):
+        retract(access_to(broker.port, protocol), "t")
+
+
+def test_over_mqtt_5_the_acknowledgement_is_enough() -> None:
+    with StrictBroker(denies_subscriptions=True) as broker:
+        retract(access_to(broker.port, "5"), "t")
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])

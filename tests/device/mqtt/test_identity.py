@@ -19,7 +19,7 @@ def report(boot_id: str) -> bytes:
     return b'{"boot_id":"%s"}' % boot_id.encode()
 
 
-def test_a_report_with_another_boot_id_is_a_twins_once_ours_has_come_back() -> None:
+def test_a_report_with_another_boot_id_is_another_device_s_once_ours_has_come_back() -> None:
     now = [0.0]
     watch = DuplicateIdWatch(OWN, clock=lambda: now[0])
     watch.receive("t", report("of an earlier start"), True)
@@ -34,7 +34,7 @@ def test_a_report_with_another_boot_id_is_a_twins_once_ours_has_come_back() -> N
 
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"{}", b"\xff", b"[" * 9999])
-def test_rubbish_is_no_twin(payload: bytes) -> None:
+def test_rubbish_is_no_duplicate(payload: bytes) -> None:
     watch = DuplicateIdWatch(OWN)
     watch.receive("t", report("mine"), False)
     watch.receive("t", payload, False)
@@ -42,7 +42,7 @@ def test_rubbish_is_no_twin(payload: bytes) -> None:
 
 
 @pytest.mark.parametrize("client_ids", [("a", "b"), ("same", "same")])
-def test_twins_on_a_broker_notice_each_other(
+def test_two_devices_with_the_same_id_notice_each_other(
     mosquitto: TestBroker, client_ids: tuple[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """With the same client id the broker throws one out for the other, again and again."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from device.mqtt.disk_outbox import DiskOutbox
-from device.mqtt.outbox import MemoryOutbox, Outbox
+from device.mqtt.outbox import Outbox
 from device.mqtt.publisher import MqttPublisher
 from tests.broker import MOSQUITTO, TestBroker, start_broker
 from tests.device.mqtt.appliance import DEVICE, Gate, running_publisher, wait_until
@@ -89,7 +89,7 @@ def test_no_event_is_lost_invented_or_misplaced(tmp_path: Path, kills: int, kind
 def go_through_outages(
     broker: TestBroker, rng: random.Random, tmp_path: Path, kills: int, kind: str
 ) -> None:
-    outbox: Outbox = MemoryOutbox(50_000)
+    outbox: Outbox = Outbox(50_000)
     if kind == "disk":
         outbox = DiskOutbox(tmp_path / "outbox", 50_000)
     gate = Gate(broker.port)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from device.errors import ConfigurationError
-from device.mqtt.access import broker_access
+from device.mqtt.access import BrokerAccess, broker_access, explain_failure
 from device.settings.tree import Mqtt
 from tests.broker import MOSQUITTO, Mosquitto
 from tests.certificates import Authority, Pair
@@ -125,6 +127,30 @@ def test_an_expired_certificate(
         one_clear_line(secured.settings(), "certificate has expired", caplog=caplog)
     finally:
         secured.broker.kill()
+
+
+def test_a_clock_before_the_certificate_is_named_and_recovered_from(
+    folder: Path, authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = authority.issue("early", "127.0.0.1", valid_in_s=4.0)
+    secured = start(folder, authority, server)
+    try:
+        access = broker_access(secured.settings(), DEVICE)
+        with running_publisher(secured.broker.port, access=access) as publisher:
+            wait_until(lambda: "not yet valid" in (publisher.problem or ""))
+            told = publisher.problem or ""
+            assert f"clock, which says {date.today().isoformat()}" in told
+            assert "mqtt.ca_file" not in told
+            wait_until(lambda: publisher.connected)
+    finally:
+        secured.broker.kill()
+
+
+def test_a_device_without_a_clock_says_which_day_it_takes_it_for() -> None:
+    error = ssl.SSLCertVerificationError()
+    error.verify_code, error.verify_message = 9, "certificate is not yet valid"
+    told = explain_failure(error, BrokerAccess("broker", 8883, "x"), now_s=86_400.0 * 1.5)
+    assert "1970-01-02" in told
 
 
 def test_a_certificate_for_another_host(

@@ -1,0 +1,82 @@
+"""What MQTT 5 adds to messages: content types, and requests that say where the answer goes."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from device.mqtt.access import BrokerAccess
+from device.mqtt.commands import CommandQueue
+from device.mqtt.publisher import MqttPublisher
+from tests.broker import Mosquitto
+from tests.device.mqtt.appliance import DEVICE, running_publisher
+from tests.scenes import change
+
+
+@contextmanager
+def listener(port: int, topic: str) -> Iterator[tuple[paho.Client, queue.Queue[paho.MQTTMessage]]]:
+    """A client that speaks MQTT 5, and what it hears."""
+    heard: queue.Queue[paho.MQTTMessage] = queue.Queue()
+    subscribed: queue.Queue[None] = queue.Queue()
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+    client.on_message = lambda _c, _d, message: heard.put(message)
+    client.on_subscribe = lambda *_: subscribed.put(None)
+    client.connect("127.0.0.1", port)
+    client.subscribe(topic, 1)
+    client.loop_start()
+    subscribed.get(timeout=5.0)
+    try:
+        yield client, heard
+    finally:
+        client.disconnect()
+        client.loop_stop()
+        client.on_message = client.on_subscribe = None
+
+
+def test_json_is_published_with_its_content_type(real_mosquitto: Mosquitto) -> None:
+    port = real_mosquitto.port
+    with listener(port, "mien/+/event") as (_, heard), running_publisher(port) as publisher:
+        publisher.publish(change())
+        assert heard.get(timeout=5.0).properties.ContentType == "application/json"
+
+
+def test_over_3_1_1_there_are_no_properties(real_mosquitto: Mosquitto) -> None:
+    port = real_mosquitto.port
+    access = BrokerAccess("127.0.0.1", port, "mien-x", protocol="3.1.1")
+    with (
+        listener(port, "mien/+/event") as (_, heard),
+        running_publisher(port, access=access) as publisher,
+    ):
+        publisher.publish(change())
+        assert not hasattr(heard.get(timeout=5.0).properties, "ContentType")
+
+
+def test_a_request_is_answered_where_it_says_with_its_correlation_data(
+    real_mosquitto: Mosquitto,
+) -> None:
+    port, topic = real_mosquitto.port, f"mien/{DEVICE}/command/dance"
+
+    def prepare(publisher: MqttPublisher) -> None:
+        commands = CommandQueue(publisher.respond)
+        publisher.listen(publisher.topics("command/+"), commands.receive, is_request=True)
+
+    with (
+        listener(port, "#") as (client, heard),
+        running_publisher(port, prepare=prepare),
+    ):
+        while heard.get(timeout=5.0).payload != b"online":
+            pass
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.ResponseTopic, properties.CorrelationData = "my/answers", b"7"
+        client.publish(topic, b"{}", 1, properties=properties)
+        answer = heard.get(timeout=5.0)
+        while answer.topic == topic:
+            answer = heard.get(timeout=5.0)
+    assert (answer.topic, answer.properties.CorrelationData) == ("my/answers", b"7")
+    assert b"unknown command" in answer.payload
