@@ -147,7 +147,7 @@ CLOCK_ERRORS = (9, 10)  # OpenSSL: a certificate is not yet valid, has expired
 TAKEN_OVER = "Session taken over"
 
 
-def explain_failure(error: Exception, access: BrokerAccess, now_s: float | None = None) -> str:
+def explain_failure(error: OSError, access: BrokerAccess, now_s: float | None = None) -> str:
     """A connection that could not be made; ``now_s``: by the clock on the wall."""
     where = f"broker {access}"
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -165,9 +165,7 @@ def explain_failure(error: Exception, access: BrokerAccess, now_s: float | None 
         return f"{where}: nothing listens there; is the broker running, is mqtt.port right?"
     if isinstance(error, TimeoutError):
         return f"{where}: no answer; see mqtt.host, mqtt.port and firewalls"
-    if isinstance(error, OSError):
-        return f"{where}: {error.strerror or error}"
-    return f"{where}: {type(error).__name__}: {error}"
+    return f"{where}: {error.strerror or error}"
 
 
 def explain_refusal(access: BrokerAccess, reason: str) -> str:
