@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 import re
+import reprlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from device.errors import ConfigurationError
+from device.files import read_file
 from device.settings.tree import MOST_IN_MEMORY, Settings
 
 if sys.version_info >= (3, 11):
@@ -19,7 +21,8 @@ else:
     import tomli as tomllib
 
 ENVIRONMENT_PREFIX = "MIEN_"
-MAX_FILE_BYTES = 1 << 20
+MAX_FILE_BYTES = 256 << 10
+MAX_WHOLE = 1 << 53  # larger whole numbers are no floats
 
 
 def load_settings(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -37,7 +40,9 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
         text = _read(path)
         try:
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except RecursionError as error:
+            raise ConfigurationError(f"{path}: not valid TOML: nested too deeply") from error
+        except ValueError as error:  # TOMLDecodeError, and numbers of too many digits
             raise ConfigurationError(f"{path}: not valid TOML: {error}") from error
         for section, table in document.items():
             where = f"{path}:{_line_of(text, section, None)}"
@@ -94,13 +99,15 @@ def replace_setting(settings: Settings, dotted: str, value: Any, where: str = ""
 
 
 def _check(dotted: str, value: Any, field: dataclasses.Field[Any], prefix: str) -> Any:
-    shown = "(secret)" if field.metadata["secret"] else repr(value)
+    shown = "(secret)" if field.metadata["secret"] else reprlib.repr(value)
     kind = type(field.default)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and type(value) is int and abs(value) < MAX_WHOLE:
         value = float(value)
     if type(value) is not kind:
         names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
         raise ConfigurationError(f"{prefix}{dotted} = {shown}: expected {names[kind]}")
+    if kind is str and "\0" in value:
+        raise ConfigurationError(f"{prefix}{dotted} = {shown}: allowed: text without NUL")
     choices, low, high = (field.metadata[k] for k in ("choices", "low", "high"))
     if choices and value not in choices:
         raise ConfigurationError(f"{prefix}{dotted} = {shown}: allowed: {', '.join(choices)}")
@@ -166,9 +173,8 @@ def _is_host(host: str) -> bool:
 
 def _read(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ConfigurationError(f"{path}: too large for a settings file")
-        return path.read_text(encoding="utf-8-sig")  # with or without Windows' byte-order mark
+        content = read_file(path, MAX_FILE_BYTES)
+        return content.decode("utf-8-sig").replace("\r\n", "\n")  # with or without Windows' mark
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot read settings: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -180,8 +186,8 @@ def _line_of(text: str, section: str, name: str | None) -> int:
     current, header = "", 1
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
-        if match := re.match(r"\[\s*([^\]]+?)\s*\]", stripped):
-            current = match[1].strip("\"'")
+        if stripped.startswith("["):
+            current = stripped[1:].partition("]")[0].strip().strip("\"'")
             if current == section:
                 header = number
         key = stripped.split("=", 1)[0].strip().strip("\"'")
@@ -205,6 +211,6 @@ def _parse(value: str, default: Any) -> Any:
         return value
     try:
         parsed = tomllib.loads(f"v = {value}")["v"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return value
     return parsed if isinstance(parsed, (bool, int, float)) else value

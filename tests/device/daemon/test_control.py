@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from device.cli.model import self_test
 from device.daemon.control import COMMANDS, SETTABLE, Appliance, Control
 from device.daemon.state_file import StateFile
 from device.mqtt.commands import NAMES, CommandDesk
@@ -25,6 +24,7 @@ from device.vision.model_store import ModelStore
 from device.vision.smoother import ExpressionSmoother
 from device.vision.stage import FaceStage, Vision
 from device.vision.tracker import DetectAndTrack
+from device.vision.trial import try_out
 from device.vocabulary import Expression, Face, Frame, Scene
 from tests.fakes import FakeDisplay, fake_parts
 from tests.generators import STEPS
@@ -97,7 +97,7 @@ class Bench:
         shutil.copy(BRIGHTNESS, bundle)
         card = json.loads(BRIGHTNESS.with_suffix(".json").read_text())
         (bundle / "brightness.json").write_text(json.dumps({**card, "version": version}))
-        self.device.store.install(bundle, self_test)
+        self.device.store.install(bundle, try_out)
         if break_it:
             path = self.device.store.find("brightness")
             assert path
