@@ -18,6 +18,7 @@ import cv2
 
 from device.daemon.build import Daemon, Surroundings, open_daemon
 from device.daemon.paths import state_folder
+from device.errors import ConfigurationError, MienError
 from device.pipeline import run
 from device.settings import Settings, load_settings
 
@@ -55,7 +56,10 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     )
     with open_daemon(settings, around) as daemon:
         _tell(settings, daemon)
-        run(daemon.parts, daemon.control.carry_out, stop.is_set)
+        try:
+            run(daemon.parts, daemon.control.carry_out, stop.is_set)
+        except ConfigurationError as error:  # it worked at the start: not for a person to mend
+            raise MienError(str(error)) from error
     return 0
 
 

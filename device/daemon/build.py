@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,7 +18,7 @@ from device.camera.newest_frame import NewestFrameCamera
 from device.daemon.board import Board
 from device.daemon.build_mqtt import BrokerSide, connect, make_publisher
 from device.daemon.collected_faces import open_captures
-from device.daemon.control import Appliance, Control
+from device.daemon.control import Appliance, Control, use_model
 from device.daemon.health import HealthReporter, Report
 from device.daemon.metrics import Metrics
 from device.daemon.safe_mode import NoCamera, NoVision
@@ -83,6 +83,8 @@ def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
         broker = connect(settings, state, around.state_dir, stack)
         make_face = make_live_face(settings, store)
         camera = _open_camera(settings, make_face is not None, stack)
+        store.begin(settings.classifier.model)
+        stack.callback(store.settle)  # it ends in good order
         vision, problem = _build_or_explain(settings, store, around.under_systemd)
         screen = _open_screen(settings, around, make_face, stack)
         captures = open_captures(settings.capture, around.state_dir / "capture", stack)
@@ -111,6 +113,10 @@ def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
             stop=around.stop,
             say_picture=broker.publisher.say_picture if may_publish else None,
         )
+        if vision:
+            use_model(device, vision.classifier)
+        if state.problem and not problem:
+            parts.status = replace(parts.status, problem=state.problem)
         report = _report_health(device, metrics, broker, stack)
         control = Control(device, broker.desk, broker.publisher.respond, report)
         yield Daemon(parts, control, broker)

@@ -143,6 +143,8 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        path.touch(0o600)  # it says who was seen when
     db = connect(path)
     try:
         with db:

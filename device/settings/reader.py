@@ -43,7 +43,8 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
         for section, table in _parse_file(path, text).items():
             where = f"{path}:{lines.get(section, 1)}"
             if not isinstance(table, dict):
-                raise ConfigurationError(f"{where}: {section}: expected a table [{section}]")
+                short = section[:80]
+                raise ConfigurationError(f"{where}: {short}: expected a table [{short}]")
             _fields_of(settings, section, f"{where}: ")
             for name, value in table.items():
                 where = f"{path}:{lines.get(f'{section}.{name}', lines.get(section, 1))}"
@@ -91,7 +92,7 @@ def replace_setting(settings: Settings, dotted: str, value: Any, where: str = ""
     return dataclasses.replace(settings, **{section_name: changed})
 
 
-def _fields_of(settings: Settings, section: str, prefix: str) -> dict[str, dataclasses.Field[Any]]:
+def _fields_of(settings: Settings, section: str, prefix: str) -> dict[str, Any]:
     """The keys of a section; ConfigurationError for an unknown one."""
     known = [f.name for f in dataclasses.fields(settings)]
     if section not in known:
@@ -109,7 +110,7 @@ def _check(dotted: str, value: Any, field: dataclasses.Field[Any], prefix: str) 
     if type(value) is not kind:
         names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
         raise ConfigurationError(f"{prefix}{dotted} = {shown}: expected {names[kind]}")
-    if kind is str and "\0" in value:
+    if isinstance(value, str) and "\0" in value:
         raise ConfigurationError(f"{prefix}{dotted} = {shown}: allowed: text without NUL")
     choices, low, high = (field.metadata[k] for k in ("choices", "low", "high"))
     if choices and value not in choices:
