@@ -25,6 +25,8 @@ MAX_CARD_BYTES = 1 << 20
 MAX_TEXT = 200  # characters
 MAX_GOLDEN = 64  # vectors
 MAX_SHIFT = 6  # of logits: a class that is 400 times rarer than another
+SHOW = reprlib.Repr()
+SHOW.maxlist = 8
 TASKS = ("classify", "synthesize", "landmarks")
 LABELS = [expression.value for expression in EXPRESSIONS]
 
@@ -128,7 +130,7 @@ def read_card(path: Path) -> ModelCard:
         if name not in body and name in OPTIONAL:
             continue
         if not is_right(body.get(name)):
-            shown = reprlib.repr(body[name]) if name in body else "missing"
+            shown = SHOW.repr(body[name]) if name in body else "missing"
             raise ModelError(f"{path}: model card: {name} = {shown}: allowed: {allowed}")
     fields = {name: body[name] for name in LIMITS if name in body}
     return ModelCard(**fields, facts={k: v for k, v in body.items() if k not in KNOWN})

@@ -25,7 +25,7 @@ from device.vision.model_card import ModelCard, read_model
 MAX_S = 20  # less than the watchdog's 30
 MAX_DATA = 256 << 20  # bytes; a sound model takes 75 MB
 PASSED = "passed"  # beside an installed model: what has passed there
-ROOT = Path(__file__).parents[2]
+MODULE, ROOT = __spec__.name, Path(__file__).parents[2]
 
 
 def try_out(path: Path) -> None:
@@ -34,7 +34,7 @@ def try_out(path: Path) -> None:
     Raises:
         ModelError: it fails, crashes, hangs or takes too much memory.
     """
-    command = [sys.executable, "-m", __spec__.name, str(path.absolute())]
+    command = [sys.executable, "-m", MODULE, str(path.absolute())]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     try:
         done = subprocess.run(
