@@ -156,6 +156,9 @@ def _open(path: Path) -> sqlite3.Connection:
         columns = [row[1:3] for row in db.execute("PRAGMA table_info(event)")]
         if columns != COLUMNS:
             raise sqlite3.DatabaseError("another layout")
+    except UnicodeDecodeError as error:  # a damaged name in the file or in SQLite's message
+        db.close()
+        raise sqlite3.DatabaseError("a name that is no text") from error
     except sqlite3.Error:
         db.close()
         raise

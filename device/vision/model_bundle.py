@@ -40,7 +40,7 @@ def read_bundle(bundle: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return {suffix: _unpack(archive, bundle, suffix, most) for suffix, most in PARTS}
     except DAMAGE as error:
-        raise ModelError(f"{bundle}: not a readable zip: {error}") from error
+        raise ModelError(f"{bundle}: not a readable zip: {str(error)[:200]!r}") from error
 
 
 def _read_folder(bundle: Path) -> dict[str, bytes]:
