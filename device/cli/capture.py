@@ -26,13 +26,16 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     settings = load_settings(service_settings(args.config), environment)
     folder = require_access(state_folder(settings.device.state_dir, environment)) / "capture"
     if args.action == "clear":
-        print(f"{clear_captures(folder)} faces deleted from {folder}")
+        try:
+            print(f"{clear_captures(folder)} faces deleted from {folder}")
+        except OSError as error:
+            raise UsageError(f"{folder}: cannot delete: {error.strerror}") from error
         return 0
     if not folder.is_dir():
         raise UsageError(f"{folder}: no faces were collected there")
     try:
         count = export_captures(folder, args.target)
     except OSError as error:
-        raise UsageError(f"{args.target}: cannot write: {error.strerror}") from error
+        raise UsageError(f"cannot copy from {folder} to {args.target}: {error.strerror}") from error
     print(f"{count} faces copied to {args.target}")
     return 0

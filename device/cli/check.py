@@ -14,10 +14,12 @@ from device.errors import ConfigurationError
 from device.mqtt.access import broker_access
 from device.mqtt.identity import make_device_id
 from device.settings import load_settings
+from device.vision import MODELS
 from device.vision.detector import choose_kind
 from device.vision.generator import LazySynthesizer, find_generators
 from device.vision.model_store import ModelStore
 from device.vision.tflite import runtime_name
+from device.vision.trial import try_out
 
 CREDENTIALS = "/run/credentials/"  # there only for a service, and only while it runs
 
@@ -32,12 +34,16 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     folder = state_folder(settings.device.state_dir, environment)
     store = ModelStore(folder / "models")
     vision = build_vision(settings, store)
+    name = settings.classifier.model
+    installed = Path(name) if name.endswith(".tflite") else store.find(name)
+    try_out(installed or MODELS / f"{name}.tflite")
     card = vision.classifier.card
     print(f"settings  {args.config or 'built-in defaults'}: good")
     print(f"model     {card.name} {card.version}, self-test passed on {runtime_name()}")
     print(f"landmarks {'good' if vision.stage.landmarks else 'none: faces go without points'}")
     generators = find_generators(store)
     if generators and vision.stage.landmarks:
+        try_out(generators[0])
         card = LazySynthesizer(lambda: generators).get().card
         print(f"generator {card.name} {card.version}, self-test passed")
     print(f"detector  {choose_kind(settings.detector.kind)}")

@@ -9,15 +9,13 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from device.daemon.ownership import give_to_owner, require_access
+from device.daemon.ownership import acting_as_owner, require_access
 from device.daemon.paths import service_settings, state_folder
 from device.settings import Settings, load_settings
 from device.vision import MODELS
-from device.vision.classifier import TFLiteClassifier
-from device.vision.generator import GENERATOR
-from device.vision.model_card import ModelCard, read_card, read_model
-from device.vision.model_store import ModelStore
-from device.vision.synthesizer import Synthesizer
+from device.vision.model_card import ModelCard, read_card
+from device.vision.model_store import GENERATOR, ModelStore
+from device.vision.trial import try_out
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,17 +36,16 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Carries out one action; a bundle that fails its self-test changes nothing."""
     settings = load_settings(service_settings(args.config), environment)
     state = state_folder(settings.device.state_dir, environment)
-    store = ModelStore(require_access(state, args.action != "list") / "models")
+    folder = require_access(state, args.action != "list") / "models"
+    store = ModelStore(folder, acting_as_owner)
     if args.action == "install":
-        card = store.install(args.bundle, self_test)
-        give_to_owner(state, state / "models")
+        card = store.install(args.bundle, try_out)
         print(f"{card.name} {card.version} installed; {what_next(card, settings)}")
     elif args.action == "list":
         print("\n".join(listing(store, settings.classifier.model)))
     else:
         name = args.name or settings.classifier.model
         version = store.rollback(name)
-        give_to_owner(state, state / "models")
         print(f"{name} {version or 'as shipped'} in use; send the command reload-model or restart")
     return 0
 
@@ -81,15 +78,3 @@ def listing(store: ModelStore, model: str) -> list[str]:
 def mark_of(name: str, model: str) -> str:
     """Of the model that serves under its name."""
     return "*" if name in (model, GENERATOR) else "-"
-
-
-def self_test(path: Path) -> None:
-    """Loads the model as what its card says it is.
-
-    Raises:
-        ModelError: it fails.
-    """
-    if read_model(path)[1].task == "synthesize":
-        Synthesizer.load(path)
-    else:
-        TFLiteClassifier.load(path)

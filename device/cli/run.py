@@ -19,6 +19,7 @@ import cv2
 from device.daemon.build import Surroundings, open_daemon
 from device.daemon.build_mqtt import BrokerSide
 from device.daemon.paths import state_folder
+from device.errors import ConfigurationError, MienError
 from device.pipeline import run
 from device.settings import Settings, load_settings
 from device.vocabulary import Status
@@ -57,7 +58,10 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     )
     with open_daemon(settings, around) as (parts, control, broker):
         _tell(settings, parts.status, broker)
-        run(parts, control.carry_out, stop.is_set)
+        try:
+            run(parts, control.carry_out, stop.is_set)
+        except ConfigurationError as error:  # it worked at the start: not for a person to mend
+            raise MienError(str(error)) from error
     return 0
 
 

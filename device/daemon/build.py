@@ -18,7 +18,7 @@ from device.camera.newest_frame import NewestFrameCamera
 from device.daemon.board import Board
 from device.daemon.build_mqtt import BrokerSide, connect, make_publisher
 from device.daemon.collected_faces import open_captures
-from device.daemon.control import Appliance, Control
+from device.daemon.control import Appliance, Control, use_model
 from device.daemon.health import HealthReporter, Report
 from device.daemon.metrics import Metrics
 from device.daemon.safe_mode import NoCamera, NoVision
@@ -80,6 +80,8 @@ def open_daemon(
         source = make_source(settings.camera, bool(settings.display.show_camera or make_face))
         camera = NewestFrameCamera(source, settings.camera).start()
         stack.callback(camera.close)
+        store.begin(settings.classifier.model)
+        stack.callback(store.settle)  # it ends in good order
         vision, problem = _build_or_explain(settings, store, around.under_systemd)
         screen = open_display(settings, around.out, around.color, make_face)
         stack.callback(screen.close)
@@ -101,6 +103,10 @@ def open_daemon(
         device = Appliance(
             settings, state, parts, vision, card, store, generator, screen, around.stop, picture
         )
+        if vision:
+            use_model(device, vision.classifier)
+        if state.problem and not problem:
+            parts.status = replace(parts.status, problem=state.problem)
         report = _report_health(device, metrics, broker, stack)
         yield parts, Control(device, broker.commands, broker.publisher.respond, report), broker
         watchdog.stopping()

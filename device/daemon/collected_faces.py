@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
+import os
 import queue
 import re
 import threading
@@ -22,8 +23,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from device.daemon.ownership import acting_as_owner
 from device.daemon.paths import write_atomically
 from device.errors import ConfigurationError, UsageError, is_storage_trouble
+from device.files import read_file
 from device.mqtt.payloads import clock_is_synced
 from device.settings.tree import Capture as CaptureSettings
 from device.vocabulary import Classification, GreyImage
@@ -38,6 +41,7 @@ PRUNE_EVERY = 20  # pictures
 PRUNE_INTERVAL_S = 3600.0  # age counts, too, while nobody comes by
 CLOCK_SET = "20250101"  # an older stamp was made before the clock was set
 MAX_PAUSE = timedelta(days=365)  # between two pictures; more is taken for a clock that jumped
+MAX_CROP_BYTES = 64 << 10
 MAX_TRACKS = 1000  # remembered for the interval between two pictures of one face
 
 
@@ -240,28 +244,34 @@ def export_captures(folder: Path, target: Path) -> int:
     if listing.exists():
         raise UsageError(f"{listing} is there already; choose a new folder")
     rows = []
-    for path in list_captures(folder):
-        match = NAME.fullmatch(path.name)
+    with acting_as_owner(folder) as place:
+        names = [path.name for path in list_captures(place)]
+    for name in names:
+        match = NAME.fullmatch(name)
         assert match
-        content = _read_crop(path)
+        with acting_as_owner(folder) as place:
+            content = _read_crop(place / name)
         if content is None:
             continue
-        place = target / match[2] / path.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(content)
-        rows.append((f"{match[2]}/{path.name}", match[2], f"{int(match[3]) / 100:.2f}"))
+        with acting_as_owner(target) as place:
+            write_atomically(place / match[2] / name, content, mode=0o600)
+        rows.append((f"{match[2]}/{name}", match[2], f"{int(match[3]) / 100:.2f}"))
     if rows:
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
-        write_atomically(listing, text.getvalue().encode())
+        with acting_as_owner(target) as place:
+            write_atomically(place / LISTING, text.getvalue().encode(), mode=0o600)
     return len(rows)
 
 
 def _read_crop(path: Path) -> bytes | None:
     """The file, or None when it is gone or no picture."""
     try:
-        content = path.read_bytes()
+        content = read_file(path, MAX_CROP_BYTES, os.O_NOFOLLOW)
     except FileNotFoundError:  # the daemon has just removed it
+        return None
+    except OSError as error:
+        log.warning("%s: left out: %s", path, error.strerror)
         return None
     if not content or cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE) is None:
         log.warning("%s: damaged, left out", path)
@@ -271,7 +281,8 @@ def _read_crop(path: Path) -> bytes | None:
 
 def clear_captures(folder: Path) -> int:
     """Deletes all collected crops and returns how many there were."""
-    captures = list_captures(folder)
-    for path in [*captures, folder / PART]:
-        path.unlink(missing_ok=True)  # the daemon may remove the oldest meanwhile
+    with acting_as_owner(folder) as place:
+        captures = list_captures(place)
+        for path in [*captures, place / PART]:
+            path.unlink(missing_ok=True)  # the daemon may remove the oldest meanwhile
     return len(captures)

@@ -11,14 +11,18 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 from device import __version__
+from device.daemon.model_guard import GuardedClassifier
+from device.daemon.safe_mode import NoVision
 from device.daemon.state_file import StateFile
-from device.errors import MienError
+from device.errors import MienError, ModelError
 from device.mqtt.commands import Command, CommandQueue, Responder
-from device.pipeline import Parts
+from device.pipeline import Classifier, Parts
 from device.settings import Settings, replace_setting
+from device.vision.classifier import TFLiteClassifier
 from device.vision.detector import build_detector, choose_kind
 from device.vision.generator import LazySynthesizer
 from device.vision.model_card import ModelCard
@@ -36,6 +40,8 @@ SETTABLE = (
     "camera.frame_rate_hz",
 )
 AFTER_RESTART = ("camera.frame_rate_hz",)  # the camera keeps its rate while it is open
+
+FRAMES_TO_SETTLE = 30  # after so many frames the model has not killed the daemon at its start
 
 Answer = Mapping[str, Any] | None
 
@@ -159,20 +165,45 @@ def resume(device: Appliance, request: Request) -> Answer:
 def _pause(device: Appliance, paused: bool) -> Answer:
     device.parts.paused = paused  # at once; a full disk must not keep the camera watching
     log.info("paused over MQTT" if paused else "resumed over MQTT")
+    damage, status = device.state.problem, device.parts.status
     device.state.remember(paused=paused)
+    if damage and status.problem == damage:
+        device.parts.status = replace(status, problem=None)
     return {"paused": paused}
 
 
 def reload_model(device: Appliance, request: Request) -> Answer:
     """``reload-model``: the newest model in place of the old one; out of safe mode by a restart."""
     classifier = load_classifier(device.settings, device.store)
-    card = device.card = classifier.card
+    device.card = classifier.card
     if device.vision:
-        device.parts.classifier = classifier
-        device.parts.status = replace(device.parts.status, model=f"{card.name} {card.version}")
+        use_model(device, classifier)
     else:
         device.stop()
     return {"model": device.model()}
+
+
+def use_model(device: Appliance, classifier: TFLiteClassifier) -> None:
+    """Puts a model into the loop; one that fails there gives way to the one before it."""
+    card = device.card = classifier.card
+    device.parts.classifier = GuardedClassifier(classifier, partial(give_way, device))
+    device.parts.status = replace(device.parts.status, model=f"{card.name} {card.version}")
+
+
+def give_way(device: Appliance, error: ModelError) -> Classifier:
+    """After a failure in the loop: the model before, and where there is none, safe mode."""
+    log.error("the model fails: %s; back to the model before", error)
+    parts = device.parts
+    try:
+        device.store.rollback(device.settings.classifier.model)
+        use_model(device, load_classifier(device.settings, device.store))
+    except (MienError, OSError):
+        log.error("there is none: safe mode")
+        device.vision = device.card = None
+        nothing = NoVision()
+        parts.stage = parts.tracker = parts.classifier = parts.smoother = nothing
+        parts.status = replace(parts.status, problem=str(error), model="", detector="")
+    return parts.classifier
 
 
 def synthesize(device: Appliance, request: Request) -> Answer:
@@ -236,10 +267,14 @@ class Control:
             report,
         )
         self._waiting: deque[Command] = deque()
+        self._frames_to_settle = FRAMES_TO_SETTLE
 
     def carry_out(self, scene: Scene, frame: Frame | None) -> None:
         """Carries out what has arrived since the last frame."""
         self._waiting.extend(self._commands.take())
+        self._frames_to_settle -= 1
+        if self._frames_to_settle == 0:
+            self._device.store.settle()
         while self._waiting:
             self._carry_out(self._waiting.popleft(), scene, frame)
 

@@ -1,8 +1,14 @@
-"""Whose the state folder is: the service is a user of its own, people come with ``sudo``."""
+"""Whose a folder is: the service is a user of its own, people come with ``sudo``.
+
+Where root writes into the service's folder, or into somebody's home, it becomes the folder's
+owner first. Then links that the owner has put there lead nowhere that the owner cannot reach.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from device.errors import UsageError
@@ -24,13 +30,40 @@ def require_access(folder: Path, need_writing: bool = True) -> Path:
     return folder
 
 
-def give_to_owner(state: Path, written: Path) -> None:
-    """After root has written: a part of the state folder belongs to whom the folder belongs.
+@contextmanager
+def acting_as_owner(path: Path) -> Iterator[Path]:
+    """For root: acts as the owner of the nearest folder above ``path`` that is there.
 
-    The service must be able to take back what was installed for it.
+    It does so from inside that folder, as the owner alone may not get there: systemd keeps the
+    service's folder in one that is root's. For one thread.
+
+    Yields:
+        The path, from the folder where the process is now.
+
+    Raises:
+        OSError: it cannot be entered.
     """
-    if os.geteuid() != 0 or not written.exists():
+    nearest = path.absolute().parent
+    while not nearest.exists():
+        nearest = nearest.parent
+    owner = nearest.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        yield path
         return
-    owner = state.stat()
-    for path in (written, *written.rglob("*")):
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    relative = path.absolute().relative_to(nearest)
+    before, group, groups = os.open(".", os.O_RDONLY), os.getegid(), os.getgroups()
+    handle = os.open(nearest, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        owner = os.fstat(handle)
+        os.fchdir(handle)
+        os.setgroups([owner.st_gid])
+        os.setegid(owner.st_gid)
+        os.seteuid(owner.st_uid)
+        yield relative
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
+        os.fchdir(before)
+        os.close(handle)
+        os.close(before)

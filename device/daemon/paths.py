@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from device.errors import ConfigurationError
+
 RELEASES = Path("/opt/mien")  # where install.sh puts the program that the service runs ...
 SERVICE_STATE = Path("/var/lib/mien")  # ... where systemd keeps what the service remembers ...
 SERVICE_SETTINGS = Path("/etc/mien/mien.toml")  # ... and what it is told
@@ -28,6 +30,9 @@ def state_folder(configured: str, environment: Mapping[str, str]) -> Path:
 
     An installed program serves the service's folder from a login too: what a command says of the
     device's faces and models must be true of the daemon's.
+
+    Raises:
+        ConfigurationError: nothing is configured, and this user has no home.
     """
     if configured:
         return Path(configured)
@@ -35,12 +40,23 @@ def state_folder(configured: str, environment: Mapping[str, str]) -> Path:
         return Path(given.split(":")[0])
     if is_installed():
         return SERVICE_STATE
-    home = environment.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(home) / "mien"
+    if home := environment.get("XDG_STATE_HOME"):
+        return Path(home) / "mien"
+    try:
+        return Path.home() / ".local" / "state" / "mien"
+    except RuntimeError as error:
+        raise ConfigurationError(
+            "device.state_dir is empty and this user has no home folder: name a folder there"
+        ) from error
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Replaces a file as a whole and has it written through.
+
+    Args:
+        path: of the file; its folder is made.
+        content: all of it.
+        mode: before the umask.
 
     Raises:
         OSError: no room, no permission; the old file stays.
@@ -48,7 +64,9 @@ def write_atomically(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("wb") as file:
+        part.unlink(missing_ok=True)
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

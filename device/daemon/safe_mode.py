@@ -7,9 +7,10 @@ The loop runs as always, on a camera that only tells the problem. So commands ar
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from device.vocabulary import ExpressionEvent, Frame
+from device.vocabulary import Classification, Face, Frame, GreyImage, Image, Scene
 
 PERIOD_S = 0.5
 
@@ -35,15 +36,31 @@ class NoCamera:
 
 
 class NoVision:
-    """Stands where stage, tracker, classifier and smoother would be.
+    """Stands where stage, tracker, classifier and smoother would be: nobody is seen.
 
-    A camera without frames leaves only the smoother something to do.
+    A model that failed in the loop leaves a camera that goes on, so every step is answered.
     """
 
-    def update(self, seen: object, now_s: float) -> list[ExpressionEvent]:
-        """Nobody is seen."""
+    def grey(self, image: Image) -> GreyImage:
+        """The picture as it is."""
+        return image
+
+    def examine(self, image: GreyImage, faces: Sequence[Face]) -> list[Face]:
+        """Nobody."""
         return []
 
-    def clear(self, now_s: float) -> list[ExpressionEvent]:
+    def update(self, seen: object, now_s: float) -> list[Any]:
+        """No faces for a tracker, no events for a smoother."""
+        return []
+
+    def clear(self, now_s: float) -> list[Any]:
         """Nobody vanishes."""
         return []
+
+    def classify(self, faces: Sequence[Face]) -> list[Classification]:
+        """No answers."""
+        return []
+
+    def scene(self, frame: Frame) -> Scene:
+        """Nobody."""
+        return Scene((), frame.width, frame.height, frame.captured_at_s)

@@ -1,11 +1,12 @@
 """What the daemon remembers over a restart: settings set over MQTT, and whether it is paused.
 
 One small JSON file in the state folder, replaced as a whole: after a power cut there is the old
-one or the new one, never half of one.
+one or the new one, never half of one. A checksum shows what else may happen to it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -14,22 +15,31 @@ from typing import Any
 
 from device.daemon.paths import write_atomically
 from device.errors import ConfigurationError
+from device.files import read_file
 from device.settings import Settings, replace_setting
 
 log = logging.getLogger("mien")
 
 MAX_BYTES = 64 << 10
+CHECK = "sha256"  # of the rest of the file
+KINDS: dict[str, type] = {"settings": dict, "paused": bool, "announced": str}
 
 
 class StateFile:
     """The remembered settings.
 
+    Nobody knows whether a device with a damaged file was paused, so it is.
+
     Args:
         path: usually ``settings.json`` in the state folder.
+
+    Attributes:
+        problem: that the file is damaged, in one line, until it is written again.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.problem: str | None = None
         self._body = self._read()
 
     @property
@@ -78,16 +88,37 @@ class StateFile:
         self._write(body)
 
     def _write(self, body: dict[str, Any]) -> None:
-        write_atomically(self._path, (json.dumps(body, indent=1) + "\n").encode())
-        self._body = body
+        text = json.dumps({**body, CHECK: _checksum(body)}, indent=1) + "\n"
+        write_atomically(self._path, text.encode(), mode=0o600)
+        self._body, self.problem = body, None
 
     def _read(self) -> dict[str, Any]:
         try:
-            with self._path.open("rb") as file:
-                body = json.loads(file.read(MAX_BYTES))
+            return _checked(json.loads(read_file(self._path, MAX_BYTES)))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, RecursionError) as error:
-            log.warning("%s: what was set over MQTT is lost: %s", self._path, error)
-            return {}
-        return body if isinstance(body, dict) else {}
+            reason = getattr(error, "strerror", None) or error
+            self.problem = f"{self._path.name} is damaged ({reason}): paused; send resume"
+            log.error("%s: what was set over MQTT is lost: %s", self._path, self.problem)
+            return {"paused": True}
+
+
+def _checked(body: Any) -> dict[str, Any]:
+    """The body without its checksum; a file of an older Mien has none.
+
+    Raises:
+        ValueError: it is not what was written.
+    """
+    if not isinstance(body, dict):
+        raise ValueError("not an object")
+    if CHECK in body:
+        if body.pop(CHECK) != _checksum(body):
+            raise ValueError("another checksum")
+    elif any(not isinstance(value, KINDS.get(key, ())) for key, value in body.items()):
+        raise ValueError("unknown content")
+    return body
+
+
+def _checksum(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

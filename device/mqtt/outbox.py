@@ -121,6 +121,8 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        path.touch(0o600)  # it says who was seen when
     db = connect(path)
     try:
         with db:
@@ -131,6 +133,9 @@ def _open(path: Path) -> sqlite3.Connection:
             raise sqlite3.DatabaseError(damage)
         if [row[1:3] for row in db.execute("PRAGMA table_info(event)")] != COLUMNS:
             raise sqlite3.DatabaseError("another layout")
+    except UnicodeDecodeError as error:  # a damaged name in the file or in SQLite's message
+        db.close()
+        raise sqlite3.DatabaseError("a name that is no text") from error
     except sqlite3.Error:
         db.close()
         raise

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import reprlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from device.errors import ConfigurationError
+from device.files import read_file
 from device.settings.hosts import is_host, without_password
 from device.settings.tree import MOST_IN_MEMORY, Settings
 
@@ -19,7 +21,9 @@ else:
     import tomli as tomllib
 
 ENVIRONMENT_PREFIX = "MIEN_"
-MAX_FILE_BYTES = 1 << 20
+MAX_FILE_BYTES = 64 << 10
+MAX_DOTS = 100  # in a line
+MAX_WHOLE = 1 << 53  # larger whole numbers are no floats
 
 
 def load_settings(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -32,19 +36,18 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
     Raises:
         ConfigurationError: unreadable file, bad TOML, unknown key, wrong type or range.
     """
-    settings, text = Settings(), ""
+    settings, lines = Settings(), dict[str, int]()
     if path is not None:
         text = _read(path)
-        try:
-            document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigurationError(f"{path}: not valid TOML: {error}") from error
-        for section, table in document.items():
-            where = f"{path}:{_line_of(text, section, None)}"
+        lines = _lines_of(text)
+        for section, table in _parse_file(path, text).items():
+            where = f"{path}:{lines.get(section, 1)}"
             if not isinstance(table, dict):
-                raise ConfigurationError(f"{where}: {section}: expected a table [{section}]")
+                short = section[:80]
+                raise ConfigurationError(f"{where}: {short}: expected a table [{short}]")
+            _fields_of(settings, section, f"{where}: ")
             for name, value in table.items():
-                where = f"{path}:{_line_of(text, section, name)}"
+                where = f"{path}:{lines.get(f'{section}.{name}', lines.get(section, 1))}"
                 settings = replace_setting(settings, f"{section}.{name}", value, where)
     for variable, value in sorted((environment or {}).items()):
         if variable.startswith(ENVIRONMENT_PREFIX) and "__" in variable:
@@ -58,7 +61,7 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
         variable = f"{ENVIRONMENT_PREFIX}{section}__{name}".upper()
         if variable in (environment or {}):
             return f"environment {variable}"
-        return f"{path}:{_line_of(text, section, name)}" if path else "settings"
+        return f"{path}:{lines.get(dotted, lines.get(section, 1))}" if path else "settings"
 
     _check_together(settings, place_of)
     return settings
@@ -78,29 +81,37 @@ def replace_setting(settings: Settings, dotted: str, value: Any, where: str = ""
     """
     prefix = f"{where}: " if where else ""
     section_name, _, name = dotted.partition(".")
-    section: Any = getattr(settings, section_name, None)
-    if section is None or section_name not in {f.name for f in dataclasses.fields(settings)}:
-        known = ", ".join(f.name for f in dataclasses.fields(settings))
-        raise ConfigurationError(f"{prefix}unknown section [{section_name}]; known: {known}")
-    fields = {f.name: f for f in dataclasses.fields(section)}
+    fields = _fields_of(settings, section_name, prefix)
     if name not in fields:
         known = ", ".join(fields)
         raise ConfigurationError(
-            f"{prefix}unknown key {dotted}; known in [{section_name}]: {known}"
+            f"{prefix}unknown key {dotted[:80]}; known in [{section_name}]: {known}"
         )
     checked = _check(dotted, value, fields[name], prefix)
-    changed: Any = dataclasses.replace(section, **{name: checked})
+    changed: Any = dataclasses.replace(getattr(settings, section_name), **{name: checked})
     return dataclasses.replace(settings, **{section_name: changed})
 
 
+def _fields_of(settings: Settings, section: str, prefix: str) -> dict[str, Any]:
+    """The keys of a section; ConfigurationError for an unknown one."""
+    known = [f.name for f in dataclasses.fields(settings)]
+    if section not in known:
+        raise ConfigurationError(
+            f"{prefix}unknown section [{section[:80]}]; known: {', '.join(known)}"
+        )
+    return {f.name: f for f in dataclasses.fields(getattr(settings, section))}
+
+
 def _check(dotted: str, value: Any, field: dataclasses.Field[Any], prefix: str) -> Any:
-    shown = "(secret)" if field.metadata["secret"] else without_password(repr(value))
+    shown = "(secret)" if field.metadata["secret"] else without_password(_shown(value))
     kind = type(field.default)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and type(value) is int and abs(value) < MAX_WHOLE:
         value = float(value)
     if type(value) is not kind:
         names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
         raise ConfigurationError(f"{prefix}{dotted} = {shown}: expected {names[kind]}")
+    if isinstance(value, str) and "\0" in value:
+        raise ConfigurationError(f"{prefix}{dotted} = {shown}: allowed: text without NUL")
     choices, low, high = (field.metadata[k] for k in ("choices", "low", "high"))
     if choices and value not in choices:
         raise ConfigurationError(f"{prefix}{dotted} = {shown}: allowed: {', '.join(choices)}")
@@ -156,32 +167,47 @@ def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:
 
 def _read(path: Path) -> str:
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ConfigurationError(f"{path}: too large for a settings file")
-        return path.read_text(encoding="utf-8-sig")  # with or without Windows' byte-order mark
+        content = read_file(path, MAX_FILE_BYTES)
+        return content.decode("utf-8-sig").replace("\r\n", "\n")  # with or without Windows' mark
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot read settings: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: not a text file (UTF-8)") from error
 
 
-def _line_of(text: str, section: str, name: str | None) -> int:
-    """Line of ``name`` within ``[section]`` (of the section's header for None); 1 when unseen."""
-    current, header = "", 1
+def _parse_file(path: Path, text: str) -> dict[str, Any]:
+    problem = "nested too deeply, or a number of too many digits"
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.count(".") > MAX_DOTS and not line.lstrip().startswith("#"):  # takes long to parse
+            raise ConfigurationError(f"{path}:{number}: not valid TOML: {problem}")
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path}: not valid TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigurationError(f"{path}: not valid TOML: {problem}") from error
+
+
+def _lines_of(text: str) -> dict[str, int]:
+    """Where each ``section`` and ``section.key`` stands."""
+    lines: dict[str, int] = {}
+    current = ""
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
-        if match := re.match(r"\[\s*([^\]]+?)\s*\]", stripped):
-            current = match[1].strip("\"'")
-            if current == section:
-                header = number
-        key = stripped.split("=", 1)[0].strip().strip("\"'")
-        if name is not None and (
-            (current == section and key == name) or (not current and key == f"{section}.{name}")
-        ):
-            return number
-        if name is None and not current and key == section:
-            return number
-    return header
+        if stripped.startswith("["):
+            current = stripped[1:].partition("]")[0].strip().strip("\"'")
+            lines[current] = number
+            continue
+        key = stripped.partition("=")[0].strip().strip("\"'")
+        lines.setdefault(f"{current}.{key}" if current else key, number)
+    return lines
+
+
+def _shown(value: Any) -> str:
+    try:
+        return reprlib.repr(value)
+    except ValueError:
+        return "a number of too many digits"
 
 
 def _default_of(settings: Settings, dotted: str) -> Any:
@@ -195,6 +221,6 @@ def _parse(value: str, default: Any) -> Any:
         return value
     try:
         parsed = tomllib.loads(f"v = {value}")["v"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return value
     return parsed if isinstance(parsed, (bool, int, float)) else value

@@ -11,14 +11,14 @@ import numpy as np
 
 from device.errors import MienError, ModelError
 from device.vision import MODELS
-from device.vision.model_store import ModelStore
+from device.vision.model_store import GENERATOR, ModelStore
 from device.vision.synthesizer import Synthesizer, surroundings
 from device.vision.synthetic_mark import draw_mark, encode_marked
+from device.vision.trial import require_trial
 from device.vocabulary import Expression, Face, FaceState, Frame, Image, Scene
 
 log = logging.getLogger("mien")
 
-GENERATOR = "generator"  # name of its file and card
 MIN_FACE_PX = 32  # a smaller face has fewer pixels than the model makes
 PORTRAIT_PX = 400  # side of the face for the screen: more than most cameras give a face
 
@@ -60,6 +60,7 @@ class LazySynthesizer:
                 return self._loaded[1]
             if path not in self._broken:
                 try:
+                    require_trial(path)
                     self._loaded = (path, Synthesizer.load(path, self._threads))
                     return self._loaded[1]
                 except ModelError as error:

@@ -7,16 +7,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import reprlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from device.errors import ModelError
+from device.files import read_file
 from device.vision.preprocess import CROP_PX
 from device.vocabulary import EXPRESSIONS
 
 CARD_SCHEMA = 1
 MAX_MODEL_BYTES = 32 << 20
+MAX_CARD_BYTES = 1 << 20
+MAX_TEXT = 200  # characters
+MAX_GOLDEN = 64  # vectors
+MAX_SHIFT = 6  # of logits: a class that is 400 times rarer than another
+SHOW = reprlib.Repr()
+SHOW.maxlist = 8
+TASKS = ("classify", "synthesize", "landmarks")
 LABELS = [expression.value for expression in EXPRESSIONS]
 
 
@@ -64,43 +75,65 @@ class ModelCard:
         return json.dumps(body, indent=1, ensure_ascii=False) + "\n"
 
 
-KNOWN = ("schema", "name", "version", "task", "sha256", "labels", "input", "temperature",
-         "prior_shift", "golden")  # fmt: skip
+def _is_number(value: Any, low: float, high: float) -> bool:
+    return type(value) in (int, float) and low <= value <= high
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TEXT
+
+
+def _is_shift(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == len(LABELS)
+        and all(_is_number(v, -MAX_SHIFT, MAX_SHIFT) for v in value)
+    )
+
+
+# What each field may be, and how that is said.
+LIMITS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "name": (_is_text, "a text"),
+    "version": (_is_text, "a text"),
+    "task": (lambda value: value in TASKS, ", ".join(TASKS)),
+    "sha256": (
+        lambda value: isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value)),
+        "64 hexadecimal digits",
+    ),
+    "labels": (lambda value: value == LABELS, f"{LABELS} in this order"),
+    "temperature": (lambda value: _is_number(value, 0.05, 20), "a number from 0.05 to 20"),
+    "prior_shift": (_is_shift, f"{len(LABELS)} numbers from {-MAX_SHIFT} to {MAX_SHIFT}"),
+    "golden": (
+        lambda value: isinstance(value, list) and len(value) <= MAX_GOLDEN,
+        f"a list of at most {MAX_GOLDEN} vectors",
+    ),
+}
+OPTIONAL = ("temperature", "prior_shift", "golden")
+KNOWN = ("schema", "input", *LIMITS)
 
 
 def read_card(path: Path) -> ModelCard:
     """Reads a card.
 
     Raises:
-        ModelError: missing, not JSON, of another schema, or with other labels.
+        ModelError: missing, not JSON, of another schema, with other labels or a value out of range.
     """
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = json.loads(read_file(path, MAX_CARD_BYTES), parse_constant=_refuse_constant)
     except OSError as error:
         raise ModelError(f"{path}: cannot read the model card: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: the model card is not JSON: {error}") from error
     if not isinstance(body, dict) or body.get("schema") != CARD_SCHEMA:
         raise ModelError(f"{path}: not a model card of schema {CARD_SCHEMA}")
-    try:
-        card = ModelCard(
-            name=str(body["name"]),
-            version=str(body["version"]),
-            task=str(body["task"]),
-            sha256=str(body["sha256"]),
-            labels=list(body["labels"]),
-            temperature=float(body.get("temperature", 1.0)),
-            prior_shift=[float(v) for v in body.get("prior_shift", [0.0] * len(LABELS))],
-            golden=list(body.get("golden", [])),
-            facts={k: v for k, v in body.items() if k not in KNOWN},
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path}: the model card lacks or mistypes {error}") from error
-    if card.labels != LABELS:
-        raise ModelError(f"{path}: labels {card.labels} are not {LABELS} in this order")
-    if not 0.05 <= card.temperature <= 20 or len(card.prior_shift) != len(LABELS):
-        raise ModelError(f"{path}: temperature or prior_shift out of range")
-    return card
+    for name, (is_right, allowed) in LIMITS.items():
+        if name not in body and name in OPTIONAL:
+            continue
+        if not is_right(body.get(name)):
+            shown = SHOW.repr(body[name]) if name in body else "missing"
+            raise ModelError(f"{path}: model card: {name} = {shown}: allowed: {allowed}")
+    fields = {name: body[name] for name in LIMITS if name in body}
+    return ModelCard(**fields, facts={k: v for k, v in body.items() if k not in KNOWN})
 
 
 def read_model(path: Path) -> tuple[bytes, ModelCard]:
@@ -113,9 +146,7 @@ def read_model(path: Path) -> tuple[bytes, ModelCard]:
         ModelError: missing, too large, truncated, or not the file that the card describes.
     """
     try:
-        if path.stat().st_size > MAX_MODEL_BYTES:
-            raise ModelError(f"{path}: larger than {MAX_MODEL_BYTES >> 20} MiB, not one of ours")
-        content = path.read_bytes()
+        content = read_file(path, MAX_MODEL_BYTES)
     except OSError as error:
         raise ModelError(f"{path}: cannot read the model: {error.strerror}") from error
     card = read_card(path.with_suffix(".json"))
@@ -128,3 +159,7 @@ def read_model(path: Path) -> tuple[bytes, ModelCard]:
             "truncated, or the card belongs to another file"
         )
     return content, card
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number")

@@ -10,22 +10,28 @@ from __future__ import annotations
 import logging
 import os
 import re
+import reprlib
 import shutil
 import tempfile
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from device.errors import ModelError, UsageError
+from device.files import read_file
 from device.settings import Settings
 from device.vision import MODELS
 from device.vision.classifier import TFLiteClassifier
-from device.vision.model_card import MAX_MODEL_BYTES, ModelCard, read_model
+from device.vision.model_bundle import read_bundle
+from device.vision.model_card import ModelCard, read_model
+from device.vision.trial import PASSED, passed_mark, require_trial
 
 log = logging.getLogger("mien")
 
-MAX_CARD_BYTES = 1 << 20
+GENERATOR = "generator"  # the name of the model that synthesizes
+STARTING = "starting"  # in the folder: with which model the daemon starts, and how often it died
+MAX_DEATHS = 2
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SelfTest = Callable[[Path], object]  # raises ModelError
 
@@ -45,13 +51,18 @@ class ModelStore:
 
     Args:
         folder: usually ``models`` in the state folder.
+        as_owner: inside it the folder is written to, under the name that it gives.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path, as_owner: Callable[[Path], AbstractContextManager[Path]] = nullcontext
+    ) -> None:
+        self._folder, self._as_owner = folder, as_owner
 
     def find(self, name: str) -> Path | None:
         """The ``.tflite`` in use under a name; None when none is installed."""
+        if not SAFE_NAME.fullmatch(name):
+            return None
         path = self._folder / name / "current" / f"{name}.tflite"
         try:
             return path if path.is_file() else None
@@ -64,44 +75,27 @@ class ModelStore:
 
         Args:
             bundle: a ``.zip`` or a folder with one ``.tflite`` and its card.
-            self_test: loads the model on this board and compares its golden vectors.
+            self_test: tries the model out on this board.
 
         Raises:
             ModelError: damaged, mismatched, or failed the self-test; nothing has changed.
             UsageError: no such bundle, or the state folder cannot be written.
         """
+        files = read_bundle(bundle)
+        with tempfile.TemporaryDirectory(prefix="mien-") as part:
+            model = Path(part) / "bundle.tflite"
+            for suffix, content in files.items():
+                model.with_suffix(suffix).write_bytes(content)
+            try:
+                card = _check(model, self_test)
+            except ModelError as error:  # of a copy that is gone when somebody reads this
+                raise ModelError(str(error).replace(str(model), str(bundle))) from error
+        files[PASSED] = passed_mark(files[".tflite"], card)
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self._folder, prefix=".new-") as part:
-                model = _unpack(bundle, Path(part))
-                try:
-                    card = self._check(model, self_test)
-                except ModelError as error:  # of a copy that is gone when somebody reads this
-                    raise ModelError(str(error).replace(str(model), str(bundle))) from error
-                place = self._folder / card.name / f"{card.version}-{card.sha256[:12]}"
-                place.parent.mkdir(exist_ok=True)
-                if not place.exists():
-                    fresh = Path(part) / "fresh"
-                    fresh.mkdir()
-                    for suffix in (".tflite", ".json"):
-                        target = fresh / f"{card.name}{suffix}"
-                        shutil.copyfile(model.with_suffix(suffix), target)
-                        _write_through(target)
-                    fresh.rename(place)
-                self._switch(card.name, place.name)
+            with self._as_owner(self._folder) as folder:
+                _put(folder, card, files)
         except OSError as error:
             raise UsageError(f"{bundle}: cannot install into {self._folder}: {error}") from error
-        return card
-
-    def _check(self, model: Path, self_test: SelfTest) -> ModelCard:
-        _, card = read_model(model)
-        if not (SAFE_NAME.fullmatch(card.name) and SAFE_NAME.fullmatch(card.version)):
-            raise ModelError(f"{model.name}: name or version of the card is not usable in a path")
-        if not card.golden:
-            raise ModelError(
-                f"{model.name}: its card has no golden vectors, so it cannot be tested"
-            )
-        self_test(model)
         return card
 
     def list(self) -> list[Installed]:
@@ -126,26 +120,96 @@ class ModelStore:
         Raises:
             UsageError: nothing is installed under this name.
         """
-        current, previous = self._folder / name / "current", self._folder / name / "previous"
-        if not current.is_symlink():
-            raise UsageError(f"no model {name!r} is installed; the shipped one is in use")
-        if not previous.is_symlink():
-            current.unlink()
-            return None
-        target = os.readlink(previous)
-        _link(current, target)
-        previous.unlink()
+        if not SAFE_NAME.fullmatch(name):
+            raise UsageError(f"{name[:80]!r} is not the name of a model")
+        with self._as_owner(self._folder) as folder:
+            current, previous = folder / name / "current", folder / name / "previous"
+            if not current.is_symlink():
+                raise UsageError(f"no model {name!r} is installed; the shipped one is in use")
+            if not previous.is_symlink():
+                current.unlink()
+                return None
+            target = os.readlink(previous)
+            _link(current, target)
+            previous.unlink()
         return target.rpartition("-")[0]
 
-    def _switch(self, name: str, version: str) -> None:
-        current, previous = self._folder / name / "current", self._folder / name / "previous"
-        if current.is_symlink():
-            if os.readlink(current) == version:
+    def begin(self, name: str) -> None:
+        """Notes that the daemon starts with a model; one with which it died twice gives way.
+
+        Called before the model is loaded; ``settle`` takes the note back.
+        """
+        note = self._folder / STARTING
+        while installed := self.find(name):
+            try:
+                version = os.readlink(installed.parent)
+                died = _deaths(note, name, version)
+                if died < MAX_DEATHS:
+                    note.write_text(f"{name} {version} {died + 1}")
+                    return
+                log.error("%s: Mien died at %d starts with it; back to the model before",
+                          installed, died)  # fmt: skip
+                self.rollback(name)
+            except (OSError, UsageError) as error:  # installed by somebody else
+                log.error("%s: %s", note, error)
                 return
-            _link(previous, os.readlink(current))
-        else:
-            previous.unlink(missing_ok=True)
-        _link(current, version)
+
+    def settle(self) -> None:
+        """The daemon works, or ends in good order."""
+        with suppress(OSError):
+            (self._folder / STARTING).unlink(missing_ok=True)
+
+
+def _deaths(note: Path, name: str, version: str) -> int:
+    """How often the daemon died at its start with this model."""
+    try:
+        *noted, deaths = read_file(note, 1000).decode().split()
+        return int(deaths) if noted == [name, version] else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def _check(model: Path, self_test: SelfTest) -> ModelCard:
+    _, card = read_model(model)
+    if not (SAFE_NAME.fullmatch(card.name) and SAFE_NAME.fullmatch(card.version)):
+        raise ModelError(f"{model}: name or version of the card is not usable in a path")
+    allowed = {"classify": card.name != GENERATOR, "synthesize": card.name == GENERATOR}
+    if not allowed.get(card.task, False):
+        raise ModelError(
+            f"{model}: model card: name = {card.name!r} with task = {card.task!r}: allowed: "
+            f"{GENERATOR!r} with 'synthesize', any other name with 'classify'"
+        )
+    if not card.golden:
+        raise ModelError(f"{model}: its card has no golden vectors, so it cannot be tested")
+    self_test(model)
+    return card
+
+
+def _put(folder: Path, card: ModelCard, files: Mapping[str, bytes]) -> None:
+    """Writes an installed model and takes it into use."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(".new-*"):  # a killed installation of an older Mien
+        shutil.rmtree(left, ignore_errors=True)
+    name, version = card.name, f"{card.version}-{card.sha256[:12]}"
+    place = folder / name / version
+    place.mkdir(parents=True, exist_ok=True)
+    for suffix, content in files.items():
+        path = place / (PASSED if suffix == PASSED else f"{name}{suffix}")
+        part = place / ".part"
+        part.unlink(missing_ok=True)
+        part.write_bytes(content)
+        _write_through(part)
+        part.replace(path)
+    _write_through(place)
+    current, previous = place.parent / "current", place.parent / "previous"
+    old = os.readlink(current) if current.is_symlink() else None
+    if old == version:
+        return
+    if old:
+        _link(previous, old)
+    else:
+        previous.unlink(missing_ok=True)
+    _link(current, version)
 
 
 def load_classifier(settings: Settings, store: ModelStore | None = None) -> TFLiteClassifier:
@@ -159,9 +223,11 @@ def load_classifier(settings: Settings, store: ModelStore | None = None) -> TFLi
     name = settings.classifier.model
     prior, threads = settings.classifier.prior, settings.classifier.threads
     if name.endswith(".tflite"):
+        require_trial(Path(name))
         return TFLiteClassifier.load(Path(name), prior, threads)
     while store and (installed := store.find(name)):
         try:
+            require_trial(installed)
             return TFLiteClassifier.load(installed, prior, threads)
         except ModelError as error:
             log.error("%s; back to the model before", error)
@@ -171,10 +237,10 @@ def load_classifier(settings: Settings, store: ModelStore | None = None) -> TFLi
             log.error("cannot go back (%s): the shipped model serves", error)
             break
     shipped = MODELS / f"{name}.tflite"
-    if not shipped.exists():
+    if not (SAFE_NAME.fullmatch(name) and shipped.exists()):
         known = ", ".join(sorted(path.stem for path in MODELS.glob("expression*.tflite")))
         raise ModelError(
-            f"classifier.model = {name!r}: no such model is installed or shipped; shipped: {known}"
+            f"classifier.model = {reprlib.repr(name)}: no such model is installed or shipped; shipped: {known}"
         )
     return TFLiteClassifier.load(shipped, prior, threads)
 
@@ -194,33 +260,3 @@ def _write_through(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _unpack(bundle: Path, part: Path) -> Path:
-    """The bundle's ``.tflite``, its card beside it."""
-    if bundle.is_dir():
-        models = sorted(bundle.glob("*.tflite"))
-        if len(models) != 1:
-            raise ModelError(f"{bundle}: {len(models)} .tflite files instead of one")
-        return models[0]
-    if not bundle.is_file():
-        raise UsageError(f"{bundle}: no such bundle")
-    try:
-        with zipfile.ZipFile(bundle) as archive:
-            return _unpack_zip(archive, bundle, part)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise ModelError(f"{bundle}: not a readable zip: {error}") from error
-
-
-def _unpack_zip(archive: zipfile.ZipFile, bundle: Path, part: Path) -> Path:
-    """Takes the two files by their suffix; their paths in the zip are not followed."""
-    for suffix, most in ((".tflite", MAX_MODEL_BYTES), (".json", MAX_CARD_BYTES)):
-        entries = [entry for entry in archive.infolist() if entry.filename.endswith(suffix)]
-        if len(entries) != 1:
-            raise ModelError(f"{bundle}: {len(entries)} {suffix} files instead of one")
-        with archive.open(entries[0]) as source:
-            content = source.read(most + 1)  # the size a zip states may be a lie
-        if len(content) > most:
-            raise ModelError(f"{bundle}: {entries[0].filename[:80]} is too large")
-        (part / f"bundle{suffix}").write_bytes(content)
-    return part / "bundle.tflite"

@@ -131,7 +131,7 @@ class Synthesizer:
                 if "flow" in golden:
                     values = np.frombuffer(base64.b64decode(golden["flow"]), np.float16)
                     moved = values.reshape(flow.shape).astype(np.float32)
-            except (KeyError, ValueError, TypeError) as error:
+            except (KeyError, ValueError, TypeError, OverflowError) as error:
                 raise ModelError(f"golden vector {number} of the card is unreadable") from error
             if not np.abs(flow).max() <= MAX_FLOW_PX:  # NaN neither
                 raise ModelError(

@@ -18,6 +18,7 @@ from device.errors import ModelError
 
 PACKAGES = ("ai_edge_litert", "tflite_runtime")  # whichever is installed, in this order
 MAX_BATCH = 8  # more rows go in several calls
+BATCHES = (1, 2, 4, 8)  # what a model is asked for
 
 Array = npt.NDArray[Any]
 

@@ -6,6 +6,7 @@ import pytest
 
 from device.daemon import paths
 from device.daemon.paths import service_settings, state_folder, write_atomically
+from device.errors import ConfigurationError
 
 
 def test_the_folder_is_the_configured_one_else_systemds_else_at_home() -> None:
@@ -43,3 +44,10 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="directory"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", dict[int, str]().__getitem__)  # no entry: KeyError
+    with pytest.raises(ConfigurationError, match=r"device\.state_dir"):
+        state_folder("", {})

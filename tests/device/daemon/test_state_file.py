@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import random
 import signal
 import subprocess
@@ -16,16 +17,51 @@ from device.settings import Settings
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "5", "[" * 9999, '{"settings": 3, "paused": 1}']
+    "content", ["", "{", "[]", "5", "[" * 9999, '{"settings": 3, "paused": 1}', "9" * 5001]
 )
-def test_a_damaged_file_costs_only_what_was_set(tmp_path: Path, content: str) -> None:
+def test_a_damaged_file_pauses_and_says_so_until_somebody_resumes(
+    tmp_path: Path, content: str
+) -> None:
     path = tmp_path / "settings.json"
     path.write_text(content)
     state = StateFile(path)
     assert state.apply(Settings()) == Settings()
-    assert not state.paused
-    state.remember(paused=True)
-    assert StateFile(path).paused
+    assert state.paused
+    assert state.problem
+    assert "settings.json is damaged" in state.problem
+    state.remember(paused=False)
+    assert state.problem is None
+    assert not StateFile(path).paused
+
+
+def test_no_flipped_bit_ends_a_pause(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    StateFile(path).remember({"smoothing.threshold": 0.6}, paused=True)
+    whole = path.read_bytes()
+    for bit in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        assert StateFile(path).paused, damaged
+
+
+def test_a_pipe_in_its_place_makes_nobody_wait(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "settings.json")
+    assert StateFile(tmp_path / "settings.json").paused
+
+
+def test_a_file_of_an_older_mien_is_read_and_the_new_one_is_private(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text('{"settings": {"smoothing.threshold": 0.6}, "paused": true, "announced": "x"}')
+    state = StateFile(path)
+    assert (state.paused, state.announced, state.problem) == (True, "x", None)
+    umask = os.umask(0)
+    try:
+        state.remember(paused=False)
+    finally:
+        os.umask(umask)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert StateFile(path).apply(Settings()).smoothing.threshold == 0.6
 
 
 def test_settings_that_no_longer_fit_are_left_out(

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from device.camera import demo
-from device.cli.model import self_test
 from device.daemon.build import make_live_face
 from device.display.live_face import LiveFace
 from device.errors import ConfigurationError, MienError, ModelError
@@ -19,6 +18,7 @@ from device.settings import Settings, replace_setting
 from device.vision.generator import LazySynthesizer, find_generators
 from device.vision.model_store import ModelStore
 from device.vision.synthetic_mark import DESCRIPTION
+from device.vision.trial import try_out
 from device.vocabulary import BoundingBox, Expression
 from tests.broker import TestBroker
 from tests.device.daemon import running_daemon
@@ -35,7 +35,7 @@ PUBLISH = "[privacy]\npublish_synthesis = true\n"
 def store(tmp_path: Path) -> ModelStore:
     """A device's store, the generator of known answers installed."""
     store = ModelStore(tmp_path / "state" / "models")
-    store.install(generator_bundle(tmp_path / "bundle"), self_test)
+    store.install(generator_bundle(tmp_path / "bundle"), try_out)
     return store
 
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import device
 from device.errors import ModelError, UsageError
 from device.settings import Settings
 from device.vision.classifier import TFLiteClassifier
-from device.vision.model_card import CARD_SCHEMA, LABELS
+from device.vision.model_card import CARD_SCHEMA, LABELS, read_model
 from device.vision.model_store import ModelStore, load_classifier
 
 SHIPPED = Path(device.__file__).parent / "models" / "expression.tflite"
@@ -75,6 +77,89 @@ def test_installing_the_same_again_changes_nothing(tmp_path: Path) -> None:
     store.install(bundle, accept)
     assert versions(store) == [("1", True)]
     assert store.rollback("expression") is None
+
+
+def test_a_good_bundle_mends_a_damaged_model_and_brings_another_calibration(
+    tmp_path: Path,
+) -> None:
+    store = ModelStore(tmp_path / "models")
+    bundle = make_bundle(tmp_path / "a", "1")
+    store.install(bundle, accept)
+    installed = store.find("expression")
+    assert installed
+    installed.write_bytes(b"damaged")
+    store.install(bundle, accept)
+    assert installed.read_bytes() == (bundle / "net.tflite").read_bytes()
+    card = json.loads((bundle / "net.json").read_text())
+    (bundle / "net.json").write_text(json.dumps({**card, "temperature": 2.0}))
+    store.install(bundle, accept)
+    assert read_model(installed)[1].temperature == 2.0
+
+
+def test_what_killed_installations_left_goes(tmp_path: Path) -> None:
+    left = tmp_path / "models" / ".new-abc"
+    left.mkdir(parents=True)
+    ModelStore(tmp_path / "models").install(make_bundle(tmp_path / "a", "1"), accept)
+    assert not left.exists()
+
+
+def test_pipes_and_huge_files_are_refused_at_once(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    os.mkfifo(tmp_path / "pipe.zip")
+    with pytest.raises(UsageError, match="not a regular file"):
+        store.install(tmp_path / "pipe.zip", accept)
+    bundle = make_bundle(tmp_path / "a", "1")
+    with (bundle / "net.json").open("r+b") as card:
+        card.truncate(300 << 20)
+    with pytest.raises(UsageError, match="larger than"):
+        store.install(bundle, accept)
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.tflite", bytes(40 << 20))
+    with pytest.raises(ModelError, match="larger than 32 MiB"):
+        store.install(tmp_path / "bomb.zip", accept)
+    with zipfile.ZipFile(tmp_path / "lzma.zip", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.tflite", b"")
+    with pytest.raises(ModelError, match="stored, deflated"):
+        store.install(tmp_path / "lzma.zip", accept)
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [("expression", "synthesize"), ("generator", "classify"), ("landmarks", "landmarks")],
+)
+def test_a_model_under_another_task_s_name_is_refused(tmp_path: Path, name: str, task: str) -> None:
+    bundle = make_bundle(tmp_path / "a", "1", name=name)
+    card = json.loads((bundle / "net.json").read_text())
+    (bundle / "net.json").write_text(json.dumps({**card, "task": task}))
+    with pytest.raises(ModelError, match=f"name = {name!r} with task = {task!r}: allowed"):
+        ModelStore(tmp_path / "models").install(bundle, accept)
+
+
+def test_a_model_with_which_the_daemon_died_twice_gives_way(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    store.begin("expression")  # nothing is installed, nothing is noted
+    store.install(make_bundle(tmp_path / "a", "1"), accept)
+    store.install(make_bundle(tmp_path / "b", "2"), accept)
+    store.begin("expression")
+    store.settle()
+    for _ in range(2):
+        store.begin("expression")
+        assert versions(store) == [("1", False), ("2", True)]
+    store.begin("expression")
+    assert versions(store) == [("1", True), ("2", False)]
+    store.begin("expression")
+    assert versions(store) == [("1", True), ("2", False)]
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", "\0", "x" * 5000])
+def test_a_name_that_is_no_name_is_refused_in_a_sentence(tmp_path: Path, name: str) -> None:
+    store = ModelStore(tmp_path / "models")
+    with pytest.raises(UsageError, match="not the name"):
+        store.rollback(name)
+    settings = Settings()
+    wrong = replace(settings, classifier=replace(settings.classifier, model=name))
+    with pytest.raises(ModelError, match="no such model"):
+        load_classifier(wrong, store)
 
 
 def test_a_failed_self_test_leaves_the_old_one_and_no_rubbish(tmp_path: Path) -> None:

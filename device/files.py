@@ -1,0 +1,32 @@
+"""Reading files that somebody else may have written: regular ones alone, never more than fits."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+
+def read_file(path: Path, most: int, flags: int = 0) -> bytes:
+    """The content of a regular file; a pipe or a device is refused and makes nobody wait.
+
+    Args:
+        path: of the file.
+        most: bytes; a larger file is refused.
+        flags: more of ``os.open``, such as ``os.O_NOFOLLOW``.
+
+    Raises:
+        OSError: not there, not readable, not a regular file, too large.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
+    except ValueError as error:  # a NUL
+        raise OSError(errno.EINVAL, f"not a path: {error}") from error
+    with os.fdopen(handle, "rb", closefd=True) as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"larger than the {most} bytes that are allowed")
+    return content

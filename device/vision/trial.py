@@ -1,0 +1,118 @@
+"""The self-test of a model that did not come with Mien, in a process of its own.
+
+A damaged model may crash the runtime, hang or ask for any amount of memory. The trial takes it
+through every batch size that will be used; the daemon loads only what has passed.
+Run as ``python -m device.vision.trial MODEL.tflite``: what is wrong is said on stdout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from device import __version__
+from device.errors import ModelError
+from device.files import read_file
+from device.vision import MODELS
+from device.vision.model_card import ModelCard, read_model
+
+MAX_S = 20  # less than the watchdog's 30
+MAX_DATA = 256 << 20  # bytes; a sound model takes 75 MB
+PASSED = "passed"  # beside an installed model: what has passed there
+MODULE, ROOT = __spec__.name, Path(__file__).parents[2]
+
+
+def try_out(path: Path) -> None:
+    """Has a child process load a model and take it through its self-test.
+
+    Raises:
+        ModelError: it fails, crashes, hangs or takes too much memory.
+    """
+    command = [sys.executable, "-m", MODULE, str(path.absolute())]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    try:
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=MAX_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"{path}: self-test failed: it takes more than {MAX_S} s") from error
+    except OSError as error:
+        raise ModelError(f"{path}: the self-test cannot be started: {error}") from error
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        raise ModelError(f"{path}: self-test failed: the model crashes the runtime ({name})")
+    if done.returncode:
+        said = done.stdout.decode(errors="replace").strip() or "no answer"
+        raise ModelError(said.splitlines()[-1].replace(str(path.absolute()), str(path)))
+
+
+def require_trial(path: Path) -> None:
+    """Tries out a model that did not come with Mien, unless it has passed here before.
+
+    Raises:
+        ModelError: as for ``try_out``, or unreadable.
+    """
+    if path.parent in (MODELS, MODELS.resolve()):
+        return
+    mark = passed_mark(*read_model(path))
+    path = path.resolve()  # an installed one is found through a link
+    with suppress(OSError):
+        if read_file(path.with_name(PASSED), len(mark)) == mark:
+            return
+    try_out(path)
+    if path.parent.parent.name == path.stem:  # installed; beside others nothing is written
+        with suppress(OSError):
+            path.with_name(PASSED).write_bytes(mark)
+
+
+def passed_mark(content: bytes, card: ModelCard) -> bytes:
+    """What stands in ``PASSED`` beside a model that this version of Mien has tried out."""
+    return hashlib.sha256(f"{__version__} {card.to_json()}".encode() + content).hexdigest().encode()
+
+
+def check(path: Path) -> ModelCard:
+    """The whole self-test, in this process.
+
+    Raises:
+        ModelError: it fails.
+    """
+    from device.vision.classifier import TFLiteClassifier  # slow to import for whoever only asks
+    from device.vision.synthesizer import Synthesizer
+
+    _, card = read_model(path)
+    if card.task == "synthesize":
+        return Synthesizer.load(path).card
+    classifier = TFLiteClassifier.load(path)
+    try:
+        classifier.check()
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    return classifier.card
+
+
+def main(path: Path) -> int:
+    """Limits this process and tests the model."""
+    limits = (
+        (resource.RLIMIT_DATA, MAX_DATA),
+        (resource.RLIMIT_CPU, MAX_S),
+        (resource.RLIMIT_CORE, 0),
+    )
+    for kind, most in limits:
+        with suppress(OSError, ValueError):  # a service may be forbidden to
+            resource.setrlimit(kind, (most, most))
+    try:
+        check(path)
+    except (ModelError, MemoryError) as error:
+        print(str(error) or f"{path}: self-test failed: more than {MAX_DATA >> 20} MiB of memory")
+        return ModelError.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

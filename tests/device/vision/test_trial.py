@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from device.errors import ModelError
+from device.vision import MODELS, trial
+from device.vision.classifier import TFLiteClassifier
+from device.vision.model_store import ModelStore
+from device.vision.trial import PASSED, require_trial, try_out
+
+TINY = MODELS / "expression-tiny.tflite"
+NO_BATCH_OF_TWO = (73_740, bytes(4))  # one face passes, two do not
+
+
+def changed(folder: Path, at: int, to: bytes) -> Path:
+    """The tiny model with other bytes, and a card that says so."""
+    folder.mkdir()
+    content = bytearray(TINY.read_bytes())
+    content[at : at + len(to)] = to
+    card = json.loads(TINY.with_suffix(".json").read_text())
+    card["sha256"] = hashlib.sha256(content).hexdigest()
+    (folder / "m.tflite").write_bytes(content)
+    (folder / "m.json").write_text(json.dumps(card))
+    return folder / "m.tflite"
+
+
+def test_a_model_that_takes_one_face_but_not_two_is_refused(tmp_path: Path) -> None:
+    model = changed(tmp_path / "m", *NO_BATCH_OF_TWO)
+    TFLiteClassifier.load(model)
+    with pytest.raises(ModelError, match="batch of 2"):
+        try_out(model)
+    with pytest.raises(ModelError, match="batch of 2"):
+        ModelStore(tmp_path / "models").install(model.parent, try_out)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("import os; os.abort()", "crashes the runtime .SIGABRT"),
+        ("while True: pass", "more than 1 s"),
+        ("print('a.tflite: wrong'); raise SystemExit(78)", "a.tflite: wrong"),
+        ("raise SystemExit(1)", "no answer"),
+    ],
+)
+def test_whatever_happens_to_the_child_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, message: str
+) -> None:
+    (tmp_path / "stand_in.py").write_text(body)
+    monkeypatch.setattr(trial, "MODULE", "stand_in")
+    monkeypatch.setattr(trial, "ROOT", tmp_path)
+    monkeypatch.setattr(trial, "MAX_S", 1)
+    with pytest.raises(ModelError, match=message):
+        try_out(tmp_path / "a.tflite")
+
+
+def test_what_has_passed_is_remembered_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Path] = []
+    monkeypatch.setattr(trial, "try_out", tried.append)
+    require_trial(TINY)  # shipped
+    assert tried == []
+    place = tmp_path / "expression-tiny" / "1-abc"
+    place.mkdir(parents=True)
+    for suffix in (".tflite", ".json"):
+        shutil.copy(TINY.with_suffix(suffix), place)
+    model = place / TINY.name
+    for _ in range(2):
+        require_trial(model)
+    assert tried == [model]
+    card = json.loads(model.with_suffix(".json").read_text())
+    model.with_suffix(".json").write_text(json.dumps({**card, "temperature": 2.0}))
+    require_trial(model)
+    assert tried == [model, model]
+
+
+def test_a_model_of_one_s_own_is_tried_out_and_nothing_is_written_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Path] = []
+    monkeypatch.setattr(trial, "try_out", tried.append)
+    shutil.copytree(MODELS, tmp_path / "mine")
+    require_trial(tmp_path / "mine" / TINY.name)
+    assert len(tried) == 1
+    assert not (tmp_path / "mine" / PASSED).exists()
