@@ -86,6 +86,9 @@ class Smoother(Protocol):
     ) -> list[ExpressionEvent]:
         """Events that this frame decides."""
 
+    def clear(self, now_s: float) -> list[ExpressionEvent]:
+        """Everybody vanishes: ``vanished`` for each face that has appeared."""
+
     def scene(self, frame: Frame) -> Scene:
         """The stable expressions now."""
 
@@ -179,6 +182,20 @@ def run(
         CameraError: the camera gave up.
         Exception: what failed ``MAX_FAILED_FRAMES`` frames in a row.
     """
+    try:
+        _drive(parts, carry_out, stop, clock)
+    finally:  # each face that has appeared vanishes, however it ends
+        for event in parts.smoother.clear(clock()):
+            parts.publisher.publish(event)
+
+
+def _drive(
+    parts: Parts,
+    carry_out: Callable[[Scene, Frame | None], None],
+    stop: Callable[[], bool],
+    clock: Callable[[], float],
+) -> None:
+    """The loop itself."""
     scene = Scene((), 0, 0, clock())
     failures, told = 0, set[str]()
     for frame in parts.camera.frames():
@@ -229,7 +246,8 @@ def process(parts: Parts, frame: Frame) -> Scene:
 
 def wait_on(parts: Parts, scene: Scene, now_s: float) -> Scene:
     """No frame: each face stays until it has been missing for long enough; when paused, none."""
-    events = parts.smoother.update((), now_s)
+    smoother = parts.smoother
+    events = smoother.clear(now_s) if parts.paused else smoother.update((), now_s)
     for event in events:
         parts.publisher.publish(event)
     gone = {event.track_id for event in events if event.event_type is EventType.VANISHED}

@@ -151,10 +151,11 @@ class FaceState:
     """What one track shows now, after smoothing.
 
     Attributes:
-        track_id: the track's number.
+        track_id: counts the faces that have appeared.
         expression: the stable expression, or ``uncertain``.
-        probability: smoothed probability of the leading class.
-        probabilities: (7,) smoothed.
+        probability: of it, smoothed, when it was last confirmed; of the leading class for
+            ``uncertain``.
+        probabilities: (7,) smoothed, now.
         box: in pixels of the frame.
         since_s: monotonic time since when this expression has been stable.
         rejection_reason: why it is uncertain, None when it is not or simply no class leads.
@@ -213,11 +214,12 @@ class ExpressionEvent:
 
     Attributes:
         event_type: appeared, changed or vanished.
-        track_id: the track's number.
+        track_id: counts the faces that have appeared; used once.
         expression: what the face shows now (what it last showed, for ``vanished``).
         previous: what it showed before; None for ``appeared``.
-        probability: smoothed probability of the leading class.
-        probabilities: (7,) smoothed.
+        probability: of ``expression``, smoothed, when it was last confirmed; of the leading class
+            for ``uncertain``.
+        probabilities: (7,) smoothed, when the event was decided.
         duration_ms: how long ``previous`` (for ``vanished``: the whole track) lasted.
         at_s: monotonic time of the frame that decided it.
     """

@@ -84,6 +84,9 @@ class FakeSmoother:
             for _ in classifications
         ]
 
+    def clear(self, now_s: float) -> list[ExpressionEvent]:
+        return []
+
     def scene(self, frame: Frame) -> Scene:
         return Scene((), frame.width, frame.height, frame.captured_at_s)
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from device.mqtt.identity import Identity
+from device.mqtt.discovery import discovery_payload
+from device.mqtt.identity import Identity, Topics
 from device.mqtt.payloads import Payloads, WallClock
 from device.mqtt.schemas import names, read_schema
 from device.vocabulary import Expression
@@ -57,11 +58,53 @@ RULES = """\
   network (a Raspberry Pi before the 5 has no clock of its own).
 - **Identity.** Two devices with one id (a copied image) throw each other off the broker. Both say
   so in the log and in `problem`; give each its own `device.id`.
+- **Pairs.** Each `appeared` has one `vanished` with its `track_id`, also when the device is paused,
+  ends or its source does. A crash or power cut says none: a new `boot_id` means that everybody of
+  the old one has vanished.
 - **Access.** A device publishes to `<prefix>/<device_id>/#` and, for Home Assistant, to
   `homeassistant/device/mien_<device_id>/config`; it subscribes to
   `<prefix>/<device_id>/command/+`, `<prefix>/<device_id>/health` and `homeassistant/status`. With
   mosquitto: `pattern readwrite mien/<device_id>/#`. Whoever may publish to `command/` controls
   the device.
+"""
+
+CASES = """\
+
+## What happens when
+
+| when | `availability` | `camera` | `state` | `event` |
+| --- | --- | --- | --- | --- |
+| paused | stays `online` | `paused` | no faces | `vanished` for who was in view; then nothing |
+| resumed | stays `online` | `online` | as seen | `appeared`, with new `track_id`s |
+| the camera is lost | stays `online` | `offline` | `problem`; faces go | `vanished` after `smoothing.vanish_after_s` |
+| clean end (SIGTERM, end of the source) | `stopped` | `offline` | no faces | `vanished` for who was in view |
+| crash, power cut, network gone | `offline`, by the last will | the last word | the last word | nothing |
+| start and restart | `online` | `offline` until the first frame | from the first frame on | `appeared`, with a new `boot_id`, `track_id` from 1 |
+| outage of the broker | `offline` by the last will, then `online` | said again | said again, the newest | what waited, with `historical` true and its own time |
+| a command is refused | | | | nothing changes; `response/<name>` says why |
+| the broker refuses a topic | | | | `problem` and the log name topic and reason; the rest goes on |
+
+While the broker is away the device goes on: only the newest `state`, `camera` and `health` are said
+afterwards, every event in its order. A clean end while it is away loses the events in memory; those
+in a file (`outbox.path`) go out after the next start.
+
+## Home Assistant
+
+It finds the device by itself (`home_assistant.enabled`); `home_assistant.area` suggests a room.
+Entity ids are its own spelling of `device.name` and the entity's name, as `sensor.hall_expression`.
+It reads only `online` and `offline`, so every entity translates: after `stopped` none is available;
+while the camera is `paused` or `offline` none that shows what is seen, and `Face present` turns
+unavailable, not off. `Expression event` leaves out what is `historical`: it fires for what happens
+now. A refused command changes no entity.
+
+`mien discovery clear` makes it forget a device. One that runs announces itself again at Home
+Assistant's next birth and at its own next connect, and the command says so: stop it first, or set
+`home_assistant.enabled = false`, which retracts it once. `mien discovery clear --all` also empties
+what a retired device has left at the broker (`availability`, `camera`, `state`, `health`); with
+`MIEN_DEVICE__ID=ID` for another device than this.
+
+| entity | kind | remarks |
+| --- | --- | --- |
 """
 
 ENVELOPE_HEAD = """\
@@ -103,6 +146,8 @@ def _page() -> Iterator[str]:
         "`privacy.publish_synthesis = true` |\n"
     )
     yield RULES
+    yield CASES
+    yield from _entities()
     yield ENVELOPE_HEAD
     event = read_schema("event")["properties"]
     yield _table({key: event[key] for key in ENVELOPE})
@@ -112,6 +157,16 @@ def _page() -> Iterator[str]:
     for name in names():
         if name.startswith("command-"):
             yield from _command(read_schema(name))
+
+
+def _entities() -> Iterator[str]:
+    announced = discovery_payload(Identity("id"), Topics("mien", "id"))["cmps"]
+    for entity in announced.values():
+        if "name" in entity:
+            remarks = [entity.get("unit_of_measurement", "")]
+            remarks += ["off until you turn it on"] * (not entity.get("enabled_by_default", True))
+            told = ", ".join(filter(None, remarks))
+            yield f"| {entity['name']} | {entity['p']} | {told} |\n"
 
 
 def _row(schema: dict[str, Any]) -> str:

@@ -1,27 +1,41 @@
-"""``mien discovery clear``: Home Assistant forgets this device.
+"""``mien discovery clear``: Home Assistant forgets this device, with ``--all`` the broker too.
 
-A daemon that runs with ``home_assistant.enabled = true`` announces itself again at its next
-connect; turn that off or stop it first.
+A daemon that runs announces itself again at its next connect and at Home Assistant's next birth;
+the command says so. What it tells itself all the time is only emptied once it has ended.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 
 from device.errors import BrokerError, UsageError
 from device.mqtt.access import BrokerAccess, broker_access
-from device.mqtt.client import client_for
+from device.mqtt.client import MqttClient, client_for
 from device.mqtt.discovery import discovery_topic
-from device.mqtt.identity import make_device_id
+from device.mqtt.identity import Topics, make_device_id
 from device.mqtt.packets import Message
 from device.settings import load_settings
+
+RETAINED = ("availability", "camera", "state", "health")  # what a device leaves at its broker
+WITHIN_S = 20.0
+RUNS = (
+    "{device} runs and will announce itself again; stop it, or set home_assistant.enabled = false "
+    "and restart it"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("clear", help="remove what was announced")
+    clear = actions.add_parser("clear", help="remove what was announced")
+    clear.add_argument(
+        "--all",
+        action="store_true",
+        help=f"also {', '.join(RETAINED)} of a device that was retired (MIEN_DEVICE__ID names "
+        "another one than this)",
+    )
 
 
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
@@ -30,31 +44,55 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     if not settings.mqtt.host:
         raise UsageError("mqtt.host is not set: there is no broker to clear; name it in --config")
     device_id = make_device_id(settings.device.id)
-    topic = discovery_topic(settings.home_assistant.prefix, device_id)
-    retract(broker_access(settings.mqtt, device_id), topic)
-    print(f"removed {topic}")
+    access = broker_access(settings.mqtt, device_id)
+    topics = Topics(settings.mqtt.prefix, device_id)
+    runs = read_retained(access, topics("availability")) == b"online"
+    if args.all and runs:
+        raise UsageError(f"{device_id} runs: stop it first, else it tells everything again")
+    announced = discovery_topic(settings.home_assistant.prefix, device_id)
+    for topic in [announced, *(topics(name) for name in RETAINED if args.all)]:
+        retract(access, topic)
+        print(f"removed {topic}")
+    if runs:
+        print(f"mien: {RUNS.format(device=device_id)}", file=sys.stderr)
     return 0
 
 
-def retract(access: BrokerAccess, topic: str, within_s: float = 20.0) -> None:
+def read_retained(access: BrokerAccess, topic: str) -> bytes:
+    """What a broker keeps of a topic; empty for nothing.
+
+    Raises:
+        BrokerError: the broker cannot be reached, or refuses us.
+    """
+    with client_for(access, "clear") as client:
+        return _look(client, topic)
+
+
+def retract(access: BrokerAccess, topic: str) -> None:
     """Empties a retained topic and looks whether it is empty: MQTT 3.1.1 tells no refusal.
 
     Raises:
         BrokerError: the broker cannot be reached, or refuses us or the topic.
     """
-    found: list[bytes] = []
-
-    def keep(_: str, payload: bytes, retained: bool) -> None:
-        if retained and payload:
-            found.append(payload)
-
     with client_for(access, "clear") as client:
-        for _ in range(2):  # once the second is acknowledged, all that is retained has come
-            erased = client.publish(Message(topic, b"", retain=True))
-            client.wait_for(lambda: erased.done, within_s)  # noqa: B023 - called at once
-            if erased.refused:
-                raise BrokerError(f"broker {access} refuses {topic}: {erased.refused}")
-            looked = client.subscribe(topic, keep)
-            client.wait_for(lambda: looked.answered, within_s)  # noqa: B023
+        erased = client.publish(Message(topic, b"", retain=True))
+        client.wait_for(lambda: erased.done, WITHIN_S)
+        if erased.refused:
+            raise BrokerError(f"broker {access} refuses {topic}: {erased.refused}")
+        found = _look(client, topic)
     if found:
         raise BrokerError(f"broker {access} refuses {topic}: it is still there; see its ACL")
+
+
+def _look(client: MqttClient, topic: str) -> bytes:
+    """The retained payload; once the second subscription is answered, the first one's has come."""
+    found = [b""]
+
+    def keep(_: str, payload: bytes, retained: bool) -> None:
+        if retained:
+            found.append(payload)
+
+    for _ in range(2):
+        looked = client.subscribe(topic, keep)
+        client.wait_for(lambda: looked.answered, WITHIN_S)  # noqa: B023 - called at once
+    return found[-1]

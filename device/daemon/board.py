@@ -87,6 +87,10 @@ class Board:
             load=_load(),
         )
 
+    def has_temperature(self) -> bool:
+        """Whether a sensor can be read."""
+        return self._temperature_c() is not None
+
     def _temperature_c(self) -> float | None:
         readings: dict[bool, list[float]] = {True: [], False: []}
         for zone in sorted((self._sys / "class/thermal").glob("thermal_zone*")):

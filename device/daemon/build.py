@@ -28,6 +28,7 @@ from device.display.choose import open_display
 from device.display.live_face import LiveFace
 from device.display.screen import NoScreen, Screen
 from device.errors import DetectorError, ModelError
+from device.mqtt.identity import make_device_id, make_name
 from device.mqtt.outbox import MemoryOutbox
 from device.pipeline import Camera, Parts, collect_nothing
 from device.settings import Settings
@@ -112,7 +113,7 @@ def open_daemon(settings: Settings, around: Surroundings) -> Iterator[Daemon]:
             say_picture=broker.publisher.say_picture if may_publish else None,
         )
         report = _report_health(device, metrics, broker, stack)
-        control = Control(device, broker.desk, broker.publisher.respond, report)
+        control = Control(device, broker.commands, broker.publisher.respond, report)
         yield Daemon(parts, control, broker)
         watchdog.stopping()
 
@@ -213,8 +214,8 @@ def _open_screen(
     settings: Settings, around: Surroundings, make_face: LiveFace | None, stack: ExitStack
 ) -> Screen | NoScreen:
     capturing = settings.capture.enabled
-    name, out = settings.device.name, around.out
-    screen = open_display(settings.display, name, out, around.color, capturing, make_face)
+    name = make_name(settings.device.name, make_device_id(settings.device.id))
+    screen = open_display(settings.display, name, around.out, around.color, capturing, make_face)
     stack.callback(screen.close)
     return screen
 
@@ -241,7 +242,7 @@ def _report_health(
             "outbox_depth": publisher.outbox.depth,
             "dropped_events": publisher.outbox.dropped,
             "dropped_frames": parts.camera.dropped,
-            "refused_commands": broker.desk.refused,
+            "refused_commands": broker.commands.refused,
         }
 
     tell: list[Callable[[Report], None]] = [publisher.show_health]

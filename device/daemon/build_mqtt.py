@@ -8,15 +8,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from device.daemon.board import Board
 from device.daemon.state_file import StateFile
 from device.errors import StorageError
 from device.mqtt.access import BrokerAccess, broker_access, embedded_access
-from device.mqtt.commands import CommandDesk
-from device.mqtt.discovery import BIRTH_DELAY_S, Announcer, discovery_topic, encode_discovery
+from device.mqtt.commands import CommandQueue
+from device.mqtt.discovery import BIRTH_DELAY_S, Announcer, discovery_payload, discovery_topic
 from device.mqtt.disk_outbox import DiskOutbox
 from device.mqtt.embedded_broker import EmbeddedBroker
-from device.mqtt.identity import DuplicateIdWatch, Identity, Topics, make_device_id
+from device.mqtt.identity import DuplicateIdWatch, Identity, Topics, make_device_id, make_name
 from device.mqtt.outbox import MemoryOutbox, Outbox
+from device.mqtt.payloads import encode
 from device.mqtt.publisher import MqttPublisher
 from device.settings import Settings
 from device.settings.tree import MOST_IN_MEMORY
@@ -33,25 +35,28 @@ class BrokerSide:
     Attributes:
         publisher: connects in a thread of its own.
         reach: how the broker is reached; waits for the embedded one.
-        desk: where commands arrive.
+        commands: where commands arrive.
         duplicates: notices another device with the same id.
     """
 
     publisher: MqttPublisher
     reach: Reach
-    desk: CommandDesk
+    commands: CommandQueue
     duplicates: DuplicateIdWatch
 
 
 def connect(settings: Settings, state: StateFile, state_dir: Path, stack: ExitStack) -> BrokerSide:
     """Makes the broker's side and begins to connect; whoever listens does so before."""
     publisher, reach = make_publisher(settings, make_outbox(settings, state_dir), stack)
-    desk, duplicates = CommandDesk(publisher.respond), DuplicateIdWatch(publisher.identity)
-    publisher.listen(publisher.topics("command/+"), desk.receive)
+    commands, duplicates = CommandQueue(publisher.respond), DuplicateIdWatch(publisher.identity)
+    publisher.listen(publisher.topics("command/+"), commands.receive)
     publisher.listen(publisher.topics("health"), duplicates.receive)
+    publisher.retain(
+        "camera", b"offline"
+    )  # until the first frame; a crash leaves an old word there
     stack.callback(announce(settings, state, publisher).close)
     publisher.start()
-    return BrokerSide(publisher, reach, desk, duplicates)
+    return BrokerSide(publisher, reach, commands, duplicates)
 
 
 def make_outbox(settings: Settings, state_dir: Path) -> Outbox:
@@ -85,7 +90,7 @@ def make_publisher(
         broker = EmbeddedBroker(settings.mqtt.port)
         stack.callback(broker.close)
         reach = lambda: embedded_access(broker.port, device_id)  # noqa: E731
-    identity = Identity(device_id, settings.device.name)
+    identity = Identity(device_id, make_name(settings.device.name, device_id))
     topics = Topics(settings.mqtt.prefix, device_id)
     publisher = MqttPublisher(reach, topics, identity, outbox=outbox)
     stack.callback(publisher.close)
@@ -108,7 +113,10 @@ def announce(
     if state.announced and (state.announced != topic or not wanted.enabled):
         publisher.announce(state.announced, b"")
     if wanted.enabled:
-        publisher.announce(topic, encode_discovery(publisher.identity, publisher.topics))
+        announcement = discovery_payload(
+            publisher.identity, publisher.topics, wanted.area, Board().has_temperature()
+        )
+        publisher.announce(topic, encode(announcement))
         publisher.listen(f"{wanted.prefix}/status", announcer.receive)
     state.remember_announced(topic if wanted.enabled else "")
     return announcer

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from device import __version__
 from device.daemon.state_file import StateFile
 from device.errors import MienError
-from device.mqtt.commands import Command, CommandDesk, Responder
+from device.mqtt.commands import Command, CommandQueue, Responder
 from device.pipeline import Parts
 from device.settings import Settings, replace_setting
 from device.vision.detector import build_detector, choose_kind
@@ -217,7 +217,7 @@ class Control:
 
     Args:
         device: what they act on.
-        desk: where they arrive.
+        commands: where they arrive.
         respond: where answers go.
         report: has a health report made, which shows the settings.
     """
@@ -225,16 +225,21 @@ class Control:
     def __init__(
         self,
         device: Appliance,
-        desk: CommandDesk,
+        commands: CommandQueue,
         respond: Responder,
         report: Callable[[], None] = lambda: None,
     ) -> None:
-        self._device, self._desk, self._respond, self._report = device, desk, respond, report
+        self._device, self._commands, self._respond, self._report = (
+            device,
+            commands,
+            respond,
+            report,
+        )
         self._waiting: deque[Command] = deque()
 
     def carry_out(self, scene: Scene, frame: Frame | None) -> None:
         """Carries out what has arrived since the last frame."""
-        self._waiting.extend(self._desk.take())
+        self._waiting.extend(self._commands.take())
         while self._waiting:
             self._carry_out(self._waiting.popleft(), scene, frame)
 

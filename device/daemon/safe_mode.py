@@ -50,6 +50,10 @@ class NoVision:
         """No faces for a tracker, no events for a smoother."""
         return []
 
+    def clear(self, now_s: float) -> list[Any]:
+        """Nobody vanishes."""
+        return []
+
     def classify(self, faces: Sequence[Face]) -> list[Classification]:
         """No answers."""
         return []

@@ -108,7 +108,7 @@ def in_words(error: fastjsonschema.JsonSchemaValueException) -> str:
     return str(error.message).replace(str(error.name), where, 1)[:300]
 
 
-class CommandDesk:
+class CommandQueue:
     """Takes messages in the network thread, hands commands to the loop.
 
     Args:

@@ -17,6 +17,7 @@ log = logging.getLogger("mien.mqtt")
 
 MACHINE_ID = Path("/etc/machine-id")
 ID_DIGITS = 12
+NAME_DIGITS = 4
 REMEMBER_S = 600.0  # after the last report of another device
 
 
@@ -63,6 +64,11 @@ def make_device_id(configured: str = "", machine_id: Path = MACHINE_ID) -> str:
     if not source:
         source = f"{uuid.getnode():012x}"
     return hashlib.sha256(f"mien {source}".encode()).hexdigest()[:ID_DIGITS]
+
+
+def make_name(configured: str, device_id: str) -> str:
+    """The configured name, else one that tells two fresh devices apart."""
+    return configured or f"Mien {device_id[-NAME_DIGITS:]}"
 
 
 class DuplicateIdWatch:

@@ -234,6 +234,11 @@ class _Waiting:
     def finished(self, publication: Publication) -> None:
         """An event the broker has is done, so is one that it refuses for ever."""
         number, for_now = publication.number, publication.refused and not publication.for_ever
+        if not publication.message.payload and not for_now:
+            with self._lock:  # a retraction is said once
+                if self._retained.get(publication.message.topic) == publication.message:
+                    del self._retained[publication.message.topic]
+                    self._unsaid.pop(publication.message.topic, None)
         if for_now and self._pause_until_s < time.monotonic():
             self._pause_until_s = time.monotonic() + self._backoff.next_s()
         if not number:

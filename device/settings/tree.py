@@ -28,7 +28,10 @@ class Device:
     """Who this appliance is and where it stands."""
 
     id: str = key("", "unique name in topics; empty: made from the machine id")
-    name: str = key("Mien", "name for people, on the screen and in Home Assistant")
+    name: str = key(
+        "",
+        "name for people, on the screen and in Home Assistant; empty: Mien and the id's last digits",
+    )
     deployment: str = key(
         "home",
         "where it stands; reading emotions at work and in education is forbidden in the EU "
@@ -165,6 +168,7 @@ class HomeAssistant:
 
     enabled: bool = key(True, "announce this device to Home Assistant")
     prefix: str = key("homeassistant", "Home Assistant's discovery prefix")
+    area: str = key("", "room that is suggested to Home Assistant, such as Kitchen; empty: none")
 
 
 @dataclass(frozen=True)

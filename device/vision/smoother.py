@@ -34,7 +34,7 @@ APPEAR_AFTER_S = (
 
 @dataclass
 class _Memory:
-    """What the smoother knows of one track."""
+    """What the smoother knows of one track; ``number`` is its public id once it has appeared."""
 
     first_s: float
     seen_s: float
@@ -42,7 +42,9 @@ class _Memory:
     total: Probabilities = field(default_factory=lambda: np.zeros(len(EXPRESSIONS), np.float32))
     weight: float = 0.0
     rejection_reason: str | None = None
+    number: int = 0
     stable: Expression | None = None
+    stable_probability: float = 0.0
     stable_reason: str | None = None
     stable_s: float = 0.0
     candidate: Expression | None = None
@@ -61,6 +63,12 @@ class _Memory:
             return float(self.mean.max())
         return float(self.mean[EXPRESSIONS.index(expression)])
 
+    def confirm(self) -> None:
+        """The newest frame shows the stable expression."""
+        if self.stable is not None:
+            self.stable_reason = self.rejection_reason
+            self.stable_probability = self.probability(self.stable)
+
 
 class ExpressionSmoother:
     """Running mean, threshold, dwell and silence, for each track."""
@@ -68,6 +76,9 @@ class ExpressionSmoother:
     def __init__(self, settings: SmoothingSettings) -> None:
         self._settings = settings
         self._tracks: dict[int, _Memory] = {}
+        # The tracker goes on with a track that has vanished here, as after a pause: a face that
+        # appears has a number of its own.
+        self._num_appeared = 0
 
     def retune(self, settings: SmoothingSettings) -> None:
         """Goes on with other settings; tracks and what they show stay."""
@@ -87,25 +98,29 @@ class ExpressionSmoother:
                 memory = _Memory(now_s, now_s, classification.face.box)
                 self._tracks[track_id] = memory
             self._take(memory, classification, now_s)
-            event = self._decide(track_id, memory, now_s)
+            event = self._decide(memory, now_s)
             if event:
                 events.append(event)
-        return events + self._vanished(now_s)
+        return events + self._vanish(now_s, self._settings.vanish_after_s)
+
+    def clear(self, now_s: float) -> list[ExpressionEvent]:
+        """Everybody vanishes, as nobody is watched from now on."""
+        return self._vanish(now_s, float("-inf"))
 
     def scene(self, frame: Frame) -> Scene:
         """All faces announced and not yet vanished, largest first."""
         states = [
             FaceState(
-                track_id=track_id,
+                track_id=memory.number,
                 expression=memory.stable,
-                probability=memory.probability(memory.stable),
+                probability=memory.stable_probability,
                 probabilities=memory.mean,
                 box=memory.box,
                 since_s=memory.stable_s,
                 rejection_reason=memory.stable_reason,
                 missing_s=max(0.0, frame.captured_at_s - memory.seen_s),
             )
-            for track_id, memory in self._tracks.items()
+            for memory in self._tracks.values()
             if memory.stable is not None
         ]
         states.sort(key=lambda state: -state.box.area)
@@ -136,7 +151,7 @@ class ExpressionSmoother:
             threshold -= HYSTERESIS
         return leader if memory.probability(leader) >= threshold else Expression.UNCERTAIN
 
-    def _decide(self, track_id: int, memory: _Memory, now_s: float) -> ExpressionEvent | None:
+    def _decide(self, memory: _Memory, now_s: float) -> ExpressionEvent | None:
         settings, candidate = self._settings, memory.candidate
         if candidate is None:
             return None
@@ -146,41 +161,39 @@ class ExpressionSmoother:
                 patience = min(APPEAR_AFTER_S, settings.dwell_s)
             if now_s - memory.first_s < patience:
                 return None
-            return self._make_stable(EventType.APPEARED, track_id, memory, now_s)
+            self._num_appeared += 1
+            memory.number = self._num_appeared
+            return self._make_stable(EventType.APPEARED, memory, now_s)
         if candidate is memory.stable:
-            memory.stable_reason = memory.rejection_reason
+            memory.confirm()
             return None
         steady = now_s - memory.candidate_s >= settings.dwell_s
         if steady and now_s - memory.stable_s >= settings.refractory_s:
-            return self._make_stable(EventType.CHANGED, track_id, memory, now_s)
+            return self._make_stable(EventType.CHANGED, memory, now_s)
         return None
 
-    def _make_stable(
-        self, event_type: EventType, track_id: int, memory: _Memory, now_s: float
-    ) -> ExpressionEvent:
+    def _make_stable(self, event_type: EventType, memory: _Memory, now_s: float) -> ExpressionEvent:
         previous, since_s = memory.stable, memory.stable_s
         memory.stable, memory.stable_s = memory.candidate, now_s
-        memory.stable_reason = memory.rejection_reason
+        memory.confirm()
         duration_s = 0.0 if previous is None else now_s - since_s
-        return _event(event_type, track_id, memory, previous, duration_s, now_s)
+        return _event(event_type, memory, previous, duration_s, now_s)
 
-    def _vanished(self, now_s: float) -> list[ExpressionEvent]:
+    def _vanish(self, now_s: float, after_s: float) -> list[ExpressionEvent]:
+        """Forgets who has been unseen for longer than ``after_s``; tells of who had appeared."""
         events = []
         for track_id, memory in list(self._tracks.items()):
-            if now_s - memory.seen_s <= self._settings.vanish_after_s:
+            if now_s - memory.seen_s <= after_s:
                 continue
             del self._tracks[track_id]
             if memory.stable is not None:
                 lasted_s = memory.seen_s - memory.first_s
-                events.append(
-                    _event(EventType.VANISHED, track_id, memory, memory.stable, lasted_s, now_s)
-                )
+                events.append(_event(EventType.VANISHED, memory, memory.stable, lasted_s, now_s))
         return events
 
 
 def _event(
     event_type: EventType,
-    track_id: int,
     memory: _Memory,
     previous: Expression | None,
     duration_s: float,
@@ -189,10 +202,10 @@ def _event(
     expression = memory.stable or Expression.UNCERTAIN
     return ExpressionEvent(
         event_type=event_type,
-        track_id=track_id,
+        track_id=memory.number,
         expression=expression,
         previous=previous,
-        probability=memory.probability(expression),
+        probability=memory.stable_probability,
         probabilities=memory.mean,
         duration_ms=round(duration_s * 1000),
         at_s=now_s,

@@ -21,6 +21,7 @@ from tests.subscriber import Seen, Subscriber
 
 START_S = 30.0  # generous: the machine that tests may be busy
 PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\0", b"MM\0*")
+KINDS = ("appeared", "changed", "vanished")
 
 
 def last(seen: list[Seen]) -> bytes:
@@ -74,6 +75,7 @@ def test_the_daemon_from_birth_to_a_clean_end(mosquitto: TestBroker, tmp_path: P
             assert not message.payload.startswith(PICTURES)
             assert len(message.payload) < 20_000
         assert not any(m.retained for m in own if m.name == "event")
+        assert_pairs([m.json() for m in own if m.name == "event"])
         remembered = json.loads((daemon.state_dir / "settings.json").read_text())
         assert remembered["settings"] == {"smoothing.dwell_s": 0.3}
         files = [p for p in tmp_path.rglob("*") if p.is_file()]
@@ -81,6 +83,14 @@ def test_the_daemon_from_birth_to_a_clean_end(mosquitto: TestBroker, tmp_path: P
             p.name for p in files if p.name.startswith("mosquitto")
         }
         assert "Traceback" not in daemon.log_path.read_text()
+
+
+def assert_pairs(events: list[dict[str, Any]]) -> None:
+    """Each face has appeared once and vanished once, over a pause and the end too."""
+    numbers = {kind: [e["track_id"] for e in events if e["event_type"] == kind] for kind in KINDS}
+    assert len(numbers["appeared"]) >= 2
+    assert sorted(numbers["appeared"]) == sorted(numbers["vanished"])
+    assert len(set(numbers["appeared"])) == len(numbers["appeared"])
 
 
 def test_kill_9_is_told_by_the_last_will(mosquitto: TestBroker, tmp_path: Path) -> None:

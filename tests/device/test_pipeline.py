@@ -1,9 +1,10 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pytest
 
-from device.pipeline import MAX_FAILED_FRAMES, run
+from device.errors import CameraError
+from device.pipeline import MAX_FAILED_FRAMES, Parts, run
 from device.settings.tree import Smoothing
 from device.vision.smoother import ExpressionSmoother
 from device.vocabulary import CameraState, Classification, EventType, Frame, Scene
@@ -141,3 +142,45 @@ def test_a_command_that_fails_costs_a_frame_and_not_the_daemon() -> None:
     assert isinstance(parts.publisher, FakePublisher)
     assert [e.at_s for e in parts.publisher.events] == [0.1]
     assert parts.metrics.counts()["failed_frames"] == 1
+
+
+def watched(frames: Iterable[Frame | None]) -> tuple[Parts, list[tuple[EventType, int]]]:
+    """Parts that tell of a face at its first frame; what they have told."""
+    parts = fake_parts(frames)
+    parts.smoother = ExpressionSmoother(Smoothing(dwell_s=0, refractory_s=0))
+    told: list[tuple[EventType, int]] = []
+    parts.publisher.publish = lambda e: told.append((e.event_type, e.track_id))  # type: ignore[method-assign]
+    return parts, told
+
+
+def test_who_is_in_view_vanishes_when_the_source_ends_and_at_a_stop() -> None:
+    for stop in (never, iter([False, True]).__next__):
+        parts, told = watched([grey_frame(0.0), grey_frame(0.1)])
+        run(parts, nobody_asks, stop)
+        assert told == [(EventType.APPEARED, 1), (EventType.VANISHED, 1)]
+
+
+def test_who_is_in_view_vanishes_when_the_camera_gives_up() -> None:
+    def giving_up() -> Iterator[Frame | None]:
+        yield grey_frame(0.0)
+        raise CameraError("unplugged for too long")
+
+    parts, told = watched(giving_up())
+    with pytest.raises(CameraError):
+        run(parts, nobody_asks, never)
+    assert told[-1] == (EventType.VANISHED, 1)
+
+
+def test_a_pause_ends_each_face_at_once_and_afterwards_it_is_another_one() -> None:
+    parts, told = watched([grey_frame(number / 10) for number in range(3)])
+
+    def pause_for_a_frame(scene: Scene, frame: Frame | None) -> None:
+        parts.paused = frame is not None and frame.captured_at_s == 0.1
+
+    run(parts, pause_for_a_frame, never)
+    assert told == [
+        (EventType.APPEARED, 1),
+        (EventType.VANISHED, 1),
+        (EventType.APPEARED, 2),
+        (EventType.VANISHED, 2),
+    ]

@@ -18,8 +18,11 @@ from device.errors import BrokerError
 from device.mqtt.access import BrokerAccess
 from device.mqtt.publisher import MqttPublisher
 from device.settings import Settings
+from device.vocabulary import Expression
 from tests.broker import TestBroker, free_port, start_broker
+from tests.device.daemon.test_health import make_report
 from tests.device.mqtt.appliance import running_publisher, wait_until
+from tests.scenes import ONLINE, scene_with
 from tests.subscriber import Subscriber
 
 ENABLED = Settings()
@@ -108,6 +111,62 @@ def test_clear_makes_home_assistant_forget(
     mosquitto.kill()
     assert main(["discovery", "--config", str(config), "clear"], {}) == 1
     assert main(["discovery", "clear"], {}) == 2
+
+
+def test_a_retraction_is_said_once(mosquitto: TestBroker, tmp_path: Path) -> None:
+    with announced(mosquitto.port, tmp_path):
+        pass
+    topic = "homeassistant/device/mien_one/config"
+    with Subscriber(mosquitto.port) as subscriber:
+        with announced(mosquitto.port, tmp_path, DISABLED) as publisher:
+            wait_until(lambda: not known_devices(mosquitto.port))
+            publisher.repeat()
+            publisher.retain("camera", b"paused")  # goes out after what is repeated
+            subscriber.wait_for("camera")
+        said = [m for m in subscriber.seen() if m.topic == topic and not m.retained]
+    assert [m.payload for m in said] == [b""]
+
+
+def clear(port: int, folder: Path, *more: str) -> int:
+    """``mien discovery clear`` for the device ``one``."""
+    config = folder / "mien.toml"
+    config.write_text(f'[device]\nid = "one"\n[mqtt]\nhost = "127.0.0.1"\nport = {port}\n')
+    return main(["discovery", "--config", str(config), "clear", *more], {})
+
+
+def test_clear_says_that_a_device_that_runs_comes_back(
+    mosquitto: TestBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with announced(mosquitto.port, tmp_path):
+        wait_until(lambda: known_devices(mosquitto.port))
+        assert clear(mosquitto.port, tmp_path) == 0
+        assert "one runs and will announce itself again" in capsys.readouterr().err
+        assert clear(mosquitto.port, tmp_path, "--all") == 2
+        assert "stop it first" in capsys.readouterr().err
+    assert clear(mosquitto.port, tmp_path) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_clear_all_leaves_nothing_of_a_retired_device(
+    mosquitto: TestBroker, tmp_path: Path
+) -> None:
+    with announced(mosquitto.port, tmp_path) as publisher:
+        publisher.show(scene_with(Expression.HAPPY), ONLINE)
+        publisher.show_health(make_report(tmp_path))
+    with announced(mosquitto.port, tmp_path / "two", device_id="two"):
+        pass
+    assert len(left_behind(mosquitto.port, "one")) == 5
+    assert clear(mosquitto.port, tmp_path, "--all") == 0
+    assert left_behind(mosquitto.port, "one") == []
+    assert left_behind(mosquitto.port, "two")
+
+
+def left_behind(port: int, device_id: str) -> list[str]:
+    """Topics of which the broker keeps something."""
+    with Subscriber(port, "#") as subscriber:
+        subscriber.publish("probe", b"")  # arrives after everything retained
+        wait_until(lambda: any(m.topic == "probe" for m in subscriber.seen()))
+        return [m.topic for m in subscriber.seen() if device_id in m.topic and m.payload]
 
 
 def test_nothing_can_be_retracted_where_no_broker_is() -> None:

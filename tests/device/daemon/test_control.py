@@ -14,7 +14,7 @@ import pytest
 from device.cli.model import self_test
 from device.daemon.control import COMMANDS, SETTABLE, Appliance, Control
 from device.daemon.state_file import StateFile
-from device.mqtt.commands import NAMES, CommandDesk
+from device.mqtt.commands import NAMES, CommandQueue
 from device.mqtt.schemas import read_schema
 from device.settings import Settings, replace_setting
 from device.settings.tree import Quality
@@ -66,8 +66,8 @@ class Bench:
             stop=self.stop,
             say_picture=self.pictures.append if publish_pictures else None,
         )
-        self.desk = CommandDesk(self.respond, clock=lambda: 0.0)
-        self.control = Control(self.device, self.desk, self.respond, self.report)
+        self.commands = CommandQueue(self.respond, clock=lambda: 0.0)
+        self.control = Control(self.device, self.commands, self.respond, self.report)
 
     def stop(self) -> None:
         self.stops += 1
@@ -88,7 +88,7 @@ class Bench:
         return self.answers[-1]
 
     def send(self, name: str, **body: Any) -> None:
-        self.desk.receive(f"mien/x/command/{name}", json.dumps(body).encode(), False)
+        self.commands.receive(f"mien/x/command/{name}", json.dumps(body).encode(), False)
 
     def install(self, folder: Path, version: str, break_it: bool = False) -> None:
         """Another version of the model, as ``mien model install`` puts it there."""

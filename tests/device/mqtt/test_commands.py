@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from device.mqtt.commands import BURST, MAX_BYTES, MAX_WAITING, NAMES, CommandDesk
+from device.mqtt.commands import BURST, MAX_BYTES, MAX_WAITING, NAMES, CommandQueue
 
 
 class FakeResponder:
@@ -27,27 +27,27 @@ class Clock:
         return self.now_s
 
 
-def desk_and_answers() -> tuple[CommandDesk, FakeResponder, Clock]:
+def queue_and_answers() -> tuple[CommandQueue, FakeResponder, Clock]:
     responder, clock = FakeResponder(), Clock()
-    return CommandDesk(responder, clock), responder, clock
+    return CommandQueue(responder, clock), responder, clock
 
 
 def test_a_valid_command_reaches_the_loop_with_its_transaction() -> None:
-    desk, responder, _ = desk_and_answers()
+    queue, responder, _ = queue_and_answers()
     body = {"transaction": "t", "settings": {"smoothing.threshold": 0.5}}
-    desk.receive("mien/x/command/set", json.dumps(body).encode(), False)
-    (command,) = desk.take()
+    queue.receive("mien/x/command/set", json.dumps(body).encode(), False)
+    (command,) = queue.take()
     assert (command.name, command.transaction) == ("set", "t")
     assert command.arguments == {"settings": {"smoothing.threshold": 0.5}}
     assert responder.answers == []
-    assert desk.take() == []
+    assert queue.take() == []
 
 
 def test_taking_a_retained_command_back_does_not_carry_it_out() -> None:
-    desk, _, _ = desk_and_answers()
-    desk.receive("mien/x/command/restart", b"", False)
-    desk.receive("mien/x/command/get", b"{}", False)
-    assert [command.name for command in desk.take()] == ["get"]
+    queue, _, _ = queue_and_answers()
+    queue.receive("mien/x/command/restart", b"", False)
+    queue.receive("mien/x/command/get", b"{}", False)
+    assert [command.name for command in queue.take()] == ["get"]
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_taking_a_retained_command_back_does_not_carry_it_out() -> None:
     ],
 )
 def test_what_is_wrong_is_answered_with_a_sentence(name: str, payload: bytes, error: str) -> None:
-    desk, responder, _ = desk_and_answers()
-    desk.receive(f"mien/x/command/{name}", payload, False)
-    assert desk.take() == []
+    queue, responder, _ = queue_and_answers()
+    queue.receive(f"mien/x/command/{name}", payload, False)
+    assert queue.take() == []
     ((answered, _, text),) = responder.answers
     assert answered == name
     assert error in text
@@ -81,38 +81,38 @@ def test_what_is_wrong_is_answered_with_a_sentence(name: str, payload: bytes, er
 
 
 def test_the_transaction_of_a_refused_command_comes_back() -> None:
-    desk, responder, _ = desk_and_answers()
-    desk.receive("mien/x/command/set", b'{"transaction":"abc"}', False)
+    queue, responder, _ = queue_and_answers()
+    queue.receive("mien/x/command/set", b'{"transaction":"abc"}', False)
     assert responder.answers[0][1] == "abc"
 
 
 def test_retained_commands_are_ignored_with_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
-    desk, responder, _ = desk_and_answers()
+    queue, responder, _ = queue_and_answers()
     with caplog.at_level(logging.INFO):
         for _ in range(5):
-            desk.receive("mien/x/command/pause", b"{}", True)
-    assert desk.take() == []
+            queue.receive("mien/x/command/pause", b"{}", True)
+    assert queue.take() == []
     assert responder.answers == []
     assert len(caplog.records) == 1
-    assert desk.refused == 5
+    assert queue.refused == 5
 
 
 def test_a_flood_is_cut_answered_once_and_over_after_a_while() -> None:
-    desk, responder, clock = desk_and_answers()
+    queue, responder, clock = queue_and_answers()
     for _ in range(1000):
-        desk.receive("mien/x/command/identify", b"{}", False)
-    assert len(desk.take()) == min(BURST, MAX_WAITING)
+        queue.receive("mien/x/command/identify", b"{}", False)
+    assert len(queue.take()) == min(BURST, MAX_WAITING)
     assert len([a for a in responder.answers if "too many commands; at most" in a[2]]) == 1
     clock.now_s = 10.0
-    desk.receive("mien/x/command/get", b"{}", False)
-    assert [command.name for command in desk.take()] == ["get"]
+    queue.receive("mien/x/command/get", b"{}", False)
+    assert [command.name for command in queue.take()] == ["get"]
 
 
 def test_a_topic_that_is_no_name_is_not_answered() -> None:
-    desk, responder, _ = desk_and_answers()
-    desk.receive("mien/x/command/\x1b[2J" + "x" * 500, b"{}", False)
+    queue, responder, _ = queue_and_answers()
+    queue.receive("mien/x/command/\x1b[2J" + "x" * 500, b"{}", False)
     assert responder.answers == []
-    assert desk.refused == 1
+    assert queue.refused == 1
 
 
 def fuzzed(rng: random.Random) -> tuple[str, bytes]:
@@ -146,21 +146,21 @@ def fuzzed(rng: random.Random) -> tuple[str, bytes]:
 
 @pytest.mark.parametrize("count", [3000, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_fuzzed_payloads_crash_nothing_and_fill_nothing(count: int) -> None:
-    desk, responder, clock = desk_and_answers()
+    queue, responder, clock = queue_and_answers()
     rng = random.Random(count)
     for _ in range(count):
         clock.now_s += 1.0  # so that the limit on floods lets each one through
         name, payload = fuzzed(rng)
-        desk.receive(f"mien/x/command/{name}", payload, False)
-        assert len(desk.take()) <= 1
-    assert desk.refused > count / 4
+        queue.receive(f"mien/x/command/{name}", payload, False)
+        assert len(queue.take()) <= 1
+    assert queue.refused > count / 4
     responder.answers.clear()
-    desk.receive("mien/x/command/get", b"{}", False)
-    assert [command.name for command in desk.take()] == ["get"]
+    queue.receive("mien/x/command/get", b"{}", False)
+    assert [command.name for command in queue.take()] == ["get"]
 
 
 def test_an_unknown_command_is_answered_with_its_transaction() -> None:
-    desk, responder, _ = desk_and_answers()
-    desk.receive("mien/x/command/dance", b'{"transaction":"t7"}', False)
-    assert desk.take() == []
+    queue, responder, _ = queue_and_answers()
+    queue.receive("mien/x/command/dance", b'{"transaction":"t7"}', False)
+    assert queue.take() == []
     assert responder.answers[0][1] == "t7"

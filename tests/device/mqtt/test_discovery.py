@@ -1,8 +1,8 @@
 """The announcement against the keys that Home Assistant documents.
 
 Lists from the pages "MQTT" (device discovery), "MQTT Sensor", "MQTT binary sensor", "MQTT Event",
-"MQTT Switch", "MQTT Number" and "MQTT Button" of Home Assistant's documentation; Home Assistant
-refuses an entity with any other key.
+"MQTT Switch", "MQTT Number", "MQTT Select" and "MQTT Button" of Home Assistant's documentation;
+Home Assistant refuses an entity with any other key.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from device.mqtt import discovery
 from device.mqtt.discovery import Announcer, discovery_payload, discovery_topic
-from device.mqtt.identity import Identity, Topics
+from device.mqtt.identity import Identity, Topics, make_name
 from device.mqtt.schemas import read_schema
-from device.settings import Settings, replace_setting
-from device.vocabulary import Expression
+from device.settings import Settings
+from device.settings.tree import Detector
+from device.vocabulary import EventType, Expression
 from tests.device.mqtt.appliance import wait_until
 
 ROOT = {
@@ -58,6 +58,10 @@ PLATFORMS = {
         "command_template", "command_topic", "max", "min", "mode", "optimistic", "payload_reset",
         "retain", "state_topic", "step", "unit_of_measurement", "value_template",
     },
+    "select": {
+        "command_template", "command_topic", "optimistic", "options", "retain", "state_topic",
+        "value_template",
+    },
     "button": {"command_template", "command_topic", "payload_press", "retain"},
 }  # fmt: skip
 REQUIRED = {
@@ -66,11 +70,12 @@ REQUIRED = {
     "event": {"state_topic", "event_types"},
     "switch": {"command_topic"},
     "number": {"command_topic"},
+    "select": {"command_topic", "options"},
     "button": {"command_topic"},
 }
 CLASSES = {
-    "sensor": {"enum", "duration", "temperature"},
-    "binary_sensor": {"occupancy"},
+    "sensor": {"data_size", "duration", "enum", "temperature"},
+    "binary_sensor": {"occupancy", "problem"},
     "button": {"identify", "restart", "update"},
 }
 TOPICS = Topics("mien", "0123456789ab")
@@ -79,7 +84,8 @@ Component = dict[str, Any]
 
 
 def components() -> Iterator[tuple[str, Component]]:
-    yield from PAYLOAD["cmps"].items()
+    """All that are announced; one with a platform alone is taken back."""
+    yield from ((n, c) for n, c in PAYLOAD["cmps"].items() if set(c) != {"p"})
 
 
 def test_the_root_has_documented_keys_only() -> None:
@@ -96,8 +102,8 @@ def test_a_component_has_documented_keys_only(name: str, component: Component) -
     assert set(component) <= EVERY_PLATFORM | PLATFORMS[platform], name
     assert set(component) >= REQUIRED[platform] | {"unique_id", "name"}, name
     assert component.get("device_class", "enum") in CLASSES.get(platform, {"enum"})
-    assert "object_id" not in component  # Home Assistant dropped it
-    assert re.fullmatch(rf"{platform}\.[a-z0-9_]+", component["default_entity_id"])
+    assert not component.keys() & {"object_id", "default_entity_id"}  # it makes better ones
+    assert "icon" in component or "device_class" in component, name
     assert component.get("entity_category") in {None, "config", "diagnostic"}
     both = component.keys() & {"availability", "availability_topic"}
     assert len(both) <= 1
@@ -107,7 +113,7 @@ def test_ids_are_unique_and_lasting() -> None:
     ids = [component["unique_id"] for _, component in components()]
     assert len(ids) == len(set(ids))
     again = discovery_payload(Identity("0123456789ab", "Renamed"), TOPICS)
-    assert [c["unique_id"] for c in again["cmps"].values()] == ids
+    assert [again["cmps"][name]["unique_id"] for name, _ in components()] == ids
 
 
 def test_an_enum_sensor_has_neither_unit_nor_state_class() -> None:
@@ -122,23 +128,68 @@ def test_the_specified_entities_are_there() -> None:
     assert found >= {
         ("sensor", "expression"),
         ("sensor", "probability"),
-        ("sensor", "num_faces"),
+        ("sensor", "faces"),
         ("binary_sensor", "face_present"),
         ("event", "expression_event"),
-        ("switch", "running"),
+        ("switch", "recognition"),
         ("number", "threshold"),
         ("number", "dwell"),
+        ("number", "refractory_time"),
+        ("select", "detector"),
         ("button", "identify"),
         ("button", "restart"),
-        ("sensor", "fps"),
-        ("sensor", "inference_ms"),
+        ("binary_sensor", "problem"),
+        ("sensor", "frame_rate"),
+        ("sensor", "inference_time"),
         ("sensor", "temperature"),
         ("sensor", "model"),
+        ("sensor", "memory"),
+        ("sensor", "uptime"),
+        ("sensor", "dropped_events"),
+        ("sensor", "last_rejection_reason"),
     }
 
 
+def test_a_key_is_its_name_as_home_assistant_spells_it_in_ids() -> None:
+    for name, component in components():
+        assert name == component["name"].lower().replace(" ", "_")
+
+
+def test_ids_are_left_to_home_assistant_whatever_alphabet_a_name_is_in() -> None:
+    for name in ("Küche Süd 2. OG", "Кухня", "厨房"):
+        payload = discovery_payload(Identity("0123456789ab", name), TOPICS)
+        assert payload["dev"]["name"] == name
+        assert payload["cmps"] == PAYLOAD["cmps"]
+
+
+def test_two_fresh_devices_have_two_names_and_a_given_one_is_kept() -> None:
+    assert make_name("", "0123456789ab") == "Mien 89ab"
+    assert make_name("", "0123456789cd") == "Mien 89cd"
+    assert make_name("Hall", "0123456789ab") == "Hall"
+    assert Settings().device.name == ""
+
+
+def test_an_area_is_suggested_where_one_is_set() -> None:
+    assert "suggested_area" not in PAYLOAD["dev"]
+    payload = discovery_payload(Identity("x"), TOPICS, area="Kitchen")
+    assert payload["dev"]["suggested_area"] == "Kitchen"
+
+
+def test_a_board_without_a_sensor_has_no_temperature_and_takes_an_earlier_one_back() -> None:
+    payload = discovery_payload(Identity("x"), TOPICS, has_temperature=False)
+    assert payload["cmps"]["temperature"] == {"p": "sensor"}
+
+
+def test_words_are_those_of_vocabulary_and_settings() -> None:
+    found = dict(components())
+    assert found["expression"]["options"] == [*(e.value for e in Expression), "none"]
+    assert found["expression_event"]["event_types"] == [kind.value for kind in EventType]
+    choices = Detector.__dataclass_fields__["kind"].metadata["choices"]
+    assert found["detector"]["options"] == list(choices)
+
+
 def test_what_the_camera_shows_depends_on_daemon_and_camera() -> None:
-    for name in ("expression", "probability", "num_faces", "face_present", "expression_event"):
+    for name in ("expression", "probability", "faces", "face_present", "expression_event"):
         component = PAYLOAD["cmps"][name]
         topics = [entry["topic"] for entry in component["availability"]]
         assert topics == [TOPICS("availability"), TOPICS("camera")]
@@ -155,25 +206,26 @@ def test_commands_go_to_topics_that_the_daemon_understands() -> None:
                     assert set(json.loads(component[key])) <= set(schema["properties"]), name
 
 
-def test_numbers_stay_within_what_the_settings_allow() -> None:
-    for _, component in components():
-        if component["p"] == "number":
-            filled = component["command_template"].replace("{{ value }}", str(component["max"]))
-            ((dotted, value),) = json.loads(filled)["settings"].items()
-            replace_setting(Settings(), dotted, value)
-
-
 def test_templates_name_keys_that_the_payloads_have() -> None:
     for name, component in components():
         topic = component.get("state_topic", "").rsplit("/", 1)[-1]
-        for key in re.findall(r"value_json\.(\w+)", component.get("value_template", "")):
+        templates = [
+            v for k, v in component.items() if k.endswith("_template") and "command" not in k
+        ]
+        for key in re.findall(r"value_json\.(\w+)", " ".join(templates)):
             assert key in read_schema(topic)["properties"], name
 
 
-def test_what_is_no_longer_announced_is_retracted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(discovery.RETIRED, "old_thing", "sensor")
-    payload = discovery_payload(Identity("x"), TOPICS)
-    assert payload["cmps"]["old_thing"] == {"p": "sensor"}
+def test_what_few_people_want_is_off_until_they_turn_it_on() -> None:
+    off = {name for name, c in components() if not c.get("enabled_by_default", True)}
+    assert off == {
+        "refractory_time", "detector", "memory", "uptime", "dropped_events",
+        "last_rejection_reason",
+    }  # fmt: skip
+
+
+def test_what_earlier_versions_announced_is_taken_back() -> None:
+    assert PAYLOAD["cmps"]["running"] == {"p": "switch"}
 
 
 def test_a_strange_device_id_gives_a_usable_topic() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import jsonschema
 import pytest
@@ -16,8 +15,6 @@ from device.vocabulary import Expression
 from tests.device.mqtt.validation import assert_documented
 from tests.scenes import ONLINE, change, scene_with
 from tests.topics import ENVELOPE, PAGE, example, page
-
-EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 
 
 @pytest.mark.parametrize("name", names())
@@ -66,21 +63,6 @@ def test_seq_counts_each_topic_on_its_own() -> None:
     events = [payloads.event(change())["seq"] for _ in range(3)]
     state = payloads.state(scene_with(), ONLINE)
     assert (events, state["seq"]) == ([1, 2, 3], 1)
-
-
-def test_the_examples_for_other_programs_name_keys_that_exist() -> None:
-    known = {key for name in names() for key in read_schema(name).get("properties", {})}
-    flows = json.loads((EXAMPLES / "node-red.json").read_text())
-    assert any(node["type"] == "mqtt in" for node in flows)
-    for node in flows:
-        for word in node.get("func", "").split("payload.")[1:]:
-            key = word.split(" ")[0].split(".")[0].split(";")[0].split(")")[0].split(",")[0]
-            assert key.strip() in known, key
-    telegraf = (EXAMPLES / "telegraf.conf").read_text()
-    for line in telegraf.splitlines():
-        if "path = " in line:
-            key = line.split('"')[1].split(".")[0]
-            assert key in known, line
 
 
 def test_half_a_surrogate_pair_from_a_stranger_can_be_answered() -> None:

@@ -177,3 +177,41 @@ def test_a_face_without_a_track_is_left_alone() -> None:
     smoother = ExpressionSmoother(SETTINGS)
     untracked = Classification(Face(BoundingBox(0, 0, 9, 9), 1), np.full(7, 1 / 7, np.float32))
     assert play(smoother, [[untracked]] * 30) == []
+
+
+def test_probability_is_that_of_the_expression_that_is_named() -> None:
+    """Sad leads already when the face goes, but happy was the last that was stable."""
+    smoother = ExpressionSmoother(SETTINGS)
+    play(smoother, [[answer(Expression.HAPPY)]] * 30)
+    play(smoother, [[answer(Expression.SAD)]] * 5, start_s=2.0)
+    state = scene_of(smoother).faces[0]
+    assert state.expression is Expression.HAPPY
+    assert 0.35 <= state.probability <= 0.9  # the threshold less its hysteresis, at least
+    assert state.probabilities[3] < state.probabilities[4]  # the distribution is today's
+    (vanished,) = smoother.update([], 9.0)
+    assert vanished.expression is Expression.HAPPY
+    assert vanished.probability == pytest.approx(state.probability)
+    assert vanished.probabilities[4] > vanished.probabilities[3]
+
+
+def test_everybody_vanishes_at_once_when_nobody_is_watched_any_more() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    play(smoother, [[answer(Expression.HAPPY)]] * 30)
+    smoother.update([answer(Expression.SAD, track_id=2)], 2.0)  # not announced yet
+    events = smoother.clear(2.1)
+    assert [(e.event_type, e.track_id) for e in events] == [(EventType.VANISHED, 1)]
+    assert smoother.clear(2.2) == []
+    assert scene_of(smoother).faces == ()
+
+
+def test_a_number_is_used_once_though_the_tracker_goes_on_with_a_track() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    events = play(smoother, [[answer(Expression.HAPPY)]] * 30)
+    events += smoother.clear(2.0)
+    events += play(smoother, [[answer(Expression.HAPPY)]] * 30, start_s=2.3)
+    assert [(e.event_type, e.track_id) for e in events] == [
+        (EventType.APPEARED, 1),
+        (EventType.VANISHED, 1),
+        (EventType.APPEARED, 2),
+    ]
+    assert scene_of(smoother).faces[0].track_id == 2
