@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ from tests.broker import Mosquitto, start_broker
 from tests.clients import install
 from tests.clients.home_assistant import HomeAssistant
 from tests.clients.house import House
-from tests.clients.packages import packages
+from tests.clients.packages import EXAMPLES, packages
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +26,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         if not isinstance(broker, Mosquitto):
             pytest.skip("mosquitto is not installed; see tests/install-mosquitto.sh")
         home = HomeAssistant(python, folder / "home", packages(folder), broker.port)
+        blueprints = folder / "home" / "blueprints" / "automation" / "mien"
+        shutil.copytree(EXAMPLES / "blueprints", blueprints)
         try:
             home.start()
             yield House(folder, broker, home)
@@ -33,3 +36,16 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             raise
         finally:
             home.stop()
+
+
+# What Home Assistant says of every broker that is away, and of how it is started here.
+USUAL = ("Skipping pip", "zlib_ng", "Failed to connect to MQTT server", "homeassistant.setup")
+
+
+@pytest.fixture(autouse=True)
+def quiet_log(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Home Assistant's log complains of nothing, whatever a test does."""
+    yield
+    if "house" in request.fixturenames:
+        home: HomeAssistant = request.getfixturevalue("house").home
+        assert [c for c in home.complaints() if not any(usual in c for usual in USUAL)] == []

@@ -122,6 +122,10 @@ class HomeAssistant:
         """Performs an action (``switch.turn_off``)."""
         self._open(f"services/{action.replace('.', '/')}", {"entity_id": entity_id, **data})
 
+    def set_state(self, entity_id: str, state: str) -> None:
+        """Gives an entity a state that its own integration would give it later."""
+        self._open(f"states/{entity_id}", {"state": state})
+
     def render(self, template: str) -> str:
         """A template's text, rendered in Home Assistant."""
         return self._open("template", {"template": template}).decode()
