@@ -6,7 +6,7 @@ DEVICE_VENV := .venv
 DEV_VENV := .venv-dev
 DEV := $(DEV_VENV)/bin
 
-.PHONY: help run test test-device test-slow coverage check format train export report bench board-cost bundle install image image-test flash lock
+.PHONY: help run test test-device test-slow clients-test coverage check format train export report bench board-cost bundle install image image-test flash lock
 IMAGE ?= $(lastword $(sort $(wildcard dist/mien-*-arm64.img)))
 .DEFAULT_GOAL := help
 
@@ -31,6 +31,10 @@ coverage: $(DEV_VENV)/.ready ## as test, and which lines and branches the tests 
 test-slow: $(DEV_VENV)/.ready ## the slow ones: hundreds of kills, floods, whole trainings
 	@tests/install-mosquitto.sh
 	$(DEV)/python -m pytest -m slow
+
+clients-test: $(DEV_VENV)/.ready ## a real Home Assistant and Node-RED hear Mien; the first run installs them into ~/.cache
+	@tests/install-mosquitto.sh
+	$(DEV)/python -m pytest -m slow tests/clients
 
 check: $(DEV_VENV)/.ready ## format, lint, types
 	$(DEV)/ruff format --check .
