@@ -3,9 +3,8 @@
 Each line is ``{"source", "frame", "time_s", "width", "height", "faces": [{"box", "score",
 "landmarks", "expression", "probability", "probabilities", "track_id"}]}``. The expression is the
 most probable one, whatever its probability (nothing is smoothed here); a face too small, blurred,
-dark, bright or turned to be read is ``uncertain`` and carries
-the rejection reason (key ``doubt``). Frames of
-a video have ``time_s``, seconds from its start, and each answers for itself: tracking only adds
+dark, bright or turned to be read is ``uncertain`` and carries the rejection reason. Frames of a
+video have ``time_s``, seconds from its start, and each answers for itself: tracking only adds
 ``track_id``.
 """
 

@@ -68,8 +68,7 @@ def open_daemon(
 ) -> Iterator[tuple[Parts, Control, BrokerSide]]:
     """What the loop runs, what carries out commands, and the broker's side.
 
-    Started in the order that gives the quickest first event. Closed in the opposite order: the
-    screen first, the broker's clients before the broker.
+    Started for the quickest first event; closed in the opposite order, the broker last.
     """
     with ExitStack() as stack:
         state = StateFile(around.state_dir / "settings.json")
@@ -77,19 +76,16 @@ def open_daemon(
         store = ModelStore(around.state_dir / "models")
         broker = connect(settings, state, around.state_dir, stack)
         make_face = make_live_face(settings, store)
-        source = make_source(settings.camera, bool(settings.display.show_camera or make_face))
-        camera = NewestFrameCamera(source, settings.camera).start()
-        stack.callback(camera.close)
+        camera = _open_camera(settings, make_face is not None, stack)
         store.begin(settings.classifier.model)
         stack.callback(store.settle)  # it ends in good order
         vision, problem = _build_or_explain(settings, store, around.under_systemd)
         screen = open_display(settings, around.out, around.color, make_face)
         stack.callback(screen.close)
         captures = open_captures(settings.capture, around.state_dir / "capture", stack)
-        watchdog = SystemdWatchdog() if around.under_systemd else NoWatchdog()
-        metrics = Metrics()
+        watchdog, metrics = SystemdWatchdog() if around.under_systemd else NoWatchdog(), Metrics()
         parts = Parts(
-            **(_seeing(settings, vision, camera) if vision else _blind(problem)),
+            **(_seeing(settings, vision, camera, state.problem) if vision else _blind(problem)),
             publisher=broker.publisher,
             display=screen,
             watchdog=watchdog,
@@ -97,19 +93,23 @@ def open_daemon(
             paused=state.paused,
             collect=captures.collect if captures else collect_nothing,
         )
-        card = vision.classifier.card if vision else None
         generator = LazySynthesizer(lambda: find_generators(store))
         picture = broker.publisher.say_picture if settings.privacy.publish_synthesis else None
         device = Appliance(
-            settings, state, parts, vision, card, store, generator, screen, around.stop, picture
+            settings, state, parts, vision, None, store, generator, screen, around.stop, picture
         )
         if vision:
             use_model(device, vision.classifier)
-        if state.problem and not problem:
-            parts.status = replace(parts.status, problem=state.problem)
         report = _report_health(device, metrics, broker, stack)
         yield parts, Control(device, broker.commands, broker.publisher.respond, report), broker
         watchdog.stopping()
+
+
+def _open_camera(settings: Settings, makes_faces: bool, stack: ExitStack) -> NewestFrameCamera:
+    source = make_source(settings.camera, settings.display.show_camera or makes_faces)
+    camera = NewestFrameCamera(source, settings.camera).start()
+    stack.callback(camera.close)
+    return camera
 
 
 def _named(settings: Settings) -> Settings:
@@ -155,8 +155,10 @@ def build_offline_parts(settings: Settings) -> Iterator[Parts]:
         )
 
 
-def _seeing(settings: Settings, vision: Vision, camera: NewestFrameCamera) -> dict[str, Any]:
-    """The loop's parts that see."""
+def _seeing(
+    settings: Settings, vision: Vision, camera: NewestFrameCamera, problem: str | None = None
+) -> dict[str, Any]:
+    """The loop's parts that see, and a problem that does not keep them from it."""
     card, kind = vision.classifier.card, choose_kind(settings.detector.kind)
     return {
         "camera": camera,
@@ -164,7 +166,7 @@ def _seeing(settings: Settings, vision: Vision, camera: NewestFrameCamera) -> di
         "tracker": vision.tracker,
         "classifier": vision.classifier,
         "smoother": vision.smoother,
-        "status": Status(CameraState.ONLINE, None, f"{card.name} {card.version}", kind),
+        "status": Status(CameraState.ONLINE, problem, f"{card.name} {card.version}", kind),
     }
 
 

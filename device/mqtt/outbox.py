@@ -114,6 +114,9 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         for statement in SETTINGS:
             db.execute(statement)
+    except UnicodeDecodeError as error:  # a damaged name in the file or in SQLite's message
+        db.close()
+        raise sqlite3.DatabaseError("a name that is no text") from error
     except sqlite3.Error:
         db.close()
         raise

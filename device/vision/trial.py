@@ -34,12 +34,10 @@ def try_out(path: Path) -> None:
     Raises:
         ModelError: it fails, crashes, hangs or takes too much memory.
     """
-    command = [sys.executable, "-m", MODULE, str(path.absolute())]
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    command = ["env", "OPENBLAS_NUM_THREADS=1", f"PYTHONPATH={ROOT}", sys.executable, "-m", MODULE]
+    given = os.fsencode(path.absolute())
     try:
-        done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=MAX_S
-        )
+        done = subprocess.run(command, input=given, capture_output=True, timeout=MAX_S)
     except subprocess.TimeoutExpired as error:
         raise ModelError(f"{path}: self-test failed: it takes more than {MAX_S} s") from error
     except OSError as error:
@@ -115,4 +113,4 @@ def main(path: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(os.fsdecode(sys.stdin.buffer.read()))))
