@@ -34,7 +34,8 @@ TYPES = {
     schema.TensorType.INT8: np.int8,
 }
 ADDED_ONE = re.compile(r"_norm_\d+/add")  # ``1 + scale``: the converter puts the 1 into the bias
-LAYER = re.compile(r"/functional_\d+/(\w+?)_\d+/")  # the inner model's layers in a tensor's name
+# The inner model's layers in a tensor's name; Keras numbers models by what was built before them.
+LAYER = re.compile(r"/functional(?:_\d+)+/(?!functional_)(\w+?)_\d+/")
 
 
 def rebuild_generator(content: bytes, settings: GeneratorSettings, refusal: str) -> keras.Model:
@@ -85,8 +86,10 @@ def weights_by_layer(content: bytes) -> dict[str, list[Floats]]:
         if code not in AXES or layer is None or operation.inputs[1] in seen:
             continue
         seen.add(operation.inputs[1])
-        places = [operation.inputs[number] for number in (1, BIAS[code])]
-        kernel, bias = (constant(model, graph, stored.get(place, place)) for place in places)
+        places = [stored.get(p, p) for p in (operation.inputs[1], operation.inputs[BIAS[code]])]
+        if any(model.buffers[graph.tensors[place].buffer].data is None for place in places):
+            continue  # computed, not learnt: no layer of a generator
+        kernel, bias = (constant(model, graph, place) for place in places)
         kernel = kernel.transpose(AXES[code])
         if ADDED_ONE.search(graph.tensors[operation.outputs[0]].name.decode()):
             bias = bias - 1

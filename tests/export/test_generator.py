@@ -98,7 +98,7 @@ def test_the_file_has_no_operator_that_the_older_runtime_lacks(exported: Path) -
 def test_a_pair_is_converted_anew_without_its_run(
     run: Path, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = ["--data", str(run.parent / "fer2013.csv")]
+    data = ["--data", str(run / "fer2013.csv")]
     assert main(["generator", str(exported), *data, "--models", str(tmp_path)]) == 0
     assert "which is in place" not in capsys.readouterr().out
     content, card = read_model(tmp_path / "generator.tflite")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
+from export.__main__ import main as export_main
 from training.__main__ import main
 from training.reports.text import recipe_in_words
 
 
 def test_the_report_is_generated_from_what_was_measured(
-    drawn_run: Path, drawn_pair: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    drawn_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     models, folder = tmp_path / "models", drawn_run.parent
-    shutil.copytree(drawn_pair.parent, models)
+    assert export_main(["classifier", str(drawn_run), "--models", str(models)]) == 0
     data = ["--data", str(folder / "fer2013.csv"), "--votes", str(folder / "fer2013new.csv")]
     words = [*data, "--models", str(models), "--hog", str(tmp_path / "none.npz")]
     output = tmp_path / "docs" / "results.md"
@@ -27,20 +27,20 @@ def test_the_report_is_generated_from_what_was_measured(
     (result,) = facts["results"]
     text = output.read_text()
     assert f"| {result['protocols']['fer2013']['accuracy'] * 100:.1f} % |" in text
-    assert "drawn (crowd head)" in text
+    assert "expression-tiny (crowd head)" in text
     assert str(tmp_path) not in text
     assert "## How our files were made" in text
-    for name in ("robustness.png", "confusion-drawn.png"):
+    for name in ("robustness.png", "confusion-expression-tiny.png"):
         assert (output.parent / "img" / name).exists()
         assert f"(img/{name})" in text
 
-    pair = models / "drawn.tflite"
+    pair = models / "expression-tiny.tflite"
     assert main(["evaluate-peers", *words, "--pair", str(pair)]) == 0
     printed = capsys.readouterr().out
-    assert printed.count("drawn (crowd head): fer2013") == 2  # shipped, and named
+    assert printed.count("expression-tiny (crowd head): fer2013") == 2  # shipped, and named
     assert sorted(path.name for path in models.iterdir()) == [
-        "drawn.json",
-        "drawn.tflite",
+        "expression-tiny.json",
+        "expression-tiny.tflite",
     ]
 
 
@@ -53,10 +53,10 @@ def test_a_peer_that_is_not_there_is_named(
 
 
 def test_what_is_not_measured_again_can_be_kept_and_is_marked(
-    drawn_run: Path, drawn_pair: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    drawn_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     models, folder = tmp_path / "models", drawn_run.parent
-    shutil.copytree(drawn_pair.parent, models)
+    assert export_main(["classifier", str(drawn_run), "--models", str(models)]) == 0
     output = tmp_path / "docs" / "results.md"
     words = ["report", "--data", str(folder / "fer2013.csv"), "--models", str(models),
              "--hog", str(tmp_path / "none.npz"), "--output", str(output), "--keep"]  # fmt: skip
@@ -76,7 +76,7 @@ def test_what_is_not_measured_again_can_be_kept_and_is_marked(
         text = output.read_text()
         assert "| another (crowd head) \\* |" in text
         assert "measured on 2020-02-20 (revision abc)" in text
-        assert "| drawn (crowd head) |" in text
+        assert "| expression-tiny (crowd head) |" in text
 
 
 def test_a_training_is_told_from_another_in_words() -> None:
