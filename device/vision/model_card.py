@@ -27,7 +27,7 @@ MAX_GOLDEN = 64  # vectors
 MAX_SHIFT = 6  # of logits: a class that is 400 times rarer than another
 SHOW = reprlib.Repr()
 SHOW.maxlist = 8
-TASKS = ("classify", "synthesize", "landmarks")
+TASKS = ("classify", "synthesize", "landmarks", "detect")
 LABELS = [expression.value for expression in EXPRESSIONS]
 
 
@@ -38,7 +38,7 @@ class ModelCard:
     Attributes:
         name: ``expression``, ``expression-tiny``, ``generator``, ...
         version: of the weights; changes with every export.
-        task: ``classify`` or ``synthesize`` or ``landmarks``.
+        task: one of ``TASKS``; ``detect`` is the HOG detector, which the device reads without its card.
         sha256: of the ``.tflite`` bytes.
         labels: the seven names in FER2013 order.
         temperature: logits are divided by it before softmax (fitted on validation).
