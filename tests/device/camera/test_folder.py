@@ -80,7 +80,7 @@ def test_an_empty_folder_and_a_missing_path_are_errors(tmp_path: Path) -> None:
         list_sources(tmp_path)
     with pytest.raises(CameraError, match="No such file"):
         list_sources(tmp_path / "gone")
-    with pytest.raises(CameraError, match="null (byte|character)"):
+    with pytest.raises(CameraError, match=r"null (byte|character)"):
         list_sources(tmp_path / "a\0b")
 
 

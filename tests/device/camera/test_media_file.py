@@ -81,7 +81,7 @@ def test_what_has_no_end_or_waits_for_ever_is_refused(
 
 
 def test_a_name_with_a_null_byte_is_an_error() -> None:
-    with pytest.raises(CameraError, match="null (byte|character)"):
+    with pytest.raises(CameraError, match=r"null (byte|character)"):
         open_media(Path("a\0.jpg"))
 
 
