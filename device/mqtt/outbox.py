@@ -12,8 +12,8 @@ import os
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -111,23 +111,29 @@ class Outbox:
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that never waits for the medium; whoever uses it writes the log through."""
     db = sqlite3.connect(path, timeout=1.0, check_same_thread=False)
-    try:
+    with _closed_on_failure(db):
         for statement in SETTINGS:
             db.execute(statement)
+    return db
+
+
+@contextmanager
+def _closed_on_failure(db: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
     except UnicodeDecodeError as error:  # a damaged name in the file or in SQLite's message
         db.close()
         raise sqlite3.DatabaseError("a name that is no text") from error
     except sqlite3.Error:
         db.close()
         raise
-    return db
 
 
 def _open(path: Path) -> sqlite3.Connection:
     if not path.exists():
         path.touch(0o600)  # it says who was seen when
     db = connect(path)
-    try:
+    with _closed_on_failure(db):
         with db:
             for statement in TABLES:
                 db.execute(statement)
@@ -136,12 +142,6 @@ def _open(path: Path) -> sqlite3.Connection:
             raise sqlite3.DatabaseError(damage)
         if [row[1:3] for row in db.execute("PRAGMA table_info(event)")] != COLUMNS:
             raise sqlite3.DatabaseError("another layout")
-    except UnicodeDecodeError as error:  # a damaged name in the file or in SQLite's message
-        db.close()
-        raise sqlite3.DatabaseError("a name that is no text") from error
-    except sqlite3.Error:
-        db.close()
-        raise
     return db
 
 
