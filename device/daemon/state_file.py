@@ -34,7 +34,7 @@ class StateFile:
         path: usually ``settings.json`` in the state folder.
 
     Attributes:
-        problem: that the file is damaged, in one line, until it is written again.
+        problem: that the file is damaged, in one line, until pause or resume is remembered.
     """
 
     def __init__(self, path: Path) -> None:
@@ -86,11 +86,13 @@ class StateFile:
         if paused is not None:
             body["paused"] = paused
         self._write(body)
+        if paused is not None:  # somebody has decided; another write says nothing about the pause
+            self.problem = None
 
     def _write(self, body: dict[str, Any]) -> None:
         text = json.dumps({**body, CHECK: _checksum(body)}, indent=1) + "\n"
         write_atomically(self._path, text.encode(), mode=0o600)
-        self._body, self.problem = body, None
+        self._body = body
 
     def _read(self) -> dict[str, Any]:
         try:

@@ -99,3 +99,15 @@ def test_kill_9_never_damages_the_file(tmp_path: Path, kills: int) -> None:
             writer.send_signal(signal.SIGKILL)
         body = json.loads(path.read_text())
         assert 0 <= body["settings"]["smoothing.threshold"] < 1
+
+
+def test_damage_is_told_until_somebody_decides_about_the_pause(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text("{")
+    state = StateFile(path)
+    state.remember_announced("homeassistant/device/x/config")
+    state.remember(settings={"smoothing.threshold": 0.5})
+    assert state.paused
+    assert state.problem
+    state.remember(paused=False)
+    assert state.problem is None
