@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from device.errors import ModelError, UsageError
 from device.vision.preprocess import (
     CROP_PX,
     Matrix,
@@ -27,7 +26,7 @@ from device.vision.preprocess import (
     to_view,
     upright,
 )
-from device.vision.tflite import TFLiteModel
+from training.data.action_units import load_mesh
 from training.landmarks.faces import Sample, after, mirror
 
 SIDE_PX = 192  # of its input
@@ -61,17 +60,11 @@ def load_teacher(path: Path) -> Ask:
     Raises:
         UsageError: it is not there, or no such model.
     """
-    try:
-        model = TFLiteModel(path.read_bytes())
-        _mesh, _presence = model.outputs
-    except (OSError, ModelError, ValueError) as error:
-        raise UsageError(f"{path}: not MediaPipe's face landmark model ({error})") from error
+    mesh = load_mesh(path)
 
     def ask(picture: npt.NDArray[np.float32]) -> tuple[Points, float]:
-        mesh, presence = model.run(np.repeat(picture[None, :, :, None], 3, axis=3))
-        points = mesh.reshape(468, 3)[:, :2]
-        five = np.stack([points[list(some)].mean(axis=0) for some in POINTS])
-        return five, float(presence.item())
+        points, presence = mesh(picture)
+        return np.stack([points[list(some)].mean(axis=0) for some in POINTS]), presence
 
     return ask
 
