@@ -33,9 +33,9 @@ from device.mqtt.outbox import Outbox
 from device.pipeline import Parts, collect_nothing
 from device.settings import Settings
 from device.vision.detector import choose_kind
+from device.vision.expression_smoother import ExpressionSmoother
 from device.vision.generator import LazySynthesizer, find_generators
 from device.vision.model_store import ModelStore, load_classifier
-from device.vision.smoother import ExpressionSmoother
 from device.vision.stage import Vision, build_stage
 from device.vision.tracker import DetectAndTrack
 from device.vocabulary import CameraState, Expression, Status

@@ -18,10 +18,10 @@ from device.mqtt.schemas import read_schema
 from device.settings import Settings, replace_setting
 from device.settings.tree import Quality
 from device.vision.classifier import TFLiteClassifier
+from device.vision.expression_smoother import ExpressionSmoother
 from device.vision.generator import LazySynthesizer
 from device.vision.haar import HaarDetector
 from device.vision.model_store import ModelStore
-from device.vision.smoother import ExpressionSmoother
 from device.vision.stage import FaceStage, Vision
 from device.vision.tracker import DetectAndTrack
 from device.vision.trial import try_out
