@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from device.daemon.control import COMMANDS, SETTABLE, Appliance, Control
+from device.daemon.appliance import SETTABLE, Appliance
+from device.daemon.commands import COMMANDS, Control
 from device.daemon.state_file import StateFile
-from device.mqtt.commands import NAMES, CommandQueue
+from device.mqtt.command_queue import NAMES, CommandQueue
 from device.mqtt.schemas import read_schema
 from device.settings import Settings, replace_setting
 from device.settings.tree import Quality
@@ -67,7 +68,7 @@ class Bench:
             say_picture=self.pictures.append if publish_pictures else None,
         )
         self.commands = CommandQueue(self.respond, clock=lambda: 0.0)
-        self.control = Control(self.device, self.commands, self.respond, self.report)
+        self.control = Control(self.device, self.commands, self.report)
 
     def stop(self) -> None:
         self.stops += 1
