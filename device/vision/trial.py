@@ -120,14 +120,15 @@ def check(path: Path) -> ModelCard:
     _, card = read_model(path)
     if card.task == "synthesize":
         return Synthesizer.load(path).card
-    if card.task == "landmarks":
-        LandmarkModel.load(path).check()
-        return card
-    classifier = TFLiteClassifier.load(path)
     try:
+        if card.task == "landmarks":
+            LandmarkModel.load(path).check()
+            return card
+        classifier = TFLiteClassifier.load(path)
         classifier.check()
     except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
+        named = str(error).startswith(f"{path}: ")
+        raise ModelError(str(error) if named else f"{path}: {error}") from error
     return classifier.card
 
 
