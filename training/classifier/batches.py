@@ -35,6 +35,7 @@ class Batches:
     ) -> None:  # fmt: skip
         self.pictures, self.targets, self.recipe = pictures, targets, recipe
         self.views = views or {}
+        self.posed = pictures.posed
 
     def __len__(self) -> int:
         """Steps an epoch; what does not fill a batch waits for another epoch's order."""
@@ -52,9 +53,14 @@ class Batches:
             if self.recipe.p_mixup:
                 varied, targets = mix_up(varied, targets, self.recipe.p_mixup, random)
             for head, teacher in self.views.items():
-                share = np.float32(self.recipe.view_share)
+                share = self.share_of(head, chosen)
                 targets[head] = (1 - share) * targets[head] + share * teacher(varied)
             yield varied[..., None].astype(np.float32), targets
+
+    def share_of(self, head: str, chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """(b, 1) share of the view teacher's answers in a head's targets."""
+        posed = self.recipe.posed_view_share if head == "crowd" else self.recipe.view_share
+        return np.where(self.posed[chosen, None], posed, self.recipe.view_share).astype(np.float32)
 
 
 def mix_up(

@@ -41,6 +41,7 @@ class Recipe:
         view_teachers: teachers of the online distillation, pairs (``NAME.tflite`` with card): each
             answers about every varied picture, for the head it has; several for one head together.
         view_share: of their answers in that head's targets.
+        posed_view_share: the same for the FER+ head on posed faces, which bring better answers.
         crowd_weight: of the FER+ head's loss; that of the FER2013 head counts 1.
         p_mixup: share of pictures that are laid over another of their batch (MixUp; Zhang et al.,
             ICLR 2018). What a teacher says of such a picture it has not learnt by heart.
@@ -69,6 +70,7 @@ class Recipe:
     teacher_share: float = 0.6
     view_teachers: tuple[str, ...] = ()
     view_share: float = 0.6
+    posed_view_share: float = 0.0
     crowd_weight: float = 1.0
     p_mixup: float = 0.0
     learn_validation: float = 0.0

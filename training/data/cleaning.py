@@ -113,7 +113,8 @@ def relabel(pictures: Pictures, min_votes: int = 6) -> tuple[Pictures, list[Drop
     """
     crowd = pictures.crowd()
     choice = crowd.argmax(axis=1)
-    sure = (crowd.max(axis=1) >= min_votes) & (pictures.splits == Split.TRAIN)
+    in_ten = 10 * crowd.max(axis=1) / np.maximum(pictures.votes.sum(axis=1), 10)
+    sure = (in_ten >= min_votes) & (pictures.splits == Split.TRAIN)
     changed = np.flatnonzero(sure & (choice != pictures.labels))
     labels = np.where(sure, choice, pictures.labels)
     notes = [

