@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-import hashlib
 import json
+import resource
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -12,21 +13,10 @@ from device.vision import MODELS, trial
 from device.vision.classifier import TFLiteClassifier
 from device.vision.model_store import ModelStore
 from device.vision.trial import PASSED, require_trial, try_out
+from tests.device.vision.mutated import TINY, changed, write_model
 
-TINY = MODELS / "expression-tiny.tflite"
+CRASHES = {"SIGSEGV": (71_748, b"\xff" * 4), "SIGABRT": (71_840, b"\1")}  # the runtime itself
 NO_BATCH_OF_TWO = (73_740, bytes(4))  # one face passes, two do not
-
-
-def changed(folder: Path, at: int, to: bytes) -> Path:
-    """The tiny model with other bytes, and a card that says so."""
-    folder.mkdir()
-    content = bytearray(TINY.read_bytes())
-    content[at : at + len(to)] = to
-    card = json.loads(TINY.with_suffix(".json").read_text())
-    card["sha256"] = hashlib.sha256(content).hexdigest()
-    (folder / "m.tflite").write_bytes(content)
-    (folder / "m.json").write_text(json.dumps(card))
-    return folder / "m.tflite"
 
 
 def test_a_model_that_takes_one_face_but_not_two_is_refused(tmp_path: Path) -> None:
@@ -36,6 +26,27 @@ def test_a_model_that_takes_one_face_but_not_two_is_refused(tmp_path: Path) -> N
         try_out(model)
     with pytest.raises(ModelError, match="batch of 2"):
         ModelStore(tmp_path / "models").install(model.parent, try_out)
+
+
+@pytest.mark.parametrize(("number", "change"), CRASHES.items())
+def test_a_model_that_crashes_the_runtime_is_refused_and_the_daemon_lives(
+    tmp_path: Path, number: str, change: tuple[int, bytes]
+) -> None:
+    model = changed(tmp_path / "m", *change)
+    with pytest.raises(ModelError, match=rf"crashes the runtime \({number}\)"):
+        try_out(model)
+    with pytest.raises(ModelError, match=number):
+        ModelStore(tmp_path / "models").install(model.parent, try_out)
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_model_that_asks_for_gigabytes_gets_a_quarter_of_one(tmp_path: Path) -> None:
+    small, large = (struct.pack("<4i", 1, side, side, 1) for side in (48, 6000))
+    model = write_model(tmp_path / "m", TINY.read_bytes().replace(small, large))
+    with pytest.raises(ModelError):
+        try_out(model)
+    peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of all children so far
+    assert peak_kb < 400 << 10
 
 
 @pytest.mark.parametrize(
