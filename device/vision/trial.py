@@ -147,7 +147,7 @@ def main(paths: Iterable[Path]) -> int:
             check(path)
         except (ModelError, MemoryError) as error:
             too_much = f"{path}: self-test failed: more than {MAX_DATA >> 20} MiB of memory"
-            print(str(error) or too_much)
+            print(" ".join(str(error).splitlines()) or too_much)
             return ModelError.exit_status
     return 0
 

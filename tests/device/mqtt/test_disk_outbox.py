@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ def kill_writer(path: Path, first: int, after_s: float) -> int:
 
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
 def test_kill_9_loses_nothing_that_was_taken_and_damages_nothing(
-    tmp_path: Path, kills: int
+    tmp_path: Path, kills: int, record_property: Callable[[str, object], None]
 ) -> None:
     path, rng, last = tmp_path / "o", random.Random(7), 0
     for _ in range(kills):
@@ -132,6 +132,7 @@ def test_kill_9_loses_nothing_that_was_taken_and_damages_nothing(
         assert kept[-1] >= last  # the one after the last word may be there, too
         assert kept == list(range(kept[0], kept[-1] + 1))
         last = kept[-1]
+    record_property("events", last)
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from device.vision import MODELS, trial
 from device.vision.classifier import TFLiteClassifier
 from device.vision.model_store import ModelStore
 from device.vision.trial import PASSED, require_trial, try_out
-from tests.device.vision.mutated import TINY, changed, write_model
+from tests.device.vision.mutated import CRASHES, TINY, changed, write_model
 
-CRASHES = {"SIGSEGV": (71_748, b"\xff" * 4), "SIGABRT": (71_840, b"\1")}  # the runtime itself
 NO_BATCH_OF_TWO = (73_740, bytes(4))  # one face passes, two do not
 
 
@@ -38,6 +37,12 @@ def test_a_model_that_crashes_the_runtime_is_refused_and_the_daemon_lives(
     with pytest.raises(ModelError, match=number):
         ModelStore(tmp_path / "models").install(model.parent, try_out)
     assert not (tmp_path / "models").exists()
+
+
+def test_what_the_runtime_says_in_several_lines_is_one_that_names_the_file(tmp_path: Path) -> None:
+    model = changed(tmp_path / "m", 73_316, b"\xff" * 4)
+    with pytest.raises(ModelError, match=rf"^{model}: the model takes no batch of 1: [^\n]+$"):
+        try_out(model)
 
 
 def test_a_model_that_asks_for_gigabytes_gets_a_quarter_of_one(tmp_path: Path) -> None:
