@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,29 @@ def test_a_cut_off_video_without_its_index_says_what_is_missing(
     path = cut_off(write_clip(tmp_path / f"clip{suffix}"))
     with pytest.raises(CameraError, match=r"damaged \(\d+ of \d+ bytes are there\)"):
         Video(path, color=False)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])  # Matroska, AVI: OpenCV passes over them
+def test_zeros_in_the_middle_cost_the_frames_that_were_there_and_are_said(
+    tmp_path: Path, suffix: str
+) -> None:
+    path = write_clip(tmp_path / f"clip{suffix}")
+    data = bytearray(path.read_bytes())
+    start, length = len(data) * 2 // 5, len(data) // 5
+    data[start : start + length] = bytes(length)
+    path.write_bytes(data)
+    frames = 0
+    with (
+        closing(Video(path, color=False)) as video,
+        pytest.raises(CameraError, match="damaged: ") as raised,
+    ):
+        while video.read() is not None:
+            frames += 1
+    assert NUM_FRAMES // 2 < frames < NUM_FRAMES
+    bad = NUM_FRAMES - frames
+    assert str(raised.value).endswith(
+        f"damaged: {bad} frames cannot be decoded, the other {frames} are done"
+    )
 
 
 def test_sound_that_lasts_longer_is_no_damage(tmp_path: Path) -> None:
