@@ -9,8 +9,7 @@ import pytest
 from device.camera import jetson
 from device.camera.argus import choose_mode, read_modes
 from device.camera.jetson import JetsonSource, picture_size, pipeline
-from device.camera.source import CameraAbsentError
-from device.errors import CameraError
+from device.errors import CameraAbsentError, CameraError
 from device.settings.tree import Camera as CameraSettings
 
 MODES = """
