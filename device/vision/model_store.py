@@ -254,7 +254,7 @@ def try_classifier(settings: Settings, store: ModelStore) -> tuple[ModelCard, li
     Raises:
         ModelError: there is none that can be used.
     """
-    name, problems = settings.classifier.model, []
+    name, problems = settings.classifier.model, list[str]()
     found: list[Path | None] = [Path(name)] if name.endswith(".tflite") else []
     if not found:
         found = [store.find(name), store.find(name, "previous")]

@@ -112,8 +112,8 @@ ATTACKS = (
     Attack(
         "models",
         f"{MODELS} damaged copies of `expression-tiny`, each with a card that fits it",
-        "each is tried in a process of its own and refused in one sentence, or serves crowds of 1 "
-        "to 20 faces without ending the process",
+        "each is tried in a process of its own and refused in one sentence, or serves 1 to 20 faces "
+        "at once without ending the process",
         (
             "tests/device/vision/test_mutated_models.py::"
             "test_two_thousand_damaged_models_neither_end_the_daemon_nor_hold_it_up",
