@@ -37,7 +37,7 @@ def _line(attack: Attack, run: Mapping[str, Any] | None) -> str:
 
 def _last(run: Mapping[str, Any] | None) -> str:
     if run is None:
-        return "never"
+        return "not yet"
     counts = [
         f"{run[kind]} test{'s' * (run[kind] > 1)} {kind}"
         for kind in ("passed", "failed", "skipped")
