@@ -13,10 +13,17 @@ from device.daemon.state_file import StateFile
 from device.errors import StorageError
 from device.mqtt.access import BrokerAccess, broker_access, embedded_access
 from device.mqtt.command_queue import CommandQueue
-from device.mqtt.discovery import BIRTH_DELAY_S, Announcer, discovery_payload, discovery_topic
+from device.mqtt.discovery import (
+    BIRTH_DELAY_S,
+    LAYOUT,
+    Announcer,
+    discovery_payload,
+    discovery_topic,
+    old_problem_topic,
+)
 from device.mqtt.disk_outbox import DiskOutbox
 from device.mqtt.embedded_broker import EmbeddedBroker
-from device.mqtt.identity import Identity, Topics, make_device_id, make_name
+from device.mqtt.identity import Identity, Topics, find_support_url, make_device_id, make_name
 from device.mqtt.outbox import Outbox
 from device.mqtt.payloads import encode
 from device.mqtt.publisher import MqttPublisher
@@ -112,10 +119,16 @@ def announce(
     if state.announced and (state.announced != topic or not wanted.enabled):
         publisher.announce(state.announced, b"")
     if wanted.enabled:
+        if state.announced == topic and state.layout < LAYOUT:
+            publisher.announce(old_problem_topic(wanted.prefix, publisher.identity.device_id), b"")
         announcement = discovery_payload(
-            publisher.identity, publisher.topics, wanted.area, Board().has_temperature()
+            publisher.identity,
+            publisher.topics,
+            wanted.area,
+            Board().has_temperature(),
+            find_support_url(),
         )
         publisher.announce(topic, encode(announcement))
         publisher.listen(f"{wanted.prefix}/status", announcer.receive)
-    state.remember_announced(topic if wanted.enabled else "")
+    state.remember_announced(topic if wanted.enabled else "", LAYOUT)
     return announcer

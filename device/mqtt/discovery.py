@@ -22,6 +22,7 @@ from typing import Any
 from device.mqtt.identity import Identity, Topics
 
 BIRTH_DELAY_S = 5.0  # at most, random
+LAYOUT = 2  # of the announcement: rises when something of an earlier one has to be taken back
 # Home Assistant knows two words and would take `stopped` and `paused` for neither.
 IN_TWO_WORDS = "{{ 'online' if value == 'online' else 'offline' }}"
 Component = dict[str, Any]
@@ -32,8 +33,21 @@ def discovery_topic(prefix: str, device_id: str) -> str:
     return f"{prefix}/device/mien_{_safe(device_id)}/config"
 
 
+def old_problem_topic(prefix: str, device_id: str) -> str:
+    """An empty message here takes back the sensor ``problem`` of versions before layout 2.
+
+    Its key belongs to a binary sensor now, so the announcement itself cannot. Home Assistant
+    knows one part of a device under its own topic too.
+    """
+    return f"{prefix}/sensor/mien_{_safe(device_id)}/problem/config"
+
+
 def discovery_payload(
-    identity: Identity, topics: Topics, area: str = "", has_temperature: bool = True
+    identity: Identity,
+    topics: Topics,
+    area: str = "",
+    has_temperature: bool = True,
+    support_url: str = "",
 ) -> dict[str, Any]:
     """The whole announcement.
 
@@ -42,6 +56,7 @@ def discovery_payload(
         topics: of the device.
         area: suggested to Home Assistant; empty for none.
         has_temperature: whether the board has a sensor; without one there is no entity.
+        support_url: the project's page; empty for none.
     """
     groups = json.loads(files(__package__).joinpath("entities.json").read_text(encoding="utf-8"))
     components: dict[str, Component] = {
@@ -62,9 +77,10 @@ def discovery_payload(
         "sw_version": identity.version,
         "serial_number": identity.device_id,
     }
+    origin = {"name": "mien", "sw_version": identity.version}
     announcement = {
         "dev": {**device, "suggested_area": area} if area else device,
-        "o": {"name": "mien", "sw_version": identity.version},
+        "o": {**origin, "support_url": support_url} if support_url else origin,
         "cmps": components,
         "availability": [{"topic": "availability"}],
         "qos": 1,

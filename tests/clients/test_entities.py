@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sys
 import pytest
 
 from tests.clients.house import House
+from tests.subscriber import Subscriber
 
 pytestmark = pytest.mark.slow
 SEEN = {
@@ -88,6 +90,27 @@ def test_a_device_that_is_paused_stopped_or_killed_is_unavailable(house: House) 
         assert home.wait_for("number.gate_threshold", "0.37")
         daemon.stop(signal.SIGKILL)
         home.wait(lambda: unavailable(house, "gate") == everything, what="killed")
+
+
+OLD = {"name": "mien", "sw_version": "0.1.0"}
+
+
+def test_the_problem_sensor_of_an_earlier_version_goes(house: House) -> None:
+    topic = "homeassistant/device/mien_attic/config"
+    sensor = {"p": "sensor", "name": "Problem", "state_topic": "mien/attic/health"}
+    sensor |= {"unique_id": "mien_attic_problem", "value_template": "{{ value_json.problem }}"}
+    device = {"identifiers": ["mien_attic"], "name": "Attic"}
+    announcement = {"dev": device, "o": OLD, "cmps": {"problem": sensor}}
+    state = house.folder / "attic" / "state" / "settings.json"
+    state.parent.mkdir(parents=True)
+    state.write_text(json.dumps({"announced": topic}))
+    with Subscriber(house.broker.port) as client:
+        client.publish(topic, json.dumps(announcement).encode())
+        house.home.wait(lambda: "sensor.attic_problem" in house.home.states("attic"))
+    with house.device("attic", "Attic"):
+        house.home.wait_for("binary_sensor.attic_problem", "off")
+        house.home.wait(lambda: "sensor.attic_problem" not in house.home.states("attic"))
+        house.home.wait(lambda: found(house, "attic") == named(ENTITIES, "attic"))
 
 
 def test_clear_removes_the_device(house: House) -> None:
