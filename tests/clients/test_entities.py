@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -48,13 +49,16 @@ def unavailable(house: House, name: str) -> set[str]:
     return {i for i, state in states.items() if state == "unavailable"} & named(ENTITIES, name)
 
 
+def is_complete(house: House, name: str) -> bool:
+    return found(house, name) == named(ENTITIES, name) and not unavailable(house, name)
+
+
 def test_two_devices_appear_with_every_entity_in_any_alphabet(house: House) -> None:
     home = house.home
     with house.device("kitchen", "Küche"), house.device("second", "Кухня"):
         for name in NAMES:
             home.wait_for(f"sensor.{name}_faces", "1")
-            home.wait(lambda name=name: found(house, name) == named(ENTITIES, name))
-            home.wait(lambda name=name: not unavailable(house, name), what=name)
+            home.wait(partial(is_complete, house, name), what=name)
         devices = [home.render(f"{{{{ device_id('switch.{n}_recognition') }}}}") for n in NAMES]
         assert len({*devices}) == 2
         for name, device in zip(NAMES, devices, strict=True):
