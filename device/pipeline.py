@@ -54,6 +54,9 @@ class Camera(Protocol):
     def dropped(self) -> int:
         """Frames replaced by newer ones before the loop took them."""
 
+    def close(self) -> None:
+        """Ends it, and with it ``frames``."""
+
 
 class Stage(Protocol):
     """What is done to a frame and to each face before it is classified."""
@@ -200,7 +203,7 @@ def _drive(
     """The loop itself."""
     scene, seen = Scene((), 0, 0, clock()), None
     failures, told = 0, set[str]()
-    for frame in takewhile(lambda _: not stop(), parts.camera.frames()):
+    for frame in takewhile(lambda _: not stop(), _frames(parts)):
         try:
             carry_out(scene, seen)
             seen, frame = None, None if parts.paused else frame
@@ -218,6 +221,14 @@ def _drive(
         else:
             if frame is not None or parts.paused or parts.camera.responsive:
                 parts.watchdog.pat()
+
+
+def _frames(parts: Parts) -> Iterator[Frame | None]:
+    """Frames of the camera that ``parts`` hold; when one ends, of the one in its place."""
+    camera: Camera | None = None
+    while camera is not parts.camera:
+        camera = parts.camera
+        yield from camera.frames()
 
 
 def process(parts: Parts, frame: Frame) -> Scene:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from device.daemon.model_guard import GuardedClassifier
-from device.daemon.safe_mode import NoVision
+from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
 from device.errors import MienError, ModelError
 from device.pipeline import Classifier, Parts
@@ -136,8 +136,10 @@ def give_way(device: Appliance, error: ModelError) -> Classifier:
 
 
 def _enter_safe_mode(device: Appliance, problem: str) -> None:
-    """Nobody is seen from now on; each face in view vanishes with the next turn of the loop."""
+    """Nobody is seen from now on, and the camera is closed; who was in view vanishes."""
     device.vision, parts = None, device.parts
+    camera, parts.camera = parts.camera, NoCamera(problem, parts.camera.dropped)
+    camera.close()
     parts.smoother = NoVision(parts.smoother.clear)
     parts.stage = parts.tracker = parts.classifier = NoVision()
     parts.status = replace(parts.status, problem=problem, model="", detector="")

@@ -235,6 +235,7 @@ def _report_health(
                 "dropped_frames": parts.camera.dropped,
                 "dropped_events": outbox.dropped,
                 "refused_commands": broker.commands.refused,
+                "refused_publications": publisher.num_refused,
             },
         }
 

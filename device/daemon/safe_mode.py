@@ -20,19 +20,24 @@ class NoCamera:
 
     Args:
         problem: why.
+        dropped: frames that the camera before it has dropped.
     """
 
     responsive = True
-    dropped = 0
 
-    def __init__(self, problem: str) -> None:
+    def __init__(self, problem: str, dropped: int = 0) -> None:
         self.problem: str | None = problem
+        self.dropped = dropped
         self._closing = threading.Event()
 
     def frames(self) -> Iterator[Frame | None]:
         """None twice a second."""
         while not self._closing.wait(PERIOD_S):
             yield None
+
+    def close(self) -> None:
+        """Ends ``frames``."""
+        self._closing.set()
 
 
 def _nobody_is_left(now_s: float) -> list[ExpressionEvent]:
@@ -42,7 +47,7 @@ def _nobody_is_left(now_s: float) -> list[ExpressionEvent]:
 class NoVision:
     """Stands where stage, tracker, classifier and smoother would be: nobody is seen.
 
-    A model that failed in the loop leaves a camera that goes on, so every step is answered.
+    A model that failed in the loop leaves a frame half done, so every step is answered.
 
     Args:
         clear: in a smoother's place, that smoother's: who was in view vanishes.

@@ -58,17 +58,6 @@ def discovery_payload(
         has_temperature: whether the board has a sensor; without one there is no entity.
         support_url: the project's page; empty for none.
     """
-    groups = json.loads(files(__package__).joinpath("entities.json").read_text(encoding="utf-8"))
-    components: dict[str, Component] = {
-        name: {"p": platform} for name, platform in groups.pop("retired").items()
-    }
-    for group in groups.values():
-        for name, own in group["entities"].items():
-            unique_id = f"mien_{_safe(identity.device_id)}_{name}"
-            entity = {**group["each"], **own, "unique_id": unique_id}
-            components[name] = _with_topics(entity, topics)
-    if not has_temperature:
-        components["temperature"] = {"p": "sensor"}  # takes an earlier one back
     device = {
         "identifiers": [f"mien_{identity.device_id}"],
         "name": identity.name,
@@ -81,11 +70,27 @@ def discovery_payload(
     announcement = {
         "dev": {**device, "suggested_area": area} if area else device,
         "o": {**origin, "support_url": support_url} if support_url else origin,
-        "cmps": components,
+        "cmps": _components(identity, topics, has_temperature),
         "availability": [{"topic": "availability"}],
         "qos": 1,
     }
     return _with_topics(announcement, topics)
+
+
+def _components(identity: Identity, topics: Topics, has_temperature: bool) -> dict[str, Component]:
+    """The entities by their keys, and what is taken back."""
+    groups = json.loads(files(__package__).joinpath("entities.json").read_text(encoding="utf-8"))
+    components: dict[str, Component] = {
+        name: {"p": platform} for name, platform in groups.pop("retired").items()
+    }
+    for group in groups.values():
+        for name, own in group["entities"].items():
+            unique_id = f"mien_{_safe(identity.device_id)}_{name}"
+            entity = {**group["each"], **own, "unique_id": unique_id}
+            components[name] = _with_topics(entity, topics)
+    if not has_temperature:
+        components["temperature"] = {"p": "sensor"}  # takes an earlier one back
+    return components
 
 
 def _with_topics(component: Component, topics: Topics) -> Component:

@@ -200,6 +200,20 @@ def test_a_command_gets_what_was_seen_with_its_own_picture_or_none() -> None:
     assert asked == [(0.2, None), (0.0, 0.0), (0.1, 0.1), (0.2, None), (0.2, None)]
 
 
+def test_another_camera_goes_on_where_one_was_closed() -> None:
+    parts = fake_parts([grey_frame(0.0), grey_frame(0.1)])
+    first, second = parts.camera, FakeCamera([grey_frame(0.2), grey_frame(0.3)])
+
+    def exchange(scene: Scene, frame: Frame | None) -> None:
+        if frame is None:
+            parts.camera = second
+            first.close()
+
+    run(parts, exchange, never)
+    assert isinstance(parts.publisher, FakePublisher)
+    assert [e.at_s for e in parts.publisher.events] == [0.0, 0.2, 0.3]
+
+
 def test_of_several_problems_one_is_told_and_while_paused_the_cameras_is_none() -> None:
     parts = fake_parts([])
     assert find_problem(parts) is None

@@ -17,7 +17,7 @@ from device.settings.tree import Smoothing
 from device.vision.classifier import TFLiteClassifier
 from device.vocabulary import Classification, EventType, Expression, Face
 from tests.device.daemon.bench import BRIGHTNESS, FRAME, NOBODY, Bench, real_vision
-from tests.fakes import FakePublisher, grey_frame
+from tests.fakes import FakeCamera, FakePublisher, grey_frame
 from tests.scenes import scene_with
 
 
@@ -81,7 +81,7 @@ def test_who_is_in_view_vanishes_when_safe_mode_begins(bench: Bench) -> None:
     parts, vision = bench.device.parts, real_vision()
     parts.smoother = vision.smoother
     parts.smoother.retune(Smoothing(dwell_s=0))
-    parts.classifier = vision.classifier
+    parts.classifier, camera = vision.classifier, parts.camera
     process(parts, grey_frame(0.0))
     use_model(bench.device, cast(TFLiteClassifier, Failing()))
     process(parts, grey_frame(0.1))
@@ -91,6 +91,9 @@ def test_who_is_in_view_vanishes_when_safe_mode_begins(bench: Bench) -> None:
         (EventType.APPEARED, 0.0),
         (EventType.VANISHED, 0.1),
     ]
+    assert isinstance(camera, FakeCamera)
+    assert camera.is_closed
+    assert "cannot run the model" in (parts.camera.problem or "")
 
 
 def test_a_damaged_memory_is_a_problem_until_somebody_resumes(tmp_path: Path) -> None:
