@@ -62,8 +62,7 @@ RULES = """\
   ends or its source does. A crash or power cut says none: a new `boot_id` means that everybody of
   the old one has vanished.
 - **Access.** A device publishes to `<prefix>/<device_id>/#` and, for Home Assistant, to
-  `homeassistant/device/mien_<device_id>/config` (once after an update from an early version
-  also to `homeassistant/sensor/mien_<device_id>/problem/config`); it subscribes to
+  `homeassistant/device/mien_<device_id>/config`; it subscribes to
   `<prefix>/<device_id>/command/+`, `<prefix>/<device_id>/health` and `homeassistant/status`. With
   mosquitto: `pattern readwrite mien/<device_id>/#`. Whoever may publish to `command/` controls
   the device.

@@ -19,7 +19,7 @@ from device.mqtt.discovery import (
     Announcer,
     discovery_payload,
     discovery_topic,
-    old_problem_topic,
+    retraction_payload,
 )
 from device.mqtt.disk_outbox import DiskOutbox
 from device.mqtt.embedded_broker import EmbeddedBroker
@@ -120,7 +120,7 @@ def announce(
         publisher.announce(state.announced, b"")
     if wanted.enabled:
         if state.announced == topic and state.layout < LAYOUT:
-            publisher.announce(old_problem_topic(wanted.prefix, publisher.identity.device_id), b"")
+            publisher.say_once(topic, encode(retraction_payload(publisher.identity)))
         announcement = discovery_payload(
             publisher.identity,
             publisher.topics,

@@ -33,13 +33,17 @@ def discovery_topic(prefix: str, device_id: str) -> str:
     return f"{prefix}/device/mien_{_safe(device_id)}/config"
 
 
-def old_problem_topic(prefix: str, device_id: str) -> str:
-    """An empty message here takes back the sensor ``problem`` of versions before layout 2.
+def retraction_payload(identity: Identity) -> dict[str, Any]:
+    """Takes back the sensor ``problem`` of layout 1, in a message of its own, not retained.
 
-    Its key belongs to a binary sensor now, so the announcement itself cannot. Home Assistant
-    knows one part of a device under its own topic too.
+    Its key belongs to a binary sensor now, so the announcement cannot name it too. Home Assistant
+    leaves alone what a message does not name.
     """
-    return f"{prefix}/sensor/mien_{_safe(device_id)}/problem/config"
+    return {
+        "dev": {"identifiers": [f"mien_{identity.device_id}"]},
+        "o": {"name": "mien", "sw_version": identity.version},
+        "cmps": {"problem": {"p": "sensor"}},
+    }
 
 
 def discovery_payload(

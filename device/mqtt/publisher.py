@@ -141,9 +141,13 @@ class MqttPublisher:
         answer = Message(reply_to.topic, encode(payload), correlation=reply_to.correlation)
         self._client.publish(answer)
 
+    def say_once(self, topic: str, payload: bytes) -> None:
+        """Says something that is not retained, when there is a connection."""
+        self._client.publish(Message(topic, payload))
+
     def say_picture(self, picture: bytes) -> None:
         """A synthesized PNG; whoever calls this has checked that it may be said."""
-        self._client.publish(Message(self.topics("synthesis"), picture))
+        self.say_once(self.topics("synthesis"), picture)
 
     def announce(self, topic: str, payload: bytes) -> None:
         """Says a retained topic that is not this device's own (discovery)."""

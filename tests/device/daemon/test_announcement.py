@@ -44,24 +44,21 @@ def announced(
         yield publisher
 
 
-def retained_or_said(subscriber: Subscriber, topic: str) -> list[bytes]:
-    return [m.payload for m in subscriber.seen() if m.topic == topic]
-
-
 def test_the_problem_sensor_of_earlier_versions_is_taken_back_once(
     mosquitto: TestBroker, tmp_path: Path
 ) -> None:
-    old = "homeassistant/sensor/mien_one/problem/config"
-    (tmp_path / "settings.json").write_text('{"announced": "homeassistant/device/mien_one/config"}')
-    for folder, said in ((tmp_path, [b""]), (tmp_path, []), (tmp_path / "new", [])):
+    topic = "homeassistant/device/mien_one/config"
+    (tmp_path / "settings.json").write_text(f'{{"announced": "{topic}"}}')
+    for folder, times in ((tmp_path, 1), (tmp_path, 0), (tmp_path / "new", 0)):
         folder.mkdir(exist_ok=True)
         with Subscriber(mosquitto.port, "#") as subscriber:
             with announced(mosquitto.port, folder):
-                wait_until(
-                    lambda s=subscriber: "mien/one/availability" in {m.topic for m in s.seen()}
-                )
+                pass
             subscriber.wait_for("availability", lambda seen: seen[-1].payload == b"stopped")
-            assert retained_or_said(subscriber, old) == said
+            said = [m.json()["cmps"]["problem"] for m in subscriber.seen() if m.topic == topic]
+        assert said.count({"p": "sensor"}) == times
+        known = json.loads(known_devices(mosquitto.port)[topic])
+        assert known["cmps"]["problem"]["p"] == "binary_sensor"  # what is retained
 
 
 def known_devices(port: int) -> dict[str, bytes]:
