@@ -22,6 +22,13 @@ def test_links_lead_to_files(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_what_contributing_names_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:device|training|export|tests|systemd)/[\w./*-]*)`", text)
+    assert len(named) > 20
+    assert [path for path in named if not any(ROOT.glob(path.replace("NAME", "*")))] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_and_make_targets_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
