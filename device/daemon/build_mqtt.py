@@ -126,7 +126,7 @@ def announce(
             publisher.topics,
             wanted.area,
             Board().has_temperature(),
-            find_support_url(),
+            support_url=find_support_url(),
         )
         publisher.announce(topic, encode(announcement))
         publisher.listen(f"{wanted.prefix}/status", announcer.receive)
