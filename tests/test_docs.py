@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from device.__main__ import COMMANDS
+from device.mqtt.command_queue import NAMES
 from device.settings import Settings
 from tests.words import leftovers
 
@@ -44,6 +45,12 @@ def test_every_command_stands_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for command in COMMANDS:
         assert f"`mien {command}" in text, command
+
+
+def test_every_command_over_mqtt_stands_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    [row] = re.findall(r"^\| `command/<name>`.*\| `([a-z -]+)` \|$", text, re.MULTILINE)
+    assert sorted(row.split()) == sorted(NAMES)
 
 
 def test_make_help_lists_every_target() -> None:
