@@ -43,9 +43,16 @@ class FakeCamera:
         self.problem: str | None = None
         self.responsive = True
         self.dropped = 0
+        self.is_closed = False
 
     def frames(self) -> Iterator[Frame | None]:
-        yield from self._frames
+        for frame in self._frames:
+            if self.is_closed:
+                return
+            yield frame
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class FakeStage:

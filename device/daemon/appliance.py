@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from device.daemon.model_guard import GuardedClassifier
-from device.daemon.safe_mode import NoVision
+from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
 from device.errors import MienError, ModelError
 from device.pipeline import Classifier, Parts
@@ -52,8 +52,7 @@ class Appliance:
         settings: as they are now, the remembered ones included; kept nowhere else.
         state: where changes are remembered.
         parts: of the loop.
-        vision: None in safe mode.
-        card: of the model in use; None in safe mode.
+        vision: what runs, the model in use included; None in safe mode.
         store: of installed models.
         generator: makes synthetic pictures.
         screen: flashes for ``identify``.
@@ -65,7 +64,6 @@ class Appliance:
     state: StateFile
     parts: Parts
     vision: Vision | None
-    card: ModelCard | None
     store: ModelStore
     generator: LazySynthesizer
     screen: Identifiable
@@ -78,49 +76,73 @@ class Appliance:
 
     def model(self) -> dict[str, str]:
         """Name, version and sha256 of the model in use."""
-        card = self.card
-        if card is None:
-            return {"name": "none", "version": "", "sha256": ""}
-        return {"name": card.name, "version": card.version, "sha256": card.sha256}
+        return describe_model(self.vision.classifier.card if self.vision else None)
+
+    def reported(self) -> tuple[object, ...]:
+        """What the health report shows and commands change."""
+        return self.settings, self.parts.paused, self.parts.status, self.vision
 
 
-def apply_settings(device: Appliance, settings: Settings) -> None:
-    """Puts settings into effect.
+def describe_model(card: ModelCard | None) -> dict[str, str]:
+    """Name, version and sha256, as payloads show a model."""
+    if card is None:
+        return {"name": "none", "version": "", "sha256": ""}
+    return {"name": card.name, "version": card.version, "sha256": card.sha256}
+
+
+def prepare_settings(device: Appliance, settings: Settings) -> Callable[[], None]:
+    """Makes what other settings need; the function that is returned puts it in place.
+
+    A detector is made in safe mode too: one that cannot be made must not be remembered.
 
     Raises:
         DetectorError: the detector cannot be built; nothing has changed.
     """
-    before, vision = device.settings, device.vision
-    if vision and settings.detector != before.detector:
-        vision.stage.use(build_detector(settings.detector))
-        kind = choose_kind(settings.detector.kind)
-        device.parts.status = replace(device.parts.status, detector=kind)
-    if vision and settings.smoothing != before.smoothing:
-        vision.smoother.retune(settings.smoothing)
-    device.settings = settings
+    before = device.settings
+    new_detector = settings.detector != before.detector
+    detector = build_detector(settings.detector) if new_detector else None
+
+    def put_in_place() -> None:
+        vision, parts = device.vision, device.parts
+        if vision and detector:
+            vision.stage.use(detector)
+            parts.status = replace(parts.status, detector=choose_kind(settings.detector.kind))
+        if vision and settings.smoothing != before.smoothing:
+            vision.smoother.retune(settings.smoothing)
+        device.settings = settings
+
+    return put_in_place
 
 
 def use_model(device: Appliance, classifier: TFLiteClassifier) -> None:
     """Puts a model into the loop; one that fails there gives way to the one before it."""
-    card = device.card = classifier.card
-    device.parts.classifier = GuardedClassifier(classifier, partial(give_way, device))
-    device.parts.status = replace(device.parts.status, model=f"{card.name} {card.version}")
+    card, parts = classifier.card, device.parts
+    if device.vision:
+        device.vision = replace(device.vision, classifier=classifier)
+    parts.classifier = GuardedClassifier(classifier, partial(give_way, device))
+    parts.status = replace(parts.status, model=f"{card.name} {card.version}")
 
 
 def give_way(device: Appliance, error: ModelError) -> Classifier:
     """After a failure in the loop: the model before, and where there is none, safe mode."""
     log.error("the model fails: %s; back to the model before", error)
-    parts = device.parts
     try:
         device.store.rollback(device.settings.classifier.model)
         use_model(device, load_classifier(device.settings, device.store))
     except (MienError, OSError):
         log.error("there is none: safe mode")
-        device.vision = device.card = None
-        nothing = NoVision()
-        parts.stage = parts.tracker = parts.classifier = parts.smoother = nothing
-        parts.status = replace(parts.status, problem=str(error), model="", detector="")
-    return parts.classifier
+        _enter_safe_mode(device, str(error))
+    return device.parts.classifier
+
+
+def _enter_safe_mode(device: Appliance, problem: str) -> None:
+    """Nobody is seen from now on, and the camera is closed; who was in view vanishes."""
+    device.vision, parts = None, device.parts
+    camera, parts.camera = parts.camera, NoCamera(problem, parts.camera.dropped)
+    camera.close()
+    parts.smoother = NoVision(parts.smoother.clear)
+    parts.stage = parts.tracker = parts.classifier = NoVision()
+    parts.status = replace(parts.status, problem=problem, model="", detector="")
 
 
 def value_of(settings: Settings, dotted: str) -> Any:

@@ -159,7 +159,7 @@ class Payloads:
         }
 
     def health(self, report: Mapping[str, Any], at_s: float) -> Payload:
-        """How the appliance itself is; ``report`` comes from ``device.service.health``."""
+        """How the appliance itself is; ``report`` comes from ``device.daemon.health``."""
         return {**self._envelope("health", at_s), **report}
 
     def response(

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import cv2
 
 from device.vision.preprocess import crop_square, cut_square
-from device.vision.tracks import Tracks
+from device.vision.smoothed_tracks import Tracks
 from device.vocabulary import BoundingBox, Face, GreyImage
 
 MAX_INTERVAL_S = 0.3  # a new face is found within this, whatever the load

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from device.mqtt.discovery import Announcer, discovery_payload, discovery_topic
-from device.mqtt.identity import Identity, Topics, make_name
+from device.mqtt.identity import Identity, Topics, find_support_url, make_name
 from device.mqtt.schemas import read_schema
 from device.settings import Settings
 from device.settings.tree import Detector
@@ -228,6 +228,15 @@ def test_what_few_people_want_is_off_until_they_turn_it_on() -> None:
         "refractory_time", "detector", "memory", "uptime", "dropped_events",
         "last_rejection_reason",
     }  # fmt: skip
+
+
+def test_the_projects_page_stands_there_where_the_package_names_one() -> None:
+    assert "support_url" not in PAYLOAD["o"]
+    url = find_support_url("paho-mqtt")
+    assert url.startswith("https://")
+    payload = discovery_payload(Identity("x"), TOPICS, support_url=url)
+    assert payload["o"]["support_url"] == url
+    assert find_support_url("no-such-package") == ""
 
 
 def test_what_earlier_versions_announced_is_taken_back() -> None:

@@ -183,7 +183,7 @@ def test_a_full_disk_drops_the_oldest_says_so_and_recovers(
 
 def test_a_disk_that_others_fill_later_costs_no_event(small_disk: Path) -> None:
     outbox = DiskOutbox(small_disk / "o", 2000)
-    wait_until(lambda: outbox.settled)
+    wait_until(lambda: outbox.has_room)
     stuff(small_disk / "filler")
     for lap in range(3):
         fill(outbox, 2000, first=lap * 2000 + 1, text="x" * 450)
@@ -196,7 +196,7 @@ def test_a_disk_that_others_fill_later_costs_no_event(small_disk: Path) -> None:
 def test_removing_many_at_once_takes_no_room(tmp_path: Path) -> None:
     """On a full disk the log cannot grow by all the pages that it takes to delete them."""
     outbox, log = DiskOutbox(tmp_path / "o", 8000), tmp_path / "o-wal"
-    wait_until(lambda: outbox.settled)
+    wait_until(lambda: outbox.has_room)
     fill(outbox, 8000, text="x" * 450)
     size = log.stat().st_size
     outbox.remove(range(1, 8001))
@@ -226,7 +226,7 @@ def held_by_somebody_else(path: Path) -> Iterator[None]:
 
 def test_a_lock_costs_no_event_and_is_told_until_it_goes(tmp_path: Path) -> None:
     outbox = DiskOutbox(tmp_path / "o", 100, retry_s=0.05)
-    wait_until(lambda: outbox.settled)
+    wait_until(lambda: outbox.has_room)
     fill(outbox, 50)
     with held_by_somebody_else(tmp_path / "o"):
         outbox.remove(range(1, 21))
