@@ -29,7 +29,7 @@ from device.vocabulary import Face, GreyImage, Image
 
 __all__ = [
     "CELL_PX", "MODELS", "SHIPPED", "WEIGHTS_PATH", "WINDOW_PX", "BlazeFaceDetector",
-    "DetectionInterval", "ExpressionSmoother", "FaceStage", "HaarAndHogDetector", "HaarDetector",
+    "DetectAndTrack", "DetectionInterval", "ExpressionSmoother", "FaceStage", "HaarAndHogDetector", "HaarDetector",
     "HogDetector", "LandmarkModel", "TFLiteClassifier", "Vision", "build_detector",
     "build_stage", "load_cascade", "make_descriptor",
 ]  # fmt: skip
