@@ -128,10 +128,18 @@ class Face:
 
 @dataclass(frozen=True)
 class Classification:
-    """The classifier's answer for one face in one frame, before smoothing."""
+    """The classifier's answer for one face in one frame, before smoothing.
+
+    Attributes:
+        face: as this frame shows it.
+        probabilities: (7,).
+        is_new: False where this frame's crop was not classified and the track's last answer
+            is repeated.
+    """
 
     face: Face
     probabilities: Probabilities = field(compare=False)
+    is_new: bool = True
 
     @property
     def expression(self) -> Expression:

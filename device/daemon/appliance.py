@@ -21,6 +21,7 @@ from device.settings import Settings
 from device.vision.classifier import TFLiteClassifier
 from device.vision.detector import build_detector, choose_kind
 from device.vision.generator import LazySynthesizer
+from device.vision.interval_classifier import IntervalClassifier
 from device.vision.model_card import ModelCard
 from device.vision.model_store import ModelStore, load_classifier
 from device.vision.stage import Vision
@@ -103,7 +104,8 @@ def apply_settings(device: Appliance, settings: Settings) -> None:
 def use_model(device: Appliance, classifier: TFLiteClassifier) -> None:
     """Puts a model into the loop; one that fails there gives way to the one before it."""
     card = device.card = classifier.card
-    device.parts.classifier = GuardedClassifier(classifier, partial(give_way, device))
+    paced = IntervalClassifier(classifier.classify, device.settings.classifier.interval_s)
+    device.parts.classifier = GuardedClassifier(paced, partial(give_way, device))
     device.parts.status = replace(device.parts.status, model=f"{card.name} {card.version}")
 
 

@@ -57,7 +57,7 @@ class NoVision:
         """Nobody vanishes."""
         return []
 
-    def classify(self, faces: Sequence[Face]) -> list[Classification]:
+    def classify(self, faces: Sequence[Face], now_s: float) -> list[Classification]:
         """No answers."""
         return []
 

@@ -134,7 +134,7 @@ class ExpressionSmoother:
         memory.seen_s = now_s
         memory.box = classification.face.box
         memory.rejection_reason = classification.face.rejection_reason
-        if memory.rejection_reason is None:
+        if memory.rejection_reason is None and classification.is_new:
             self._average(memory, classification.probabilities, now_s)
         candidate = self._candidate(memory)
         if candidate is not memory.candidate:

@@ -15,7 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from device.settings import Settings
-from device.vision.stage import DetectAndTrack, FaceStage, TFLiteClassifier, build_stage
+from device.vision.stage import (
+    DetectAndTrack,
+    FaceStage,
+    IntervalClassifier,
+    TFLiteClassifier,
+    build_stage,
+)
 from device.vocabulary import Classification
 from training.reports.evaluate_smoothing import (
     FRAME_RATE_HZ,
@@ -55,10 +61,13 @@ class FilmCamera:
         interval_s = self._settings.detector.interval_s
         # A clock that stands still: the interval must not depend on this machine's load.
         tracker = DetectAndTrack(self._stage.detect, interval_s, clock=lambda: 0.0)
+        classify = self._classifier.classify
+        classifier = IntervalClassifier(classify, self._settings.classifier.interval_s)
         film: Film = []
         for number, image in enumerate(self._expose(_warmed_up(pictures))):
-            found = tracker.update(image, number / FRAME_RATE_HZ)[:1]
-            answers = self._classifier.classify(self._stage.examine(image, found))
+            now_s = number / FRAME_RATE_HZ
+            found = self._stage.examine(image, tracker.update(image, now_s)[:1])
+            answers = classifier.classify(found, now_s)
             film.append(_without_picture(answers[0]) if answers else None)
         return film[WARM_UP:]
 
