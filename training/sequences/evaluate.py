@@ -23,11 +23,11 @@ from training.classifier.train import DATA, VOTES
 from training.data.action_units import load_mesh
 from training.data.fer2013 import Split, read_pictures
 from training.files import MODELS, write_json
-from training.reports.tables import table
 from training.sequences.camera import FilmCamera
-from training.sequences.people import NEUTRAL, Person, film_stills
+from training.sequences.people import Person, film_stills
 from training.sequences.play import Counts, play_long, play_person, summarise
 from training.sequences.plot import plot_sequences
+from training.sequences.table import sequences_table
 from training.sequences.warps import film_warps
 
 LONG_S = 600.0  # that somebody keeps smiling
@@ -78,7 +78,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         print(f"{len(people)} warped people; left out as no face was found: {missed}")
         figures["warps"] = measure(people, modes, arguments.rounds, arguments.seed)
         figures["warps_left_out"] = missed
-    print(as_table(figures))
+    print(sequences_table(figures))
     if arguments.output:
         write_json(arguments.output, figures)
         plot_sequences(figures, arguments.output.with_suffix(".png"))
@@ -129,26 +129,3 @@ def play_all(people: Sequence[Person], rest: str, rounds: int, seed: int) -> dic
         if shares:
             figures[name] = float(np.mean(shares))
     return figures
-
-
-def as_table(figures: dict[str, Any]) -> str:
-    """A row for each kind of sequence, group and setting."""
-    expressions = [expression.value for expression in EXPRESSIONS]
-    headings = ["sequences", "rest", "people", "shown", "right", *expressions,
-                "false alarms a minute", "rest named wrong", "delay s, median", "90 %",
-                "flicker a minute", "calibration error", "smiles for 10 min"]  # fmt: skip
-    rows = []
-    for kind in ("stills", "warps"):
-        for row in figures.get(kind, []):
-            recall = [f"{row['recall'][e]:.0%}" if e in row["recall"] else "" for e in expressions]
-            name = kind if row["group"] == "all" else f"{kind}, {row['group']}"
-            shown = sum(row["shown"].values()) - row["shown"][expressions[NEUTRAL]]
-            smile = [f"{row[k]:.0%}" for k in ("smile_alone", "smile_after_rest") if k in row]
-            rows.append([
-                name, row["rest"], str(row["people"]), str(shown), f"{row['named_right']:.1%}",
-                *recall, f"{row['false_alarms_a_minute']:.2f}", f"{row['rest_named_wrong']:.1%}",
-                f"{row['delay_s']:.2f}", f"{row['delay_p90_s']:.2f}",
-                f"{row['flicker_a_minute']:.2f}", f"{row['calibration_error']:.1%}",
-                " / ".join(smile),
-            ])  # fmt: skip
-    return table(headings, rows)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from device.vocabulary import EXPRESSIONS
-from training.reports.plots import plt, save
+from training.reports.plots import save  # chooses how pyplot draws, without a screen
 from training.sequences.play import OUTCOMES
 
 
@@ -20,7 +20,9 @@ def plot_sequences(figures: dict[str, Any], path: Path) -> None:
         for row in figures.get(kind, [])
         if row["group"] == "all"
     ]
-    figure, axes = plt.subplots(
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(
         1, len(rows), figsize=(4.6 * len(rows), 4.4), squeeze=False, layout="constrained"
     )
     for axis, (kind, row) in zip(axes[0], rows, strict=True):
