@@ -23,7 +23,7 @@ def plot_sequences(figures: dict[str, Any], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(
-        1, len(rows), figsize=(4.6 * len(rows), 4.4), squeeze=False, layout="constrained"
+        1, len(rows), figsize=(4.6 * len(rows), 5.0), squeeze=False, layout="constrained"
     )
     for axis, (kind, row) in zip(axes[0], rows, strict=True):
         confusion = np.array(row["confusion"], float)
