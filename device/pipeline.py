@@ -78,8 +78,8 @@ class Tracker(Protocol):
 class Classifier(Protocol):
     """Names expressions."""
 
-    def classify(self, faces: Sequence[Face]) -> list[Classification]:
-        """One batched call; one classification a face, in the same order."""
+    def classify(self, faces: Sequence[Face], now_s: float) -> list[Classification]:
+        """One classification a face, in the same order; some may repeat an earlier answer."""
 
 
 class Smoother(Protocol):
@@ -241,7 +241,7 @@ def process(parts: Parts, frame: Frame) -> Scene:
         faces = parts.tracker.update(image, now_s)
         faces = parts.stage.examine(image, faces)
     with metrics.timed("classify"):
-        classifications = parts.classifier.classify(faces)
+        classifications = parts.classifier.classify(faces, now_s)
         parts.collect(classifications, now_s)
     with metrics.timed("smooth"):
         events = parts.smoother.update(classifications, now_s)

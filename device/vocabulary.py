@@ -128,10 +128,18 @@ class Face:
 
 @dataclass(frozen=True)
 class Classification:
-    """The classifier's answer for one face in one frame, before smoothing."""
+    """The classifier's answer for one face in one frame, before smoothing.
+
+    Attributes:
+        face: as this frame shows it.
+        probabilities: (7,).
+        is_new: False where this frame's crop was not classified and the track's last answer
+            is repeated.
+    """
 
     face: Face
     probabilities: Probabilities = field(compare=False)
+    is_new: bool = True
 
     @property
     def expression(self) -> Expression:
@@ -155,11 +163,12 @@ class FaceState:
         expression: the stable expression, or ``uncertain``.
         probability: of it, smoothed, when it was last confirmed; of the leading class for
             ``uncertain``.
-        probabilities: (7,) smoothed, now.
+        probabilities: (7,) smoothed, now; relative to the face at rest as far as that is known.
         box: in pixels of the frame.
         since_s: monotonic time since when this expression has been stable.
         rejection_reason: why it is uncertain, None when it is not or simply no class leads.
         missing_s: how long ago the face was last seen; 0 when the frame shows it.
+        rest_known: how well its face at rest is known, 0 to 1.
     """
 
     track_id: int
@@ -170,6 +179,7 @@ class FaceState:
     since_s: float
     rejection_reason: str | None = None
     missing_s: float = 0.0
+    rest_known: float = 0.0
 
 
 @dataclass(frozen=True)

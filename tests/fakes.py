@@ -76,7 +76,7 @@ class FakeTracker:
 
 
 class FakeClassifier:
-    def classify(self, faces: Sequence[Face]) -> list[Classification]:
+    def classify(self, faces: Sequence[Face], now_s: float) -> list[Classification]:
         return [Classification(face, HAPPY) for face in faces]
 
 

@@ -21,6 +21,7 @@ from device.settings import Settings
 from device.vision.classifier import TFLiteClassifier
 from device.vision.detector import build_detector, choose_kind
 from device.vision.generator import LazySynthesizer
+from device.vision.interval_classifier import IntervalClassifier
 from device.vision.model_card import ModelCard
 from device.vision.model_store import ModelStore, load_classifier
 from device.vision.stage import Vision
@@ -119,7 +120,8 @@ def use_model(device: Appliance, classifier: TFLiteClassifier) -> None:
     card, parts = classifier.card, device.parts
     if device.vision:
         device.vision = replace(device.vision, classifier=classifier)
-    parts.classifier = GuardedClassifier(classifier, partial(give_way, device))
+    paced = IntervalClassifier(classifier.classify, device.settings.classifier.interval_s)
+    parts.classifier = GuardedClassifier(paced, partial(give_way, device))
     parts.status = replace(parts.status, model=f"{card.name} {card.version}")
 
 

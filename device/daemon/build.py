@@ -37,6 +37,7 @@ from device.settings import Settings
 from device.vision.detector import choose_kind
 from device.vision.expression_smoother import ExpressionSmoother
 from device.vision.generator import LazySynthesizer, find_generators
+from device.vision.interval_classifier import IntervalClassifier
 from device.vision.model_store import ModelStore, load_classifier
 from device.vision.stage import Vision, build_stage
 from device.vision.tracker import DetectAndTrack
@@ -177,7 +178,9 @@ def _seeing(
         "camera": camera,
         "stage": vision.stage,
         "tracker": vision.tracker,
-        "classifier": vision.classifier,
+        "classifier": IntervalClassifier(
+            vision.classifier.classify, settings.classifier.interval_s
+        ),
         "smoother": vision.smoother,
         "status": Status(CameraState.ONLINE, problem, f"{card.name} {card.version}", kind),
     }

@@ -30,6 +30,7 @@ from device.errors import CommandError, MienError
 from device.mqtt.command_queue import Command, CommandQueue
 from device.settings import replace_setting
 from device.vision.model_store import load_classifier
+from device.vision.resting_face import CALIBRATION_S
 from device.vocabulary import Expression, Frame, Scene
 
 log = logging.getLogger("mien.control")
@@ -125,6 +126,18 @@ def synthesize(device: Appliance, request: Request) -> Answer:
     return {"bytes": len(picture), "published": device.say_picture is not None}
 
 
+def calibrate(device: Appliance, request: Request) -> Answer:
+    """``calibrate``: each face in view looks neutral for the next two seconds."""
+    if device.parts.paused or device.vision is None:
+        raise CommandError("nobody is watched")
+    if device.settings.smoothing.rest == "off":
+        raise CommandError('smoothing.rest is "off": expressions are named as they look')
+    num_faces = device.vision.smoother.calibrate(request.scene.at_s)
+    if not num_faces:
+        raise CommandError("no face is seen now")
+    return {"faces": num_faces, "lasts_s": CALIBRATION_S}
+
+
 def identify(device: Appliance, request: Request) -> Answer:
     """``identify``: the screen flashes."""
     device.screen.identify()
@@ -144,6 +157,7 @@ COMMANDS: dict[str, Callable[[Appliance, Request], Answer]] = {
     "resume": resume,
     "synthesize": synthesize,
     "reload-model": reload_model,
+    "calibrate": calibrate,
     "identify": identify,
     "restart": restart,
 }

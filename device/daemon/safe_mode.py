@@ -73,7 +73,7 @@ class NoVision:
         events, self._clear = self._clear(now_s), _nobody_is_left
         return events
 
-    def classify(self, faces: Sequence[Face]) -> list[Classification]:
+    def classify(self, faces: Sequence[Face], now_s: float) -> list[Classification]:
         """No answers."""
         return []
 

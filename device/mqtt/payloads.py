@@ -156,6 +156,7 @@ class Payloads:
             "since": self._clock.rfc3339(face.since_s),
             "duration_ms": max(0, round((scene.at_s - face.since_s) * 1e3)),
             "doubt": face.rejection_reason,
+            "rest_known": round(face.rest_known, 1),
         }
 
     def health(self, report: Mapping[str, Any], at_s: float) -> Payload:

@@ -21,6 +21,7 @@ from device.vision.detector import FaceDetector, build_detector
 from device.vision.expression_smoother import ExpressionSmoother
 from device.vision.haar import HaarDetector, load_cascade
 from device.vision.hog import CELL_PX, WEIGHTS_PATH, WINDOW_PX, HogDetector, make_descriptor
+from device.vision.interval_classifier import IntervalClassifier
 from device.vision.landmarks import SHIPPED, LandmarkModel
 from device.vision.preprocess import crop_face, to_grey
 from device.vision.quality import find_rejection_reason
@@ -29,9 +30,9 @@ from device.vocabulary import Face, GreyImage, Image
 
 __all__ = [
     "CELL_PX", "MODELS", "SHIPPED", "WEIGHTS_PATH", "WINDOW_PX", "BlazeFaceDetector",
-    "DetectionInterval", "ExpressionSmoother", "FaceStage", "HaarAndHogDetector", "HaarDetector",
-    "HogDetector", "LandmarkModel", "TFLiteClassifier", "Vision", "build_detector",
-    "build_stage", "load_cascade", "make_descriptor",
+    "DetectAndTrack", "DetectionInterval", "ExpressionSmoother", "FaceStage", "HaarAndHogDetector",
+    "HaarDetector", "HogDetector", "IntervalClassifier", "LandmarkModel", "TFLiteClassifier",
+    "Vision", "build_detector", "build_stage", "load_cascade", "make_descriptor",
 ]  # fmt: skip
 
 log = logging.getLogger("mien")

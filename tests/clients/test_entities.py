@@ -23,6 +23,7 @@ SEEN = {
 ENTITIES = SEEN | {
     "event.{}_expression_event",
     "binary_sensor.{}_problem",
+    "button.{}_calibrate",
     "button.{}_identify",
     "button.{}_restart",
     "number.{}_dwell",

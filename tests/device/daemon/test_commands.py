@@ -167,7 +167,7 @@ def test_get_tells_settings_and_what_runs(bench: Bench) -> None:
 def test_a_new_model_takes_the_place_of_the_old_one(bench: Bench, tmp_path: Path) -> None:
     bench.install(tmp_path, "2")
     assert bench.ask("reload-model")["data"]["model"]["version"] == "2"
-    assert bench.device.parts.classifier.classify([]) == []
+    assert bench.device.parts.classifier.classify([], 0.0) == []
     assert bench.device.parts.status.model == "brightness 2"
     assert bench.device.vision
     assert bench.device.vision.classifier.card.version == "2"

@@ -44,7 +44,7 @@ def test_a_model_that_fails_in_the_loop_gives_way_to_the_one_before(
     face = Face(
         scene_with(Expression.HAPPY).faces[0].box, 1.0, crop=np.full((48, 48), 255, np.uint8)
     )
-    [answer] = bench.device.parts.classifier.classify([face])
+    [answer] = bench.device.parts.classifier.classify([face], 0.0)
     assert answer.face is face
     assert bench.device.model()["version"] == "2"
     assert bench.device.parts.status.model == "brightness 2"
@@ -54,7 +54,7 @@ def test_where_no_model_is_left_the_device_goes_on_in_safe_mode(bench: Bench) ->
     use_model(bench.device, cast(TFLiteClassifier, Failing()))
     parts = bench.device.parts
     face = Face(scene_with(Expression.HAPPY).faces[0].box, 1.0)
-    assert parts.classifier.classify([face]) == []
+    assert parts.classifier.classify([face], 0.0) == []
     assert "cannot run the model" in (parts.status.problem or "")
     assert bench.ask("get")["data"]["model"]["name"] == "none"
 
