@@ -73,7 +73,7 @@ class LandmarkModel:
     def _look(self, pictures: list[GreyImage], views: list[Matrix]) -> list[Points]:
         """Points in pixels of the pictures, each seen through its view."""
         crops = [cut_view(p, view) for p, view in zip(pictures, views, strict=True)]
-        shares = self._model.run_batch(np.stack(crops)[..., None]).reshape(-1, 5, 2)
+        shares = self._model.run_each(np.stack(crops)[..., None]).reshape(-1, 5, 2)
         return [from_view(five, view) for five, view in zip(shares, views, strict=True)]
 
 

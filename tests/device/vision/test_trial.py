@@ -9,34 +9,9 @@ import pytest
 
 from device.errors import ModelError
 from device.vision import MODELS, trial
-from device.vision.classifier import TFLiteClassifier
-from device.vision.model_store import ModelStore
 from device.vision.trial import PASSED, require_trial, try_out
 
 TINY = MODELS / "expression-tiny.tflite"
-NO_BATCH_OF_TWO = (73_740, bytes(4))  # one face passes, two do not
-
-
-def changed(folder: Path, at: int, to: bytes) -> Path:
-    """The tiny model with other bytes, and a card that says so."""
-    folder.mkdir()
-    content = bytearray(TINY.read_bytes())
-    content[at : at + len(to)] = to
-    card = json.loads(TINY.with_suffix(".json").read_text())
-    card["sha256"] = hashlib.sha256(content).hexdigest()
-    (folder / "m.tflite").write_bytes(content)
-    (folder / "m.json").write_text(json.dumps(card))
-    return folder / "m.tflite"
-
-
-def test_a_model_that_takes_one_face_but_not_two_is_refused(tmp_path: Path) -> None:
-    model = changed(tmp_path / "m", *NO_BATCH_OF_TWO)
-    TFLiteClassifier.load(model)
-    with pytest.raises(ModelError, match="batch of 2"):
-        try_out(model)
-    with pytest.raises(ModelError, match="batch of 2"):
-        ModelStore(tmp_path / "models").install(model.parent, try_out)
-
 
 @pytest.mark.parametrize(
     ("body", "message"),
