@@ -32,12 +32,12 @@ STAGE_NAMES = {
     "smooth": "smooth",
 }
 OTHERS = (
-    ("`expression`, 1 face", "blazeface/1/tracking/classify"),
-    ("`expression`, 4 faces", "blazeface/4/tracking/classify"),
-    ("`expression`, 8 faces", "blazeface/8/tracking/classify"),
+    ("`expression`, 1 face", "expression/1"),
+    ("`expression`, 4 faces", "expression/4"),
+    ("`expression`, 8 faces", "expression/8"),
     ("`expression-tiny`, 1 face", "expression-tiny/1"),
     ("`expression-tiny`, 8 faces", "expression-tiny/8"),
-    ("landmarks, 1 face (as it tracks)", "blazeface/1/tracking/landmarks"),
+    ("landmarks, 1 face", "blazeface/1/detection/landmarks"),
     ("generator: one synthesis", "synthesize"),
     ("USB camera: JPEG to grey", "usb camera"),
     ("`fer` 25.10.3: its TFLite, 1 face", "network/fer"),

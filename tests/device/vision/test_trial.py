@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +11,7 @@ from device.vision import MODELS, trial
 from device.vision.trial import PASSED, require_trial, try_out
 
 TINY = MODELS / "expression-tiny.tflite"
+
 
 @pytest.mark.parametrize(
     ("body", "message"),
