@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -215,3 +216,29 @@ def test_a_number_is_used_once_though_the_tracker_goes_on_with_a_track() -> None
         (EventType.APPEARED, 2),
     ]
     assert scene_of(smoother).faces[0].track_id == 2
+
+
+def test_a_frame_without_a_new_answer_keeps_the_name_and_the_mean_and_shows_the_face() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    play(smoother, [[answer(Expression.HAPPY)]] * 15)
+    before = scene_of(smoother, 14 * FRAME_S).faces[0]
+    repeated = replace(answer(Expression.SAD), is_new=False)
+    assert play(smoother, [[repeated]] * 30, start_s=1.0) == []
+    at_s = 1.0 + 29 * FRAME_S
+    after = scene_of(smoother, at_s).faces[0]
+    assert after.expression is Expression.HAPPY
+    assert after.missing_s == 0
+    assert np.array_equal(after.probabilities, before.probabilities)
+
+
+def test_answers_now_and_then_fade_by_the_time_between_them() -> None:
+    dense, sparse = ExpressionSmoother(SETTINGS), ExpressionSmoother(SETTINGS)
+    for number in range(40):
+        dense.update([answer(Expression.HAPPY)], number * FRAME_S)
+        new = number % 4 == 0
+        sparse.update([replace(answer(Expression.HAPPY), is_new=new)], number * FRAME_S)
+    for smoother in (dense, sparse):
+        smoother.update([answer(Expression.SAD)], 40 * FRAME_S)
+    happy = EXPRESSIONS.index(Expression.HAPPY)
+    means = [scene_of(s, 40 * FRAME_S).faces[0].probabilities[happy] for s in (sparse, dense)]
+    assert means[0] < means[1]  # fewer answers stand for the past
