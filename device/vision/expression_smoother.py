@@ -1,7 +1,8 @@
 """From flickering answers to stable expressions, with the events worth telling.
 
-Each track keeps a running mean of its probabilities. An expression that leads the mean for
-``dwell_s`` is stable; one that falls below the threshold gives way to ``uncertain``.
+Each track keeps a running mean of its probabilities, relative to its face at rest as far as that is
+known. An expression that leads the mean for ``dwell_s`` is stable; one that falls below the
+threshold gives way to ``uncertain``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from device.settings.tree import Smoothing as SmoothingSettings
+from device.vision.resting_face import RestingFace
 from device.vocabulary import (
     EXPRESSIONS,
     BoundingBox,
@@ -49,6 +51,7 @@ class _Memory:
     stable_s: float = 0.0
     candidate: Expression | None = None
     candidate_s: float = 0.0
+    rest: RestingFace = field(default_factory=RestingFace)
     answered_s: float | None = None
 
     @property
@@ -141,6 +144,9 @@ class ExpressionSmoother:
         before_s = memory.first_s if memory.answered_s is None else memory.answered_s
         elapsed_s = max(0.0, now_s - before_s)
         memory.answered_s = now_s
+        if self._settings.rest == "auto":
+            memory.rest.observe(probabilities, elapsed_s)
+            probabilities = memory.rest.relative(probabilities)
         window = self._settings.window_s
         keep = math.exp(-elapsed_s / window) if window > 0 else 0.0
         # Weighted like this, the first answers count fully instead of rising from zero.

@@ -70,6 +70,16 @@ class LandmarkModel:
             for face, points in zip(faces, second, strict=True)
         ]
 
+    def check(self) -> None:
+        """The self-test: the model runs and gives numbers.
+
+        Raises:
+            ModelError: it does not.
+        """
+        points = self._model.run_each(np.zeros((1, CROP_PX, CROP_PX, 1), np.uint8))
+        if not np.isfinite(points).all():
+            raise ModelError("self-test failed: landmarks that are no numbers")
+
     def _look(self, pictures: list[GreyImage], views: list[Matrix]) -> list[Points]:
         """Points in pixels of the pictures, each seen through its view."""
         crops = [cut_view(p, view) for p, view in zip(pictures, views, strict=True)]
