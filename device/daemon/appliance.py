@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
+from device.daemon.governor import PACES, Pace
 from device.daemon.model_guard import GuardedClassifier
 from device.daemon.safe_mode import NoVision
 from device.daemon.state_file import StateFile
@@ -60,6 +61,7 @@ class Appliance:
         screen: flashes for ``identify``.
         stop: ends the loop; systemd starts the daemon again.
         say_picture: publishes a synthetic picture; None unless ``privacy.publish_synthesis``.
+        pace: the governor's.
     """
 
     settings: Settings
@@ -72,6 +74,7 @@ class Appliance:
     screen: Identifiable
     stop: Callable[[], None]
     say_picture: Callable[[bytes], None] | None = None
+    pace: Pace = PACES[0]
 
     def settable(self) -> dict[str, Any]:
         """What ``set`` can change, as it is now."""
@@ -104,7 +107,8 @@ def apply_settings(device: Appliance, settings: Settings) -> None:
 def use_model(device: Appliance, classifier: TFLiteClassifier) -> None:
     """Puts a model into the loop; one that fails there gives way to the one before it."""
     card = device.card = classifier.card
-    paced = IntervalClassifier(classifier.classify, device.settings.classifier.interval_s)
+    interval_s = device.settings.classifier.interval_s
+    paced = IntervalClassifier(classifier.classify, interval_s, lambda: device.pace.slowness)
     device.parts.classifier = GuardedClassifier(paced, partial(give_way, device))
     device.parts.status = replace(device.parts.status, model=f"{card.name} {card.version}")
 

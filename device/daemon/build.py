@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,10 +21,12 @@ from device.daemon.board import Board
 from device.daemon.build_mqtt import BrokerSide, connect, make_publisher
 from device.daemon.collected_faces import open_captures
 from device.daemon.commands import Control
+from device.daemon.governor import Governor
 from device.daemon.health import HealthReporter, Report
 from device.daemon.metrics import Metrics
 from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
+from device.daemon.use_pace import use_pace
 from device.daemon.watchdog import NoWatchdog, SystemdWatchdog
 from device.display.choose import open_display
 from device.display.live_face import LiveFace
@@ -102,7 +105,9 @@ def open_daemon(
         )
         if vision:
             use_model(device, vision.classifier)
-        report = _report_health(device, metrics, broker, stack)
+        governor = Governor(1 / settings.camera.frame_rate_hz, partial(use_pace, device))
+        parts.keep_pace = lambda took_s, now_s: governor.frame(took_s, now_s, camera.dropped)
+        report = _report_health(device, metrics, broker, governor, stack)
         yield parts, Control(device, broker.commands, report), broker
         watchdog.stopping()
 
@@ -210,7 +215,11 @@ def _build_or_explain(
 
 
 def _report_health(
-    device: Appliance, metrics: Metrics, broker: BrokerSide, stack: ExitStack
+    device: Appliance,
+    metrics: Metrics,
+    broker: BrokerSide,
+    governor: Governor,
+    stack: ExitStack,
 ) -> Callable[[], None]:
     """Begins to report; returns what has a report made at once.
 
@@ -229,6 +238,7 @@ def _report_health(
             or publisher.problem,
             "model": device.model(),
             "detector": parts.status.detector,
+            "pace": device.pace.name,
             "settings": device.settable(),
             "outbox_depth": outbox.depth,
             "counts": {
@@ -238,7 +248,7 @@ def _report_health(
             },
         }
 
-    tell: list[Callable[[Report], None]] = [publisher.show_health]
+    tell: list[Callable[[Report], None]] = [publisher.show_health, governor.hear]
     if settings.prometheus_file or settings.prometheus_port:
         from device.daemon.prometheus import open_prometheus  # its libraries are slow to import
 

@@ -140,10 +140,11 @@ def test_a_face_that_is_not_tracked_is_always_classified() -> None:
 
 def test_on_a_slow_board_the_interval_grows_and_the_budget_shrinks() -> None:
     model = Model()
-    classifier = IntervalClassifier(model.classify, 0.25)
+    slowness = [1.0]
+    classifier = IntervalClassifier(model.classify, 0.25, lambda: slowness[0])
     faces = [face(track_id) for track_id in range(1, 5)]
     watch(classifier, faces, 60)
-    classifier.slowness = 2.0
+    slowness[0] = 2.0
     frames = watch(classifier, faces, 40, first=60)
     assert all(sum(frame) <= 1 for frame in frames)
     assert sum(map(sum, frames)) == pytest.approx(4 * 40 / 8, abs=3)
