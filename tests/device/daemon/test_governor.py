@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -79,7 +80,7 @@ def test_a_step_back_that_was_too_early_is_tried_more_and_more_rarely() -> None:
     board = Board(normal=0.09, slower=0.03)
     board.run(3600)
     returns = [at_s for at_s, name, _ in board.paces if name == "normal"]
-    gaps = [b - a for a, b in zip(returns, returns[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(returns)]
     assert 3 <= len(returns) <= 7
     assert gaps == sorted(gaps)
     assert gaps[-1] > 4 * LOWER_AFTER_S
