@@ -63,8 +63,7 @@ class BlazeFaceModel:
             DetectorError: missing or damaged.
         """
         path = folder / layout.file
-        self._layout, self._size = layout, (layout.input_px, layout.input_px)
-        self._anchors = anchors = anchors_of(layout, *self._size)
+        anchors = anchors_of(layout)
         try:
             self._model = TFLiteModel(
                 path.read_bytes(),
@@ -73,6 +72,8 @@ class BlazeFaceModel:
             )
         except (OSError, ModelError) as error:
             raise DetectorError(f"{path}: cannot use BlazeFace: {error}") from error
+        self._layout = layout
+        self._anchors = anchors
 
     def faces(self, image: GreyImage) -> list[Face]:
         """Faces of a (height, width) uint8 image, largest first."""
@@ -82,41 +83,25 @@ class BlazeFaceModel:
 
     def run(self, image: GreyImage) -> tuple[Boxes, npt.NDArray[np.float32]]:
         """(N, 4) boxes in pixels of the frame and their scores (N,)."""
-        scale = self._layout.input_px / max(image.shape)
+        side = self._layout.input_px
+        scale = side / max(image.shape)
         height, width = (max(1, round(size * scale)) for size in image.shape)
-        self._fit(height, width)
+        pixels = np.full((1, side, side, 3), -1, np.float32)  # black
         small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        pixels = np.full((1, *self._size, 3), -1, np.float32)  # black
-        pixels[0, :height, :width] = (small * np.float32(1 / 127.5) - 1)[:, :, None]
+        pixels[0, :height, :width] = (small / np.float32(127.5) - 1)[:, :, None]
         regressions, logits = (output[0] for output in self._model.run(pixels))
         scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -50, 50)))
         faces = scores >= self._layout.threshold
         boxes = decode(self._anchors[faces], regressions[faces]) / scale
         return np.asarray(boxes, np.float32), np.asarray(scores[faces], np.float32)
 
-    def _fit(self, height: int, width: int) -> None:
-        """Cuts the model's square input to what a picture of this size fills."""
-        step = self._layout.largest_step_px
-        size = -(-height // step) * step, -(-width // step) * step
-        if size != self._size:
-            self._model.resize((1, *size, 3))
-            self._size, self._anchors = size, anchors_of(self._layout, *size)
 
-
-def anchors_of(layout: Layout, height: int, width: int) -> npt.NDArray[np.float32]:
-    """(N, 2) centres x, y in input pixels that a model's answers are relative to.
-
-    Args:
-        layout: of the model.
-        height: of its input, px; a multiple of the largest step.
-        width: likewise.
-    """
+def anchors_of(layout: Layout) -> npt.NDArray[np.float32]:
+    """(N, 2) centres x, y in input pixels that a model's answers are relative to."""
     parts = []
     for cells, answers in layout.grids:
-        step = layout.input_px // cells
-        x, y = np.meshgrid(
-            *((np.arange(side // step, dtype=np.float32) + 0.5) * step for side in (width, height))
-        )
+        middle = (np.arange(cells, dtype=np.float32) + 0.5) * (layout.input_px / cells)
+        x, y = np.meshgrid(middle, middle)
         parts.append(np.repeat(np.stack([x.ravel(), y.ravel()], axis=1), answers, axis=0))
     return np.concatenate(parts)
 

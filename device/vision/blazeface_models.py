@@ -41,11 +41,6 @@ class Layout:
     grids: tuple[tuple[int, int], ...]
     threshold: float
 
-    @property
-    def largest_step_px(self) -> int:
-        """Side of the largest cell: the input's sides are multiples of it."""
-        return max(self.input_px // cells for cells, _ in self.grids)
-
 
 # Of the package's models these two measure best (docs/faces.md): the newer full-range one
 # loses faces that fill the frame, and heads without shoulders.

@@ -104,18 +104,6 @@ class TFLiteModel:
             for index, quantization in zip(self._targets, self._quantizations, strict=True)
         ]
 
-    def resize(self, shape: tuple[int, ...]) -> None:
-        """Prepares a model with one input, of convolutions alone, for an input of another size.
-
-        Raises:
-            ModelError: it takes none of this size.
-        """
-        try:
-            self._interpreter.resize_tensor_input(self._sources[0], shape)
-            self._interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            raise ModelError(f"the model takes no input of {shape}: {error}") from error
-
     def run_each(self, rows: Array) -> npt.NDArray[np.float32]:
         """The first output, (N, ...) float32, of a model with one input, for N rows.
 

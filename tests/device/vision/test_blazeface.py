@@ -20,14 +20,14 @@ FETCHED = is_fetched(MODELS)
 
 
 def test_anchors_are_as_many_as_the_model_s_answers() -> None:
-    anchors = anchors_of(BACK_CAMERA, 256, 256)
+    anchors = anchors_of(BACK_CAMERA)
     assert anchors.shape == (896, 2)
     assert anchors.min() > 0
     assert anchors.max() < BACK_CAMERA.input_px
 
 
 def test_anchors_go_row_by_row_with_all_answers_of_a_cell_together() -> None:
-    anchors = anchors_of(BACK_CAMERA, 256, 256)
+    anchors = anchors_of(BACK_CAMERA)
     assert anchors[:4].tolist() == [[8, 8], [8, 8], [24, 8], [24, 8]]
     assert anchors[512:519].tolist() == [[16, 16]] * 6 + [[48, 16]]
 
