@@ -7,7 +7,7 @@ when a command asks for it or a model fails, and put in the old one's place once
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -62,6 +62,7 @@ class Appliance:
         stop: ends the loop; systemd starts the daemon again.
         say_picture: publishes a synthetic picture; None unless ``privacy.publish_synthesis``.
         pace: the governor's.
+        hear_report: takes each health report to the governor.
     """
 
     settings: Settings
@@ -75,6 +76,7 @@ class Appliance:
     stop: Callable[[], None]
     say_picture: Callable[[bytes], None] | None = None
     pace: Pace = PACES[0]
+    hear_report: Callable[[Mapping[str, Any]], None] = lambda report: None
 
     def settable(self) -> dict[str, Any]:
         """What ``set`` can change, as it is now."""

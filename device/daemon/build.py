@@ -105,9 +105,8 @@ def open_daemon(
         )
         if vision:
             use_model(device, vision.classifier)
-        governor = Governor(1 / settings.camera.frame_rate_hz, partial(use_pace, device))
-        parts.keep_pace = lambda took_s, now_s: governor.frame(took_s, now_s, camera.dropped)
-        report = _report_health(device, metrics, broker, governor, stack)
+        _govern(device)
+        report = _report_health(device, metrics, broker, stack)
         yield parts, Control(device, broker.commands, report), broker
         watchdog.stopping()
 
@@ -214,12 +213,16 @@ def _build_or_explain(
         return None, str(error)
 
 
+def _govern(device: Appliance) -> None:
+    """The pace follows what frames take and what the board says."""
+    parts, rate_hz = device.parts, device.settings.camera.frame_rate_hz
+    governor = Governor(1 / rate_hz, partial(use_pace, device))
+    parts.keep_pace = lambda took_s, now_s: governor.frame(took_s, now_s, parts.camera.dropped)
+    device.hear_report = governor.hear
+
+
 def _report_health(
-    device: Appliance,
-    metrics: Metrics,
-    broker: BrokerSide,
-    governor: Governor,
-    stack: ExitStack,
+    device: Appliance, metrics: Metrics, broker: BrokerSide, stack: ExitStack
 ) -> Callable[[], None]:
     """Begins to report; returns what has a report made at once.
 
@@ -248,7 +251,7 @@ def _report_health(
             },
         }
 
-    tell: list[Callable[[Report], None]] = [publisher.show_health, governor.hear]
+    tell: list[Callable[[Report], None]] = [publisher.show_health, device.hear_report]
     if settings.prometheus_file or settings.prometheus_port:
         from device.daemon.prometheus import open_prometheus  # its libraries are slow to import
 
