@@ -105,7 +105,6 @@ def open_daemon(
         )
         if vision:
             use_model(device, vision.classifier)
-        _govern(device)
         report = _report_health(device, metrics, broker, stack)
         yield parts, Control(device, broker.commands, report), broker
         watchdog.stopping()
@@ -229,6 +228,7 @@ def _report_health(
     Raises:
         ConfigurationError: the Prometheus port is taken.
     """
+    _govern(device)
     publisher, outbox = broker.publisher, broker.publisher.outbox
     parts, settings = device.parts, device.settings.health
 
