@@ -229,16 +229,14 @@ def _report_health(
         ConfigurationError: the Prometheus port is taken.
     """
     _govern(device)
-    publisher, outbox = broker.publisher, broker.publisher.outbox
-    parts, settings = device.parts, device.settings.health
+    publisher, outbox, parts = broker.publisher, broker.publisher.outbox, device.parts
+    settings = device.settings.health
 
     def facts() -> dict[str, Any]:
         camera = None if parts.paused else parts.camera.problem
+        mqtt = broker.duplicates.problem or publisher.problem
         return {
-            "problem": parts.status.problem
-            or camera
-            or broker.duplicates.problem
-            or publisher.problem,
+            "problem": parts.status.problem or camera or mqtt,
             "model": device.model(),
             "detector": parts.status.detector,
             "pace": device.pace.name,
