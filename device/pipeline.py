@@ -142,6 +142,10 @@ def collect_nothing(classifications: Sequence[Classification], now_s: float) -> 
     """The default: no face is kept."""
 
 
+def keep_no_pace(took_s: float, now_s: float) -> None:
+    """The default: nobody minds how long a frame takes."""
+
+
 @dataclass
 class Parts:
     """Everything the loop drives. Commands, carried out between two frames, may change it.
@@ -150,6 +154,7 @@ class Parts:
         status: what runs; the loop adds the camera's state and problems.
         paused: True while nobody may be watched.
         collect: keeps faces where that is wanted.
+        keep_pace: hears what each frame took, s, and when it was done.
     """
 
     camera: Camera
@@ -164,6 +169,7 @@ class Parts:
     status: Status
     paused: bool = False
     collect: Callable[[Sequence[Classification], float], None] = collect_nothing
+    keep_pace: Callable[[float, float], None] = keep_no_pace
 
 
 def run(
@@ -206,9 +212,12 @@ def _drive(
     for frame in takewhile(lambda _: not stop(), _frames(parts)):
         try:
             carry_out(scene, seen)
+            start_s = clock()
             seen, frame = None, None if parts.paused else frame
             scene = wait_on(parts, scene, clock()) if frame is None else process(parts, frame)
             finish_frame(parts, scene, frame)
+            if frame is not None:
+                parts.keep_pace(clock() - start_s, clock())
             seen, failures = frame, 0
         except Exception as error:  # one odd frame, whatever it does to a part, ends no daemon
             failures += 1

@@ -110,6 +110,7 @@ class Face:
         box: the detector's (or tracker's) box.
         score: the detector's confidence, 0 to 1.
         track_id: the tracker's number, None before tracking.
+        tracked: True where its picture was found again, between two detections.
         landmarks: (5, 2) float32 px: the subject's right eye, left eye, nose tip, right
             and left mouth corner; None where no landmark model ran.
         rejection_reason: why the crop is not good enough to name an expression (``too small``,
@@ -124,6 +125,7 @@ class Face:
     landmarks: npt.NDArray[np.float32] | None = field(default=None, compare=False)
     rejection_reason: str | None = None
     crop: GreyImage | None = field(default=None, compare=False)
+    tracked: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ when a command asks for it or a model fails, and put in the old one's place once
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
+from device.daemon.governor import PACES, Pace
 from device.daemon.model_guard import GuardedClassifier
 from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
@@ -59,6 +60,8 @@ class Appliance:
         screen: flashes for ``identify``.
         stop: ends the loop; systemd starts the daemon again.
         say_picture: publishes a synthetic picture; None unless ``privacy.publish_synthesis``.
+        pace: the governor's.
+        hear_report: takes each health report to the governor.
     """
 
     settings: Settings
@@ -70,6 +73,8 @@ class Appliance:
     screen: Identifiable
     stop: Callable[[], None]
     say_picture: Callable[[bytes], None] | None = None
+    pace: Pace = PACES[0]
+    hear_report: Callable[[Mapping[str, Any]], None] = lambda report: None
 
     def settable(self) -> dict[str, Any]:
         """What ``set`` can change, as it is now."""
@@ -120,7 +125,8 @@ def use_model(device: Appliance, classifier: TFLiteClassifier) -> None:
     card, parts = classifier.card, device.parts
     if device.vision:
         device.vision = replace(device.vision, classifier=classifier)
-    paced = IntervalClassifier(classifier.classify, device.settings.classifier.interval_s)
+    interval_s = device.settings.classifier.interval_s
+    paced = IntervalClassifier(classifier.classify, interval_s, lambda: device.pace.slowness)
     parts.classifier = GuardedClassifier(paced, partial(give_way, device))
     parts.status = replace(parts.status, model=f"{card.name} {card.version}")
 

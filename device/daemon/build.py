@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,10 +22,12 @@ from device.daemon.board import Board
 from device.daemon.build_mqtt import BrokerSide, make_publisher, open_broker_side
 from device.daemon.collected_faces import open_captures
 from device.daemon.commands import Control
+from device.daemon.governor import Governor
 from device.daemon.health import HealthReporter, Report
 from device.daemon.metrics import Metrics
 from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
+from device.daemon.use_pace import use_pace
 from device.daemon.watchdog import NoWatchdog, SystemdWatchdog
 from device.display.choose import open_display
 from device.display.live_face import LiveFace
@@ -216,6 +219,14 @@ def _build_or_explain(
         return None, str(error)
 
 
+def _govern(device: Appliance) -> None:
+    """The pace follows what frames take and what the board says."""
+    parts, rate_hz = device.parts, device.settings.camera.frame_rate_hz
+    governor = Governor(1 / rate_hz, partial(use_pace, device))
+    parts.keep_pace = lambda took_s, now_s: governor.frame(took_s, now_s, parts.camera.dropped)
+    device.hear_report = governor.hear
+
+
 def _report_health(
     device: Appliance, metrics: Metrics, broker: BrokerSide, stack: ExitStack
 ) -> Callable[[], None]:
@@ -224,14 +235,16 @@ def _report_health(
     Raises:
         ConfigurationError: the Prometheus port is taken.
     """
-    publisher, outbox = broker.publisher, broker.publisher.outbox
-    parts, settings = device.parts, device.settings.health
+    _govern(device)
+    publisher, outbox, parts = broker.publisher, broker.publisher.outbox, device.parts
+    settings = device.settings.health
 
     def facts() -> dict[str, Any]:
         return {
             "problem": find_problem(parts),
             "model": device.model(),
             "detector": parts.status.detector,
+            "pace": device.pace.name,
             "settings": device.settable(),
             "outbox_depth": outbox.depth,
             "counts": {
@@ -242,7 +255,7 @@ def _report_health(
             },
         }
 
-    tell: list[Callable[[Report], None]] = [publisher.show_health]
+    tell: list[Callable[[Report], None]] = [publisher.show_health, device.hear_report]
     if settings.prometheus_file or settings.prometheus_port:
         from device.daemon.prometheus import open_prometheus  # its libraries are slow to import
 

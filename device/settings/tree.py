@@ -110,7 +110,7 @@ class Classifier:
         choices=("natural", "balanced"),
     )
     interval_s: float = key(
-        0.25,
+        0.33,
         "s between answers for a face whose expression is steady; 0: every face in every frame",
         0,
         2,

@@ -56,15 +56,14 @@ class IntervalClassifier:
     Args:
         classify: the model's call for some faces.
         interval_s: between two answers for a steady face; 0 classifies every face in every frame.
-
-    Attributes:
-        slowness: 1; larger on a busy board: the intervals grow and the answers a frame shrink
-            by so much.
+        slowness: asked in every frame; above 1 on a busy board: the intervals grow and the
+            answers a frame shrink by so much.
     """
 
-    def __init__(self, classify: Classify, interval_s: float) -> None:
-        self._classify, self._interval_s = classify, interval_s
-        self.slowness = 1.0
+    def __init__(
+        self, classify: Classify, interval_s: float, slowness: Callable[[], float] = lambda: 1.0
+    ) -> None:
+        self._classify, self._interval_s, self._slowness = classify, interval_s, slowness
         self._memories: dict[int, _Memory] = {}
         self._frame_s: float | None = None
         self._period_s = 0.0
@@ -101,15 +100,15 @@ class IntervalClassifier:
                 new.append(i)  # a rejected face costs nothing
             elif (urgency := self._urgency(face, memory, now_s)) >= 1:
                 waiting.append((-urgency, i))
-        free = max(1, round(MAX_A_FRAME / self.slowness))
+        free = max(1, round(MAX_A_FRAME / self._slowness()))
         free -= sum(faces[i].rejection_reason is None for i in new)
         return sorted(new + [i for _, i in sorted(waiting)[: max(0, free)]])
 
     def _urgency(self, face: Face, memory: _Memory, now_s: float) -> float:
         """The time since the last answer in units of the interval; from 1 on it is due."""
-        interval_s = self._interval_s * self.slowness
+        interval_s = self._interval_s * self._slowness()
         if not memory.is_steady() or memory.changed(_small(face)):
-            interval_s = min(interval_s, self._period_s * self.slowness)
+            interval_s = min(interval_s, self._period_s * self._slowness())
         # Half a frame early is nearer to the interval than half a frame late.
         waited_s = now_s - memory.answered_s + self._period_s / 2
         return waited_s / max(interval_s, 1e-3)

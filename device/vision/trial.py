@@ -1,7 +1,7 @@
 """The self-test of a model that did not come with Mien, in a process of its own.
 
-A damaged model may crash the runtime, hang or ask for any amount of memory. The trial takes it
-through every batch size that will be used; the daemon loads only what has passed.
+A damaged model may crash the runtime, hang or ask for any amount of memory. The trial loads it and
+runs its self-test; the daemon loads only what has passed.
 Run as ``python -m device.vision.trial`` with the paths on stdin, a NUL between two: what is wrong
 with the first that fails is said on stdout.
 """
@@ -124,12 +124,10 @@ def check(path: Path) -> ModelCard:
         if card.task == "landmarks":
             LandmarkModel.load(path).check()
             return card
-        classifier = TFLiteClassifier.load(path)
-        classifier.check()
+        return TFLiteClassifier.load(path).card
     except ModelError as error:
         named = str(error).startswith(f"{path}: ")
         raise ModelError(str(error) if named else f"{path}: {error}") from error
-    return classifier.card
 
 
 def main(paths: Iterable[Path]) -> int:

@@ -259,3 +259,29 @@ def test_only_faces_that_are_in_view_are_calibrated() -> None:
     play(smoother, [[looks_sad_at_rest()]] * 40, start_s=1.2)
     assert scene_of(smoother).faces[0].expression is Expression.NEUTRAL
     assert scene_of(smoother).faces[0].rest_known > 0.9
+
+
+def test_a_frame_without_a_new_answer_keeps_the_name_and_the_mean_and_shows_the_face() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    play(smoother, [[answer(Expression.HAPPY)]] * 15)
+    before = scene_of(smoother, 14 * FRAME_S).faces[0]
+    repeated = replace(answer(Expression.SAD), is_new=False)
+    assert play(smoother, [[repeated]] * 30, start_s=1.0) == []
+    at_s = 1.0 + 29 * FRAME_S
+    after = scene_of(smoother, at_s).faces[0]
+    assert after.expression is Expression.HAPPY
+    assert after.missing_s == 0
+    assert np.array_equal(after.probabilities, before.probabilities)
+
+
+def test_answers_now_and_then_fade_by_the_time_between_them() -> None:
+    dense, sparse = ExpressionSmoother(SETTINGS), ExpressionSmoother(SETTINGS)
+    for number in range(40):
+        dense.update([answer(Expression.HAPPY)], number * FRAME_S)
+        new = number % 4 == 0
+        sparse.update([replace(answer(Expression.HAPPY), is_new=new)], number * FRAME_S)
+    for smoother in (dense, sparse):
+        smoother.update([answer(Expression.SAD)], 40 * FRAME_S)
+    happy = EXPRESSIONS.index(Expression.HAPPY)
+    means = [scene_of(s, 40 * FRAME_S).faces[0].probabilities[happy] for s in (sparse, dense)]
+    assert means[0] < means[1]  # fewer answers stand for the past

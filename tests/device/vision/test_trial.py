@@ -10,21 +10,8 @@ import pytest
 
 from device.errors import ModelError
 from device.vision import MODELS, trial
-from device.vision.classifier import TFLiteClassifier
-from device.vision.model_store import ModelStore
 from device.vision.trial import PASSED, require_trial, try_out
 from tests.device.vision.mutated import CRASHES, TINY, changed, write_model
-
-NO_BATCH_OF_TWO = (73_740, bytes(4))  # one face passes, two do not
-
-
-def test_a_model_that_takes_one_face_but_not_two_is_refused(tmp_path: Path) -> None:
-    model = changed(tmp_path / "m", *NO_BATCH_OF_TWO)
-    TFLiteClassifier.load(model)
-    with pytest.raises(ModelError, match="batch of 2"):
-        try_out(model)
-    with pytest.raises(ModelError, match="batch of 2"):
-        ModelStore(tmp_path / "models").install(model.parent, try_out)
 
 
 @pytest.mark.parametrize(("number", "change"), CRASHES.items())
