@@ -81,7 +81,8 @@ def test_who_is_in_view_vanishes_when_safe_mode_begins(bench: Bench) -> None:
     parts, vision = bench.device.parts, real_vision()
     parts.smoother = vision.smoother
     parts.smoother.retune(Smoothing(dwell_s=0))
-    parts.classifier, camera = vision.classifier, parts.camera
+    use_model(bench.device, vision.classifier)
+    camera = parts.camera
     process(parts, grey_frame(0.0))
     use_model(bench.device, cast(TFLiteClassifier, Failing()))
     process(parts, grey_frame(0.1))

@@ -10,6 +10,7 @@ import pytest
 
 from device.errors import ModelError
 from device.vision import MODELS, trial
+from device.vision.model_store import ModelStore
 from device.vision.trial import PASSED, require_trial, try_out
 from tests.device.vision.mutated import CRASHES, TINY, changed, write_model
 
@@ -28,7 +29,9 @@ def test_a_model_that_crashes_the_runtime_is_refused_and_the_daemon_lives(
 
 def test_what_the_runtime_says_in_several_lines_is_one_that_names_the_file(tmp_path: Path) -> None:
     model = changed(tmp_path / "m", 73_316, b"\xff" * 4)
-    with pytest.raises(ModelError, match=rf"^{model}: the model takes no batch of 1: [^\n]+$"):
+    with pytest.raises(
+        ModelError, match=rf"^{model}: the TFLite runtime cannot hold the model: [^\n]+$"
+    ):
         try_out(model)
 
 
