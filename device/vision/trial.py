@@ -61,7 +61,10 @@ def try_out(*paths: Path) -> None:
         name = signal.Signals(-done.returncode).name
         raise ModelError(f"{path}: self-test failed: the model crashes the runtime ({name})")
     if done.returncode:
-        said = done.stdout.decode(errors="replace").strip() or "no answer"
+        said = done.stdout.decode(errors="replace").strip()
+        if not said:
+            told = done.stderr.decode(errors="replace").strip() or "no answer"
+            said = f"{path}: self-test failed: {told.splitlines()[-1]}"
         raise ModelError(said.splitlines()[-1].replace(str(path.absolute()), str(path)))
 
 

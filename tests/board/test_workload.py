@@ -22,8 +22,8 @@ def sections() -> Iterator[Sections]:
 def test_a_steady_face_is_searched_and_classified_now_and_then(sections: Sections) -> None:
     seen = cycles(sections, "haar", (1,))["haar/1"]
     assert seen["faces"] == [1] * FRAMES
-    assert len(seen["detections"]) == 2
-    assert len(seen["classified"]) == 3
+    assert seen["detections"] == [0, 6, 12, 13, 19, 25]  # Haar sees a ghost in 12: it looks again
+    assert seen["classified"] == [0, 5, 10, 15, 20, 25]
     stages = {name.rpartition("/")[2] for name in sections.names if name.startswith("haar/1/")}
     assert stages == set(STAGES)
     assert {f"haar/1/{number}/detect" in sections.names for number in seen["detections"]} == {True}
