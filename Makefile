@@ -1,7 +1,8 @@
 # Thin: one command each. `make help` lists them.
 PYTHON ?= python3
-# Workers side by side for test and coverage; a file's tests stay with one worker.
-WORKERS ?= 0
+# Workers side by side: auto is one a core, as far as the memory goes; 0 runs in one process.
+WORKERS ?= auto
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 DEVICE_VENV := .venv
 DEV_VENV := .venv-dev
 DEV := $(DEV_VENV)/bin
@@ -18,7 +19,7 @@ run: $(DEVICE_VENV)/.ready ## start Mien on the demo source with its own broker
 
 test: $(DEV_VENV)/.ready ## all tests but the slow ones
 	@tests/install-mosquitto.sh
-	$(DEV)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(DEV)/python -m pytest -q $(SIDE_BY_SIDE)
 
 test-device: ## the device's tests alone, without TensorFlow; PYTHON=python3.12 for another Python
 	@tests/install-mosquitto.sh
@@ -26,7 +27,7 @@ test-device: ## the device's tests alone, without TensorFlow; PYTHON=python3.12 
 
 coverage: $(DEV_VENV)/.ready ## as test, and which lines and branches the tests reached
 	@tests/install-mosquitto.sh
-	$(DEV)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term
+	$(DEV)/python -m pytest -q $(SIDE_BY_SIDE) --cov --cov-report=term
 
 test-slow: $(DEV_VENV)/.ready ## the slow ones: hundreds of kills, floods, whole trainings
 	@tests/install-mosquitto.sh
