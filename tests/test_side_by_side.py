@@ -41,6 +41,6 @@ def test_a_module_of_tests_stays_with_one_worker() -> None:
     command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "--dist", "loadgroup"]
     command += ["--no-loadscope-reorder", "-p", "no:cacheprovider", *files]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    ran = re.findall(r"\[(gw\d)\].*PASSED (\S+)::", done.stdout)
+    ran = re.findall(r"\[(gw\d)\].*PASSED (\S+?)::", done.stdout)
     assert {file for _, file in ran} == set(files), done.stdout
     assert len(set(ran)) == 2
