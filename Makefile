@@ -2,7 +2,7 @@
 PYTHON ?= python3
 # Workers side by side: auto is one a core, as far as the memory goes; 0 runs in one process.
 WORKERS ?= auto
-SIDE_BY_SIDE := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+SIDE_BY_SIDE := -n $(WORKERS) --no-loadscope-reorder
 DEVICE_VENV := .venv
 DEV_VENV := .venv-dev
 DEV := $(DEV_VENV)/bin

@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.broker import Mosquitto, TestBroker, start_broker
 
+ROOT = Path(__file__).parents[1]
 LONGEST_FIRST = (
     "tests/export/", "tests/training/gan/test_fitting", "tests/training/classifier/",
     "tests/training/", "tests/systemd/", "tests/device/cli/", "tests/architecture/",
@@ -40,15 +43,22 @@ def real_mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
         yield broker
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
+class FilesThatShare(LoadScopeScheduling):
     """A file's tests stay with one worker; so do files that share a trained model."""
-    item.add_marker(pytest.mark.xdist_group(_group(item.path)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _share_of(nodeid.partition("::")[0])
 
 
 @cache
-def _group(path: Path) -> str:
-    text = path.read_text(encoding="utf-8")
-    return "drawn_run" if "drawn_run" in text or "drawn_pair" in text else str(path)
+def _share_of(file: str) -> str:
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return "drawn_run" if "drawn_run" in text or "drawn_pair" in text else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesThatShare:
+    """Instead of xdist's own ways to deal tests out to workers."""
+    return FilesThatShare(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

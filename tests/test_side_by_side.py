@@ -38,8 +38,8 @@ def test_what_begins_is_there(path: str) -> None:
 
 def test_a_module_of_tests_stays_with_one_worker() -> None:
     files = ["tests/device/vision/test_nms.py", "tests/device/settings/test_hosts.py"]
-    command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "--dist", "loadgroup"]
-    command += ["--no-loadscope-reorder", "-p", "no:cacheprovider", *files]
+    command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "--no-loadscope-reorder"]
+    command += ["-p", "no:cacheprovider", *files]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     ran = re.findall(r"\[(gw\d)\].*PASSED (\S+?)::", done.stdout)
     assert {file for _, file in ran} == set(files), done.stdout
