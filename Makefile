@@ -7,7 +7,7 @@ DEVICE_VENV := .venv
 DEV_VENV := .venv-dev
 DEV := $(DEV_VENV)/bin
 
-.PHONY: help run test test-device test-slow clients-test coverage check format train export report bench board-cost bundle install image image-test flash lock
+.PHONY: help run test test-device test-slow clients-test coverage check format train export report bench board-cost docs bundle deb release install image image-test flash lock
 IMAGE ?= $(lastword $(sort $(wildcard dist/mien-*-arm64.img)))
 .DEFAULT_GOAL := help
 
@@ -60,6 +60,16 @@ bench: $(DEVICE_VENV)/.ready ## pace of the whole path on this machine
 
 board-cost: $(DEV_VENV)/.ready ## docs/board.md: instructions of a frame on arm64 cores, counted under an emulator
 	$(DEV)/python -m tests.board
+
+docs: $(DEV_VENV)/.ready ## dist/site: the documents as a site; pages that are made from the code are written first
+	$(DEV)/python -m tests.pages
+	$(DEV)/mkdocs build --quiet --strict
+
+deb: ## dist/mien_VERSION_ARCH.deb for arm64 and amd64: apt install ./mien_VERSION_ARCH.deb
+	systemd/deb.sh
+
+release: ## all that a release has, into dist/release: RELEASE="0.1.0 --dry-run" says what it would do
+	@.ci/release $(RELEASE)
 
 bundle: ## dist/mien-VERSION-bundle.tar: install.sh and all wheels, for devices without a network
 	systemd/bundle.sh

@@ -27,8 +27,8 @@ def page() -> str:
     """The whole page."""
     settable = ", ".join(f"`{name}`" for name in SETTABLE)
     parts = [HEAD.format(settable=settable)]
-    for section in dataclasses.fields(Settings):
-        parts.append(_section(section.name, getattr(Settings(), section.name)))
+    sections = dataclasses.fields(Settings)
+    parts += [_section(section.name, getattr(Settings(), section.name)) for section in sections]
     return "\n".join(parts)
 
 
