@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 LOGGED = ("warning", "error", "critical", "_warn")
-TOLD = re.compile(r"(^|_)(problem|why|reason|text|error)s?$")  # names that hold such a text
+TOLD = re.compile(r"(^|_)(problem|why|reason|error)s?$|^_text$")  # names that hold such a text
 TELLING = re.compile(r"explain|misfits|problem")  # functions that return or yield such a text
 NOT_FOR_USERS = ("ValueError", "TypeError", "AssertionError", "NotImplementedError")
 WORDS_AT_LEAST = 2

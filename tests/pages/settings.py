@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-from device.daemon.control import SETTABLE
+from device.daemon.appliance import SETTABLE
 from device.settings import Settings
 
 HEAD = """\
