@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from device.__main__ import COMMANDS
 from device.mqtt.schemas import read_schema
@@ -62,6 +63,22 @@ def test_the_index_lists_every_page() -> None:
     listed = set(re.findall(r"^- \[[^]]+\]\(([^)]+)\)", index, re.MULTILINE))
     there = {path.name for path in (ROOT / "docs").glob("*.md")} | {"examples/README.md"}
     assert there - listed == {"index.md"}
+
+
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_issue_forms_can_be_read_and_ask_for_mien_doctor(path: Path) -> None:
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if path.stem == "config":
+        assert form == {"blank_issues_enabled": False}
+        return
+    assert {"name", "description", "body"} <= set(form)
+    labels = [field["attributes"].get("label", "") for field in form["body"]]
+    assert "mien doctor" in labels
+    ids = [field["id"] for field in form["body"] if "id" in field]
+    assert len(ids) == len(set(ids))
 
 
 def test_the_readme_and_the_changelog_of_a_release_fit_a_screen() -> None:
