@@ -139,7 +139,8 @@ wheels_for() {
         --find-links "$bundle/wheels" --dest "$bundle/wheels" \
         --requirement "$bundle/requirements/$python-$arch.txt" >&2 \
         || die "wheels for Python $python on $arch: see above"
-    [ -z "${MIEN_WHEELS:-}" ] || cp --update "$bundle"/wheels/[!m]*.whl "$bundle"/wheels/m[!i]*.whl "$MIEN_WHEELS/"
+    [ -z "${MIEN_WHEELS:-}" ] || find "$bundle/wheels" -name '*.whl' ! -name 'mien-*' ! -name 'sdnotify-*' \
+        -exec cp --update -t "$MIEN_WHEELS" {} +   # but what was built here
 }
 
 main "$@"
