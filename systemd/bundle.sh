@@ -91,7 +91,7 @@ pure_wheels() {
     fetch_blazeface "$tools/source"
     chmod -R u=rwX,go=rX "$tools/source"
     grep -A1 '^sdnotify==' systemd/requirements/default.txt > "$tools/source-only.txt"
-    keep 'setuptools>=77' wheel
+    keep 'setuptools>=77' wheel packaging
     cached "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" "$tools/source" >&2
     # --use-pep517: the pip of Debian 12 and Ubuntu 22.04 takes it that setuptools has "wheel".
     keep --no-binary=sdnotify --requirement "$tools/source-only.txt"
