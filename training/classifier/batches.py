@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from device.errors import UsageError
+from training.classifier.posed_pairs import find_pairs, vary_pairs, with_difference
 from training.classifier.recipe import Recipe, Targets
 from training.data.augmentation import augment
-from training.data.fer2013 import Pictures
+from training.data.fer2013 import NUM_CLASSES, Pictures
 
 Teacher = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 Item = TypeVar("Item")
@@ -35,16 +37,28 @@ class Batches:
     ) -> None:  # fmt: skip
         self.pictures, self.targets, self.recipe = pictures, targets, recipe
         self.views = views or {}
-        self.posed = pictures.posed
+        self.posed, self.rest = np.zeros((2, 0), np.int64)
+        self.ordinary = np.arange(len(pictures))
+        if recipe.posed_pairs:
+            self.posed, self.rest = find_pairs(pictures)
+            self.ordinary = np.flatnonzero(~pictures.posed)
+            if len(self.posed) < recipe.posed_pairs:
+                raise UsageError(
+                    f"--posed-pairs {recipe.posed_pairs}: the training split has "
+                    f"{len(self.posed)} posed faces; `training add-posed` adds some"
+                )
 
     def __len__(self) -> int:
         """Steps an epoch; what does not fill a batch waits for another epoch's order."""
-        return max(len(self.pictures) // self.recipe.batch_size, 1)
+        return max(len(self.ordinary) // self.recipe.batch_size, 1)
 
     def of_epoch(self, epoch: int) -> Iterator[tuple[Any, dict[str, Any]]]:
-        """The epoch's batches: (b, 48, 48, 1) float32 pixels 0 to 255 and targets a head."""
+        """The epoch's batches: (b, 48, 48, 1) float32 pixels 0 to 255 and targets a head.
+
+        With pairs, b is the batch size and twice their number; see ``posed_pairs``.
+        """
         random = np.random.default_rng((self.recipe.seed, epoch))
-        order = random.permutation(len(self.pictures))
+        order = random.permutation(self.ordinary)
         for index in range(len(self)):
             size = self.recipe.batch_size
             chosen = order[index * size : (index + 1) * size]
@@ -53,14 +67,27 @@ class Batches:
             if self.recipe.p_mixup:
                 varied, targets = mix_up(varied, targets, self.recipe.p_mixup, random)
             for head, teacher in self.views.items():
-                share = self.share_of(head, chosen)
+                share = np.float32(self.recipe.view_share)
                 targets[head] = (1 - share) * targets[head] + share * teacher(varied)
+            if self.recipe.posed_pairs:
+                varied, targets = self.add_pairs(varied, targets, random)
             yield varied[..., None].astype(np.float32), targets
 
-    def share_of(self, head: str, chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """(b, 1) share of the view teacher's answers in a head's targets."""
-        posed = self.recipe.posed_view_share if head == "crowd" else self.recipe.view_share
-        return np.where(self.posed[chosen, None], posed, self.recipe.view_share).astype(np.float32)
+    def add_pairs(
+        self, varied: npt.NDArray[np.uint8], targets: Targets, random: np.random.Generator
+    ) -> tuple[npt.NDArray[np.uint8], Targets]:
+        """The batch with rests and posed faces after it; FER2013's labels say nothing of them."""
+        recipe, pixels = self.recipe, self.pictures.pixels
+        chosen = random.choice(len(self.posed), recipe.posed_pairs, replace=False)
+        posed, rest = self.posed[chosen], self.rest[chosen]
+        pairs = vary_pairs(pixels[posed], pixels[rest], recipe.augmentation, random)
+        own = np.concatenate([targets["crowd"], *(self.targets["crowd"][i] for i in (rest, posed))])
+        crowd = with_difference(
+            own, self.pictures.labels[posed], recipe.label_smoothing, recipe.difference_weight
+        )
+        silent = np.zeros((len(pairs), NUM_CLASSES), np.float32)
+        labels = np.concatenate([targets["fer2013"], silent])
+        return np.concatenate([varied, pairs]), {"fer2013": labels, "crowd": crowd}
 
 
 def mix_up(

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
+from device.errors import UsageError
 from training.classifier import distributed
 from training.classifier.batches import Batches, one_ahead
 from training.classifier.checkpoint import (
@@ -68,6 +69,8 @@ def fit(
         strategy: one of ``distributed.STRATEGIES``.
     """
     spread = distributed.make_strategy(strategy)  # before anything else wakes TensorFlow
+    if spread is not None and recipe.posed_pairs:
+        raise UsageError("--posed-pairs: a pair cannot be shared by replicas; leave --strategy out")
     keras.utils.set_random_seed(recipe.seed)
     keras.mixed_precision.set_global_policy(recipe.precision)
     batches = make_batches(pictures.split(Split.TRAIN), recipe)

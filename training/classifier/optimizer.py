@@ -6,6 +6,7 @@ import keras
 from keras.optimizers.schedules import CosineDecay
 
 from training.classifier.networks import HEADS
+from training.classifier.posed_pairs import DifferenceLoss
 from training.classifier.recipe import Recipe
 
 
@@ -34,9 +35,14 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
         schedule, momentum=recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    losses: dict[str, keras.losses.Loss] = {
+        head: keras.losses.CategoricalCrossentropy(from_logits=True) for head in HEADS
+    }
+    if recipe.posed_pairs:
+        losses["crowd"] = DifferenceLoss()
     model.compile(
         optimizer,
-        loss={head: keras.losses.CategoricalCrossentropy(from_logits=True) for head in HEADS},
+        loss=losses,
         loss_weights={"fer2013": 1.0, "crowd": recipe.crowd_weight},
         jit_compile=False,  # XLA's convolutions on CPUs are several times slower
     )

@@ -9,10 +9,11 @@ from device.errors import UsageError
 
 COUNTS = ("batch_size", "epochs", "steps", "round_steps", "blocks", "width", "critic_steps",
           "penalty_interval", "average_every", "guide_steps")  # fmt: skip
-SHARES = ("label_smoothing", "teacher_share", "view_share", "posed_view_share", "informed_share", "average_decay",
+SHARES = ("label_smoothing", "teacher_share", "view_share", "informed_share", "average_decay",
           "momentum", "learn_validation", "p_mixup")  # fmt: skip
 ABOVE_ZERO = ("learning_rate", "critic_rate")
-AT_LEAST_ZERO = ("seed", "weight_decay", "warmup_epochs", "crowd_weight",
+AT_LEAST_ZERO = ("seed", "weight_decay", "warmup_epochs", "crowd_weight", "posed_pairs",
+                 "difference_weight",
                  "rare_margin")  # fmt: skip
 
 

@@ -41,7 +41,9 @@ class Recipe:
         view_teachers: teachers of the online distillation, pairs (``NAME.tflite`` with card): each
             answers about every varied picture, for the head it has; several for one head together.
         view_share: of their answers in that head's targets.
-        posed_view_share: the same for the FER+ head on posed faces, which bring better answers.
+        posed_pairs: posed faces in each batch, and the same faces at rest, beside
+            ``batch_size`` others (see ``posed_pairs``); 0 mixes them among the others.
+        difference_weight: of the loss on how a posed face differs from the same face at rest.
         crowd_weight: of the FER+ head's loss; that of the FER2013 head counts 1.
         p_mixup: share of pictures that are laid over another of their batch (MixUp; Zhang et al.,
             ICLR 2018). What a teacher says of such a picture it has not learnt by heart.
@@ -70,7 +72,8 @@ class Recipe:
     teacher_share: float = 0.6
     view_teachers: tuple[str, ...] = ()
     view_share: float = 0.6
-    posed_view_share: float = 0.0
+    posed_pairs: int = 0
+    difference_weight: float = 1.5
     crowd_weight: float = 1.0
     p_mixup: float = 0.0
     learn_validation: float = 0.0

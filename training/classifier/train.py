@@ -25,8 +25,8 @@ VOTES = Path("data/fer2013new.csv")
 INFORMED_SHARE = 0.5  # of FER2013's labels, where a teacher helps to foresee them
 PRECISIONS = ("float32", "mixed_bfloat16")
 SETTINGS = ("network", "epochs", "batch_size", "learning_rate", "weight_decay", "seed",
-            "precision", "start_from", "teacher", "view_teachers", "view_share", "posed_view_share", "crowd_weight",
-            "p_mixup", "learn_validation")  # fmt: skip
+            "precision", "start_from", "teacher", "view_teachers", "view_share", "crowd_weight",
+            "posed_pairs", "difference_weight", "p_mixup", "learn_validation")  # fmt: skip
 NETWORK_NAMES = ("expression", "expression-light", "expression-tiny", "mini-xception", "paper")
 
 
@@ -60,9 +60,11 @@ def add_arguments(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--view-share", type=float, help="of its answers in the targets, 0 to 1")
     parser.add_argument(
-        "--posed-view-share",
-        type=float,
-        help="the same for the FER+ head on posed faces, default 0",
+        "--posed-pairs", type=int, metavar="N",
+        help="posed faces of `add-posed` in each batch, each beside the same face at rest",
+    )  # fmt: skip
+    parser.add_argument(
+        "--difference-weight", type=float, help="of how the two differ in the loss, default 1.5"
     )
     parser.add_argument("--crowd-weight", type=float, help="of the FER+ head's loss, default 1")
     parser.add_argument("--p-mixup", type=float, help="share of pictures laid over another")

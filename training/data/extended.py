@@ -19,6 +19,7 @@ from training.files import write_table
 
 USAGE = {Split.TRAIN: "Training", Split.VALIDATION: "PublicTest", Split.TEST: "PrivateTest"}
 SURE_VOTES = 10  # what FER+ gives a picture on which everybody agrees
+POSES_A_FACE = 6  # `add-posed` writes so many rows of each face, the rest last
 POSED_VOTES = 100  # of a posed face: finer shares than FER+'s ten votes can say
 
 

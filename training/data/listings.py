@@ -52,9 +52,8 @@ def read_labels(folder: Path) -> list[tuple[Path, int]]:
     pictures = []
     for line, row in enumerate(read_rows(path, "the labels"), start=2):
         try:
-            pictures.append(
-                (folder / row["file"], FOLDER_NAMES[row.get("label") or row["expression"]])
-            )
+            label = row["expression"] if "expression" in row else row["label"]
+            pictures.append((folder / row["file"], FOLDER_NAMES[label]))
         except KeyError as error:
             raise UsageError(
                 f"{path}, line {line}: {error} is no column or no expression of ours"

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from device.errors import UsageError
+from device.vision.preprocess import CROP_PX
 from device.vocabulary import EXPRESSIONS, Expression
 from training.classifier.train import DATA, VOTES
 from training.data.action_units import (
@@ -32,10 +33,10 @@ from training.data.action_units import (
     pose,
 )
 from training.data.cleaning import clean
-from training.data.extended import POSED, POSED_VOTES, extend, require_new, write_csv_pair
+from training.data.extended import POSED_VOTES, extend, require_new, write_csv_pair
 from training.data.fer2013 import (
-    CROP_PX,
     CROWD_ORDER,
+    POSED,
     VOTE_COLUMNS,
     Pictures,
     Split,
@@ -80,7 +81,7 @@ class Posed:
 
     Attributes:
         pixels: (n, 48, 48) uint8.
-        labels: (n,) what most annotators would say: neutral for weak poses.
+        labels: (n,) what was posed; neutral is a face at rest.
         votes: (n, 10) in the order of ``VOTE_COLUMNS``, ``POSED_VOTES`` each.
         num_faceless: neutral pictures in which the mesh model saw no face.
     """
@@ -141,7 +142,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         raise UsageError(f"{sheet}: cannot write")
     print(f"{len(posed.pixels)} posed faces added to the training split; look at {sheet}")
     print(f"{posed.num_faceless} neutral pictures were left out: no face for the mesh model")
-    print(f"train with: python -m training classifier --data {data} --votes {votes}")
+    print(f"train with: python -m training classifier --data {data} --votes {votes} "
+          "--posed-pairs 32")  # fmt: skip
     return 0
 
 
@@ -197,9 +199,8 @@ def pose_faces(
                 head, pose(head, draw_strengths(expression, strength, random)), face
             )
             pixels.append(shrink(posed))
-            shared = share_votes(expression, strength)
-            votes.append(shared)
-            labels.append(int(shared[list(CROWD_ORDER)].argmax()))
+            votes.append(share_votes(expression, strength))
+            labels.append(EXPRESSIONS.index(expression))
     if not pixels:
         raise UsageError("no face at rest was found to pose")
     return Posed(np.stack(pixels), np.array(labels), np.stack(votes), num_faceless)
@@ -222,9 +223,7 @@ def ask_too(posed: Posed, probabilities: npt.NDArray[np.float32]) -> Posed:
     """
     votes = np.zeros_like(posed.votes)
     votes[:, list(CROWD_ORDER)] = np.rint(POSED_VOTES * probabilities)
-    both = np.rint((posed.votes + votes) / 2).astype(np.int64)
-    labels = both[:, list(CROWD_ORDER)].argmax(axis=1)
-    return replace(posed, votes=both, labels=labels)
+    return replace(posed, votes=np.rint((posed.votes + votes) / 2).astype(np.int64))
 
 
 def draw_strengths(

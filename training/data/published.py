@@ -44,7 +44,12 @@ def load_published(folder: Path) -> Opinion:
         model = build(read_weights(folder))
     except (OSError, KeyError, TypeError, ValueError, IndexError) as error:
         raise UsageError(f"{folder}: not face-api.js' expression network ({error})") from error
-    return lambda pixels: (ask(model, pixels) + ask(model, pixels[:, :, ::-1])) / 2
+
+    def opinion(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        both = ask(model, pixels) + ask(model, pixels[:, :, ::-1])
+        return (both / 2).astype(np.float32)
+
+    return opinion
 
 
 def read_weights(folder: Path) -> Weights:
@@ -111,4 +116,4 @@ def ask(model: keras.Model, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.flo
                  for crop in pixels[at : at + BATCH]]  # fmt: skip
         batch = (np.stack(large)[..., None].astype(np.float32) - MEAN) / 255
         parts.append(np.asarray(model(batch, training=False))[:, list(OURS)])
-    return softmax(np.concatenate(parts))
+    return softmax(np.concatenate(parts)).astype(np.float32)

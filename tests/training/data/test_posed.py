@@ -13,8 +13,8 @@ from device.errors import UsageError
 from device.vocabulary import Expression
 from tests.training.data.test_action_units import drawn_mesh
 from training.__main__ import main
-from training.data.extended import POSED, extend, write_csv_pair
-from training.data.fer2013 import VOTE_COLUMNS, Pictures, Split, read_pictures
+from training.data.extended import extend, write_csv_pair
+from training.data.fer2013 import POSED, VOTE_COLUMNS, Pictures, Split, read_pictures
 from training.data.posed import (
     POSES,
     ask_too,

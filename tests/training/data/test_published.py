@@ -71,5 +71,5 @@ def test_another_folder_is_one_line(tmp_path: Path, broken: str) -> None:
         (tmp_path / MANIFEST).write_text("{")
     if broken == "short":
         (tmp_path / "weights.bin").write_bytes(b"123")
-    with pytest.raises(UsageError, match="not face-api.js' expression network"):
+    with pytest.raises(UsageError, match=r"not face-api\.js' expression network"):
         load_published(tmp_path)
