@@ -29,6 +29,7 @@ from training.classifier.trained import load_network, load_view_teachers, predic
 from training.classifier.warm_start import weights_of
 from training.classifier.weight_average import WeightAverage
 from training.data.fer2013 import Pictures, Split
+from training.precision import usable_precision
 from training.runs import read_history, write_history
 
 VALIDATE_EVERY = 2  # epochs; the last one always
@@ -72,7 +73,7 @@ def fit(
     if spread is not None and recipe.posed_pairs:
         raise UsageError("--posed-pairs: a pair cannot be shared by replicas; leave --strategy out")
     keras.utils.set_random_seed(recipe.seed)
-    keras.mixed_precision.set_global_policy(recipe.precision)
+    keras.mixed_precision.set_global_policy(usable_precision(recipe.precision))
     batches = make_batches(pictures.split(Split.TRAIN), recipe)
     with distributed.scope_of(spread):
         model = build(recipe.network)

@@ -19,6 +19,7 @@ from training.gan.guide import GuideTraining, build_guide, rarity_of
 from training.gan.recipe import GanRecipe
 from training.gan.sheets import plot_losses, sample_sheet, write_picture
 from training.gan.translation import Translation
+from training.precision import usable_precision
 
 SAVE_EVERY_S = 300.0  # between two sheets, too
 
@@ -122,7 +123,7 @@ def build(recipe: GanRecipe, voted: VotedFaces, run: Path) -> Translation:
         "critic_rate": recipe.critic_rate,
         "seed": recipe.seed,
         "size": GeneratorSettings(recipe.width, recipe.blocks),
-        "dtype": recipe.precision,
+        "dtype": usable_precision(recipe.precision),
     }
     keras.utils.set_random_seed(recipe.seed)
     model: Translation
@@ -159,7 +160,7 @@ def train_guide(faces: VotedFaces, recipe: GanRecipe, path: Path) -> keras.Model
         UsageError: the file is damaged, or of another guide.
         KeyboardInterrupt: a signal ended its training, which begins anew the next time.
     """
-    guide = build_guide(recipe.precision)
+    guide = build_guide(usable_precision(recipe.precision))
     if path.exists():
         try:
             guide.load_weights(path)
