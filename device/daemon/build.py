@@ -17,16 +17,19 @@ from device.camera.choose import make_source
 from device.camera.newest_frame import NewestFrameCamera
 from device.daemon.board import Board
 from device.daemon.build_mqtt import BrokerSide, connect, make_publisher
+from device.daemon.build_web import WebSide, open_web, serve_web, shows_picture
 from device.daemon.collected_faces import open_captures
 from device.daemon.control import Appliance, Control, use_model
 from device.daemon.health import HealthReporter, Report
 from device.daemon.metrics import Metrics
+from device.daemon.observed import let_observe
 from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
 from device.daemon.watchdog import NoWatchdog, SystemdWatchdog
 from device.display.choose import open_display
 from device.display.live_face import LiveFace
 from device.display.screen import NoScreen
+from device.display.wording import notice_text
 from device.errors import DetectorError, ModelError
 from device.mqtt.identity import make_device_id, make_name
 from device.mqtt.outbox import Outbox
@@ -38,9 +41,11 @@ from device.vision.model_store import ModelStore, load_classifier
 from device.vision.smoother import ExpressionSmoother
 from device.vision.stage import Vision, build_stage
 from device.vision.tracker import DetectAndTrack
-from device.vocabulary import CameraState, Expression, Status
+from device.vocabulary import CameraState, Expression, Frame, Scene, Status
 
 log = logging.getLogger("mien")
+
+CarryOut = Callable[[Scene, Frame | None], None]
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Surroundings:
 @contextmanager
 def open_daemon(
     settings: Settings, around: Surroundings
-) -> Iterator[tuple[Parts, Control, BrokerSide]]:
+) -> Iterator[tuple[Parts, CarryOut, BrokerSide]]:
     """What the loop runs, what carries out commands, and the broker's side.
 
     Started for the quickest first event; closed in the opposite order, the broker last.
@@ -74,6 +79,7 @@ def open_daemon(
         state = StateFile(around.state_dir / "settings.json")
         settings = _named(state.apply(settings))
         store = ModelStore(around.state_dir / "models")
+        web = open_web(settings, stack)
         broker = connect(settings, state, around.state_dir, stack)
         make_face = make_live_face(settings, store)
         camera = _open_camera(settings, make_face is not None, stack)
@@ -100,13 +106,24 @@ def open_daemon(
         )
         if vision:
             use_model(device, vision.classifier)
-        report = _report_health(device, metrics, broker, stack)
-        yield parts, Control(device, broker.commands, broker.publisher.respond, report), broker
+        reporter = _report_health(device, metrics, broker, stack)
+        report = reporter.report_now
+        controls = [Control(device, broker.commands, broker.publisher.respond, report)]
+        if web:
+            controls.append(Control(device, web.desk.queue, web.desk.respond, report))
+            _open_page(web, device, reporter, broker, stack)
+
+        def carry_out(scene: Scene, frame: Frame | None) -> None:
+            for control in controls:
+                control.carry_out(scene, frame)
+
+        yield parts, carry_out, broker
         watchdog.stopping()
 
 
 def _open_camera(settings: Settings, makes_faces: bool, stack: ExitStack) -> NewestFrameCamera:
-    source = make_source(settings.camera, settings.display.show_camera or makes_faces)
+    color = settings.display.show_camera or shows_picture(settings.web) or makes_faces
+    source = make_source(settings.camera, color)
     camera = NewestFrameCamera(source, settings.camera).start()
     stack.callback(camera.close)
     return camera
@@ -207,12 +224,8 @@ def _build_or_explain(
 
 def _report_health(
     device: Appliance, metrics: Metrics, broker: BrokerSide, stack: ExitStack
-) -> Callable[[], None]:
-    """Begins to report; returns what has a report made at once.
-
-    Raises:
-        ConfigurationError: the Prometheus port is taken.
-    """
+) -> HealthReporter:
+    """Begins to report."""
     publisher, outbox = broker.publisher, broker.publisher.outbox
     parts, settings = device.parts, device.settings.health
 
@@ -235,12 +248,33 @@ def _report_health(
         }
 
     tell: list[Callable[[Report], None]] = [publisher.show_health]
-    if settings.prometheus_file or settings.prometheus_port:
-        from device.daemon.prometheus import open_prometheus  # its libraries are slow to import
+    if settings.prometheus_file:
+        from device.daemon.prometheus import PrometheusFile  # its library is slow to import
 
-        tell += open_prometheus(settings, stack)
+        tell.append(PrometheusFile(Path(settings.prometheus_file)))
     reporter = HealthReporter(metrics, facts, Board(), tell, settings.interval_s)
     publisher.when_back(reporter.report_now)  # the last report may say that it is away
     reporter.start()
     stack.callback(reporter.close)
-    return reporter.report_now
+    return reporter
+
+
+def _open_page(
+    web: WebSide,
+    device: Appliance,
+    reporter: HealthReporter,
+    broker: BrokerSide,
+    stack: ExitStack,
+) -> None:
+    """Lets the page overhear the loop, and begins to answer browsers."""
+    publisher, settings = broker.publisher, device.settings
+
+    def health() -> Report:
+        connection = {"connected": publisher.connected, "problem": publisher.problem}
+        return {**reporter.read(), "broker": connection, "paused": device.parts.paused}
+
+    notice = notice_text(True, settings.capture.enabled, shows_picture(settings.web))
+    let_observe(device.parts, web.feed)
+    serve_web(web, settings, device.settable(), health, notice)
+    stack.callback(web.server.close)
+    stack.callback(web.feed.close)

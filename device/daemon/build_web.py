@@ -1,0 +1,233 @@
+"""Makes the page and what stands behind it, for ``build``. Nothing slow is imported here."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from device import __version__
+from device.mqtt.commands import CommandQueue
+from device.mqtt.packets import ReplyTo
+from device.settings import Settings
+from device.settings.hosts import join_address
+from device.settings.tree import Web
+from device.vision.quality import sharpness, yaw
+from device.vocabulary import EXPRESSIONS, Face
+from device.web.access import Access
+from device.web.feed import Feed
+from device.web.guard import Application
+from device.web.password import configured_hash
+from device.web.server import WebServer, tls_context
+
+log = logging.getLogger("mien")
+
+ANSWER_WITHIN_S = 10.0  # the loop takes commands at least twice a second
+PAGE_THREADS, METRICS_THREADS = 10, 2  # six pages may be open, each holds a thread
+LOOPBACK = "127.0.0.1"
+Report = Mapping[str, Any]
+Answer = Mapping[str, Any]
+
+
+class CommandDesk:
+    """Takes commands of the page as those over MQTT are taken: same schemas, limits and queue."""
+
+    def __init__(self) -> None:
+        self.queue = CommandQueue(self.respond)
+        self._lock = threading.Lock()
+        self._waiting: dict[bytes, SimpleQueue[Answer]] = {}
+
+    def ask(self, name: str, arguments: bytes) -> Answer:
+        """Has a command carried out by the loop and waits for the answer.
+
+        Args:
+            name: of the command.
+            arguments: as JSON, like the payload of an MQTT command.
+        """
+        ticket, answers = secrets.token_bytes(8), SimpleQueue[Answer]()
+        try:
+            with self._lock:  # the queue is made for one thread
+                self._waiting[ticket] = answers
+                refused = self.queue.refused
+                self.queue.receive(name, arguments or b"{}", False, ReplyTo("", ticket))
+                is_refused = self.queue.refused != refused
+            return answers.get(timeout=0.0 if is_refused else ANSWER_WITHIN_S)
+        except Empty:
+            error = "too many commands; wait a moment" if is_refused else "the device is busy"
+            return {"status": "error", "error": error}
+        finally:
+            self._waiting.pop(ticket, None)
+
+    def respond(
+        self,
+        name: str,
+        transaction: str | None,
+        *,
+        data: Any = None,
+        error: str = "",
+        reply_to: ReplyTo | None = None,
+    ) -> None:
+        """An answer of the loop, or of the queue; nobody waits for one that comes too late."""
+        answers = self._waiting.get(reply_to.correlation) if reply_to else None
+        if answers:
+            ok: Answer = {"status": "ok", "data": data}
+            answers.put({"status": "error", "error": error} if error else ok)
+
+
+@dataclass
+class WebSide:
+    """What serves browsers and collectors.
+
+    Attributes:
+        feed: overhears the loop.
+        desk: where the page's commands arrive.
+        server: listens already.
+        access: who may look; None where there is no page.
+        address: the page's, for people; empty where there is none.
+        metrics_port: of ``health.prometheus_port``; None for none.
+    """
+
+    feed: Feed
+    desk: CommandDesk
+    server: WebServer
+    access: Access | None
+    address: str = ""
+    metrics_port: int | None = None
+
+
+def shows_picture(web: Web) -> bool:
+    """Whether the camera's picture can be seen on the page."""
+    return web.enabled and web.show_camera
+
+
+def open_web(settings: Settings, stack: ExitStack) -> WebSide | None:
+    """Takes the ports that the settings name; None where they name none.
+
+    Raises:
+        ConfigurationError: a port is taken; password or certificate cannot be used.
+    """
+    web, port = settings.web, settings.health.prometheus_port
+    if not (web.enabled or port):
+        return None
+    server = WebServer()
+    stack.callback(server.close)
+    side = WebSide(Feed(shows_picture(web)), CommandDesk(), server, None)
+    stack.callback(side.feed.close)
+    if web.enabled:
+        side.access, tls = Access(configured_hash(web)), tls_context(web)
+        bound = server.listen("web.port", web.address, web.port, PAGE_THREADS, tls)
+        where = join_address(_for_people(web.address), bound)
+        side.address = f"{'https' if tls else 'http'}://{where}/"
+        log.info("page: %s", side.address)
+    if port:
+        key = "health.prometheus_port"
+        side.metrics_port = server.listen(key, LOOPBACK, port, METRICS_THREADS)
+    return side
+
+
+def serve_web(
+    side: WebSide,
+    settings: Settings,
+    settable: Mapping[str, Any],
+    health: Callable[[], Report],
+    notice: str,
+) -> None:
+    """Begins to answer.
+
+    Args:
+        side: where.
+        settings: the tree.
+        settable: what ``set`` can change.
+        health: makes a report, with ``broker``.
+        notice: what people in view must know.
+    """
+
+    def metrics() -> tuple[str, bytes]:
+        from device.daemon.prometheus import CONTENT_TYPE, render  # its library is slow to import
+
+        return CONTENT_TYPE, render(health()).encode()
+
+    def make_application() -> Application:
+        from device.web.guard import Guard
+        from device.web.routes import Backstage, Routes
+
+        facts = about(settings, settable, notice)
+        backstage = Backstage(side.feed, side.desk.ask, health, metrics, measure, facts)
+        access = side.access or Access(None)
+        routes = Routes(backstage, access, side.metrics_port, side.access is not None)
+        return Guard(routes.app, names_of(settings.web.host_names), access.needs_password)
+
+    side.server.start(make_application)
+
+
+def about(settings: Settings, settable: Mapping[str, Any], notice: str) -> dict[str, Any]:
+    """What the page is told once."""
+    quality = settings.quality
+    return {
+        "name": settings.device.name,
+        "version": __version__,
+        "notice": notice,
+        "broker": join_address(settings.mqtt.host, settings.mqtt.port or 1883)
+        if settings.mqtt.host
+        else "",
+        "expressions": [expression.value for expression in EXPRESSIONS],
+        "settable": [_field_of(settings, dotted) for dotted in settable],
+        "limits": {
+            "size_px": [quality.min_face_px, None],
+            "brightness": [quality.min_brightness, quality.max_brightness],
+            "sharpness": [quality.min_sharpness, None],
+            "yaw": [None, quality.max_yaw],
+        },
+    }
+
+
+def measure(face: Face) -> dict[str, float | None]:
+    """What quality is judged by, of a face with its crop: see ``device.vision.quality``.
+
+    Returns:
+        ``size_px``, ``brightness`` and ``sharpness`` in grey levels, ``yaw`` in eye distances,
+        ``tilt_deg`` of the eyes' line, clockwise in the picture; None without landmarks.
+    """
+    assert face.crop is not None
+    points = face.landmarks
+    return {
+        "size_px": max(face.box.width, face.box.height),
+        "brightness": float(face.crop.mean()),
+        "sharpness": sharpness(face.crop),
+        "yaw": None if points is None else yaw(points),
+        "tilt_deg": None if points is None else _tilt_deg(points),
+    }
+
+
+def names_of(configured: str) -> list[str]:
+    """Names under which people know this device, in lower case."""
+    own = socket.gethostname().lower()
+    names = [name.strip().lower().rstrip(".") for name in configured.split(",")]
+    return [own, f"{own}.local", *(name for name in names if name)]
+
+
+def _tilt_deg(points: np.ndarray[Any, Any]) -> float:
+    across = points[1] - points[0]
+    return float(np.degrees(np.arctan2(across[1], across[0])))
+
+
+def _for_people(address: str) -> str:
+    """An address that a browser on this device can open."""
+    return {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(address, address)
+
+
+def _field_of(settings: Settings, dotted: str) -> dict[str, Any]:
+    """A setting as a form needs it."""
+    section, _, name = dotted.partition(".")
+    (field,) = (f for f in dataclasses.fields(getattr(settings, section)) if f.name == name)
+    named = {key: field.metadata[key] for key in ("help", "low", "high", "choices")}
+    return {"key": dotted, "kind": type(field.default).__name__, **named}

@@ -1,0 +1,106 @@
+"""The one HTTP server: takes its ports at once, answers in a thread of its own."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+
+from device.errors import ConfigurationError
+from device.settings.tree import Web
+from device.web.guard import Application
+
+BACKLOG = 128
+CLOSE_WAIT_S = 5.0
+
+
+class WebServer:
+    """Listens from the start; answers once it has an application."""
+
+    def __init__(self) -> None:
+        self._sockets: list[tuple[socket.socket, ssl.SSLContext | None, int]] = []
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._wake: Callable[[], None] = lambda: None
+
+    def listen(
+        self, key: str, address: str, port: int, threads: int, tls: ssl.SSLContext | None = None
+    ) -> int:
+        """Takes a port; returns its number. Whoever connects waits for the application.
+
+        Args:
+            key: of the settings, for the message.
+            address: IPv4 or IPv6; ``::`` stands for both.
+            port: 0 for any that is free.
+            threads: requests that are answered at the same time.
+            tls: encrypts; None for plain HTTP.
+
+        Raises:
+            ConfigurationError: the port is taken, or the address is not this device's.
+        """
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            listening = socket.create_server(
+                (address, port), family=family, backlog=BACKLOG, dualstack_ipv6=address == "::"
+            )
+        except OSError as error:
+            raise ConfigurationError(
+                f"{key} = {port}: cannot listen on {address}: {error.strerror}"
+            ) from error
+        self._sockets.append((listening, tls, threads))
+        return int(listening.getsockname()[1])
+
+    def start(self, make_application: Callable[[], Application]) -> None:
+        """Answers in a thread of its own, where the application is made too: its imports are slow."""
+        self._thread = threading.Thread(
+            target=self._run, args=(make_application,), name="web", daemon=True
+        )
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends it and gives the ports back."""
+        self._stop.set()
+        self._wake()
+        if self._thread:
+            self._thread.join(CLOSE_WAIT_S)
+        for listening, *_ in self._sockets:
+            listening.close()
+
+    def _run(self, make_application: Callable[[], Application]) -> None:
+        from device.web.connections import serve  # its library is slow to import
+
+        def keep(wake: Callable[[], None]) -> None:
+            self._wake = wake
+
+        serve(make_application(), self._sockets, self._stop, keep)
+
+
+def is_free(address: str, port: int) -> bool:
+    """Whether somebody could listen there now."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        socket.create_server((address, port), family=family).close()
+    except OSError:
+        return False
+    return True
+
+
+def tls_context(web: Web) -> ssl.SSLContext | None:
+    """What encrypts, with the user's certificate; None where there is none.
+
+    Raises:
+        ConfigurationError: certificate or key cannot be used.
+    """
+    if not web.cert_file:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(web.cert_file, web.key_file)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror if isinstance(error, FileNotFoundError) else error
+        raise ConfigurationError(
+            f"web.cert_file = {web.cert_file!r}, {web.key_file!r}: cannot use it: {reason}"
+        ) from error
+    return context
