@@ -7,9 +7,10 @@ thread starts as soon as it can: the client connects and the camera opens while 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -106,18 +107,7 @@ def open_daemon(
         )
         if vision:
             use_model(device, vision.classifier)
-        reporter = _report_health(device, metrics, broker, stack)
-        report = reporter.report_now
-        controls = [Control(device, broker.commands, broker.publisher.respond, report)]
-        if web:
-            controls.append(Control(device, web.desk.queue, web.desk.respond, report))
-            _open_page(web, device, reporter, broker, stack)
-
-        def carry_out(scene: Scene, frame: Frame | None) -> None:
-            for control in controls:
-                control.carry_out(scene, frame)
-
-        yield parts, carry_out, broker
+        yield parts, _join_commands(web, device, metrics, broker, stack), broker
         watchdog.stopping()
 
 
@@ -265,8 +255,8 @@ def _open_page(
     reporter: HealthReporter,
     broker: BrokerSide,
     stack: ExitStack,
-) -> None:
-    """Lets the page overhear the loop, and begins to answer browsers."""
+) -> Control:
+    """Lets the page overhear the loop, and begins to answer browsers; returns its commands' desk."""
     publisher, settings = broker.publisher, device.settings
 
     def health() -> Report:
@@ -278,3 +268,26 @@ def _open_page(
     serve_web(web, settings, device.settable(), health, notice)
     stack.callback(web.server.close)
     stack.callback(web.feed.close)
+    return Control(device, web.desk.queue, web.desk.respond, reporter.report_now)
+
+
+def _join_commands(
+    web: WebSide | None,
+    device: Appliance,
+    metrics: Metrics,
+    broker: BrokerSide,
+    stack: ExitStack,
+) -> CarryOut:
+    """What carries out commands; health reports and the page begin on the way."""
+    reporter = _report_health(device, metrics, broker, stack)
+    report = reporter.report_now
+    controls = [Control(device, broker.commands, broker.publisher.respond, report)]
+    if web:
+        controls.append(_open_page(web, device, reporter, broker, stack))
+    return partial(_carry_out, controls)
+
+
+def _carry_out(controls: Sequence[Control], scene: Scene, frame: Frame | None) -> None:
+    """What was asked for over MQTT, and on the page."""
+    for control in controls:
+        control.carry_out(scene, frame)

@@ -22,6 +22,7 @@ from device.mqtt.payloads import encode
 from device.mqtt.publisher import MqttPublisher
 from device.settings import Settings
 from device.settings.tree import MOST_IN_MEMORY
+from device.web.server import url_for_others
 
 log = logging.getLogger("mien.outbox")
 
@@ -114,7 +115,11 @@ def announce(
         publisher.announce(state.announced, b"")
     if wanted.enabled:
         announcement = discovery_payload(
-            publisher.identity, publisher.topics, wanted.area, Board().has_temperature()
+            publisher.identity,
+            publisher.topics,
+            wanted.area,
+            Board().has_temperature(),
+            url_for_others(settings.web),
         )
         publisher.announce(topic, encode(announcement))
         publisher.listen(f"{wanted.prefix}/status", announcer.receive)

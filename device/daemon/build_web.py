@@ -27,7 +27,7 @@ from device.web.access import Access
 from device.web.feed import Feed
 from device.web.guard import Application
 from device.web.password import configured_hash
-from device.web.server import WebServer, tls_context
+from device.web.server import WebServer, page_url, tls_context
 
 log = logging.getLogger("mien")
 
@@ -92,7 +92,6 @@ class WebSide:
         desk: where the page's commands arrive.
         server: listens already.
         access: who may look; None where there is no page.
-        address: the page's, for people; empty where there is none.
         metrics_port: of ``health.prometheus_port``; None for none.
     """
 
@@ -100,7 +99,6 @@ class WebSide:
     desk: CommandDesk
     server: WebServer
     access: Access | None
-    address: str = ""
     metrics_port: int | None = None
 
 
@@ -125,9 +123,7 @@ def open_web(settings: Settings, stack: ExitStack) -> WebSide | None:
     if web.enabled:
         side.access, tls = Access(configured_hash(web)), tls_context(web)
         bound = server.listen("web.port", web.address, web.port, PAGE_THREADS, tls)
-        where = join_address(_for_people(web.address), bound)
-        side.address = f"{'https' if tls else 'http'}://{where}/"
-        log.info("page: %s", side.address)
+        log.info("page: %s", page_url(web, bound))
     if port:
         key = "health.prometheus_port"
         side.metrics_port = server.listen(key, LOOPBACK, port, METRICS_THREADS)
@@ -218,11 +214,6 @@ def names_of(configured: str) -> list[str]:
 def _tilt_deg(points: np.ndarray[Any, Any]) -> float:
     across = points[1] - points[0]
     return float(np.degrees(np.arctan2(across[1], across[0])))
-
-
-def _for_people(address: str) -> str:
-    """An address that a browser on this device can open."""
-    return {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(address, address)
 
 
 def _field_of(settings: Settings, dotted: str) -> dict[str, Any]:

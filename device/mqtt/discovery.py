@@ -33,7 +33,7 @@ def discovery_topic(prefix: str, device_id: str) -> str:
 
 
 def discovery_payload(
-    identity: Identity, topics: Topics, area: str = "", has_temperature: bool = True
+    identity: Identity, topics: Topics, area: str = "", has_temperature: bool = True, page: str = ""
 ) -> dict[str, Any]:
     """The whole announcement.
 
@@ -42,6 +42,7 @@ def discovery_payload(
         topics: of the device.
         area: suggested to Home Assistant; empty for none.
         has_temperature: whether the board has a sensor; without one there is no entity.
+        page: where others find the device's page; empty for none.
     """
     groups = json.loads(files(__package__).joinpath("entities.json").read_text(encoding="utf-8"))
     components: dict[str, Component] = {
@@ -62,8 +63,9 @@ def discovery_payload(
         "sw_version": identity.version,
         "serial_number": identity.device_id,
     }
+    device |= {k: v for k, v in (("suggested_area", area), ("configuration_url", page)) if v}
     announcement = {
-        "dev": {**device, "suggested_area": area} if area else device,
+        "dev": device,
         "o": {"name": "mien", "sw_version": identity.version},
         "cmps": components,
         "availability": [{"topic": "availability"}],

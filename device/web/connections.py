@@ -117,7 +117,8 @@ def serve(
         stop: ends it.
         tell: is given what wakes the loop.
     """
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a queue is nothing to tell of
+    logging.getLogger("waitress").setLevel(logging.WARNING)  # browsers come and go
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # and wait for each other
     connections: dict[int, Any] = {}
     servers = []
     for listening, tls, threads in sockets:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import ssl
 import threading
 from collections.abc import Callable
 
 from device.errors import ConfigurationError
+from device.settings.hosts import join_address
 from device.settings.tree import Web
 from device.web.guard import Application
 
 BACKLOG = 128
 CLOSE_WAIT_S = 5.0
+
+
+def _nobody_waits() -> None:
+    """The server has not begun, or has ended."""
 
 
 class WebServer:
@@ -22,7 +28,7 @@ class WebServer:
         self._sockets: list[tuple[socket.socket, ssl.SSLContext | None, int]] = []
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
-        self._wake: Callable[[], None] = lambda: None
+        self._wake: Callable[[], None] = _nobody_waits
 
     def listen(
         self, key: str, address: str, port: int, threads: int, tls: ssl.SSLContext | None = None
@@ -59,9 +65,10 @@ class WebServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Ends it and gives the ports back."""
+        """Ends it and gives the ports back; harmless when it has ended."""
         self._stop.set()
-        self._wake()
+        wake, self._wake = self._wake, _nobody_waits
+        wake()
         if self._thread:
             self._thread.join(CLOSE_WAIT_S)
         for listening, *_ in self._sockets:
@@ -74,6 +81,27 @@ class WebServer:
             self._wake = wake
 
         serve(make_application(), self._sockets, self._stop, keep)
+
+
+def page_url(web: Web, port: int) -> str:
+    """Where people find the page: under its first name, else its address.
+
+    Args:
+        web: the settings.
+        port: that it listens on.
+    """
+    host = web.host_names.split(",")[0].strip() or web.address
+    if host in ("0.0.0.0", "::"):
+        own = socket.gethostname()
+        host = own if "." in own else f"{own}.local"  # by mDNS, as on Raspberry Pi OS
+    return f"{'https' if web.cert_file else 'http'}://{join_address(host, port)}/"
+
+
+def url_for_others(web: Web) -> str:
+    """The page as other machines reach it; empty where they cannot."""
+    if not web.enabled or ipaddress.ip_address(web.address).is_loopback:
+        return ""
+    return page_url(web, web.port) if web.port else ""
 
 
 def is_free(address: str, port: int) -> bool:

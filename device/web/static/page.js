@@ -206,9 +206,8 @@ function showTrouble(isLive) {
     if (health.problem && !troubles.includes(health.problem)) troubles.push(health.problem);
     if (health.throttled) troubles.push(`the processor is slowed down: ${health.throttling.join(", ")}`);
     const broker = health.broker;
-    const where = about && about.broker ? ` ${about.broker}` : " inside Mien";
-    if (broker.connected) pill("broker", "good", `Broker${where}: connected`);
-    else pill("broker", "bad", `Broker${where}: not connected, ${health.outbox_depth} events wait`);
+    if (broker.connected) pill("broker", "good", "Broker connected");
+    else pill("broker", "bad", `Broker not connected, ${health.outbox_depth} events wait`);
   }
   byId("trouble").hidden = !troubles.length;
   say(byId("trouble"), troubles.join(" · "));
@@ -343,8 +342,9 @@ function fillScale(row, note, [, key, unit, low, high, below, above], guide) {
   say(cell, verdict);
   const digits = high <= 2 ? 2 : 0;
   const shown = value === null ? "" : `${value.toFixed(digits)}${unit && unit !== "°" ? " " : ""}${unit}`;
-  const limits = [least !== null && `at least ${least}`, most !== null && `at most ${most}`].filter(Boolean);
-  say(note.lastChild, `${shown}; ${limits.join(", ")}`);
+  let limits = [least !== null && `at least ${least}`, most !== null && `at most ${most}`].filter(Boolean).join(", ");
+  if (least === -most) limits = `at most ${most} either way`;
+  say(note.lastChild, `${shown}; ${limits}`);
 }
 
 // The strip of the last minutes
@@ -371,20 +371,31 @@ function showStrip() {
     if (left.length) tracks.set(id, left);
     else tracks.delete(id);
   }
-  const lanes = [...tracks].sort((a, b) => b[0] - a[0]).slice(0, MOST_LANES).map(([id, parts]) => {
+  const lanes = []; // tracks that were not in view together share one
+  for (const [id, parts] of [...tracks].sort((a, b) => a[1][0].from - b[1][0].from)) {
     said.push(`face ${id}: ${parts.map((part) => part.expression).join(", ")}`);
-    const pieces = parts.map((part) => {
-      const piece = make("i");
-      const from = Math.max(part.from, begin), to = part.to ?? now;
-      piece.dataset.expression = part.expression;
-      piece.style.left = `${100 * (from - begin) / STRIP_MS}%`;
-      piece.style.width = `${100 * (to - from) / STRIP_MS}%`;
-      return piece;
-    });
-    return make("div", { className: "lane" }, ...pieces, make("span", {}, `Face ${id}`));
-  });
-  byId("strip").replaceChildren(...(lanes.length ? lanes : [make("div", { className: "lane" })]));
+    let lane = lanes.find((other) => other.until < parts[0].from);
+    if (!lane) lanes.push(lane = { element: make("div", { className: "lane" }) });
+    lane.until = parts.at(-1).to ?? Infinity;
+    lane.element.append(...parts.map((part) => stripPiece(part, begin, now)), stripLabel(id, parts[0], begin));
+  }
+  const shown = lanes.slice(-MOST_LANES).map((lane) => lane.element);
+  byId("strip").replaceChildren(...(shown.length ? shown : [make("div", { className: "lane" })]));
   say(byId("strip-said"), said.join("; ") || "nobody");
+}
+
+function stripPiece(part, begin, now) {
+  const from = Math.max(part.from, begin), piece = make("i");
+  piece.dataset.expression = part.expression;
+  piece.style.left = `${100 * (from - begin) / STRIP_MS}%`;
+  piece.style.width = `${100 * ((part.to ?? now) - from) / STRIP_MS}%`;
+  return piece;
+}
+
+function stripLabel(id, part, begin) {
+  const label = make("span", {}, String(id));
+  label.style.left = `${100 * Math.max(0, part.from - begin) / STRIP_MS}%`;
+  return label;
 }
 
 // Health
@@ -392,16 +403,19 @@ function showStrip() {
 function showHealth() {
   const whole = (value, unit) => (value === null ? "not known" : `${value}${unit}`);
   const counts = health.counts;
-  const broker = about && about.broker ? about.broker : "inside Mien, for this machine";
+  const broker = health.broker;
   const rows = [
     ["Frames a second", health.fps.toFixed(1)],
     ["Temperature", whole(health.temperature_c, " °C")],
     ["Memory", whole(health.memory_mb, " MB")],
-    ["Broker", `${broker}: ${health.broker.connected ? "connected" : "not connected"}`],
-    ["Events that wait for it", health.outbox_depth],
+    ["Broker", about.broker || "Mien's own"],
+    ["Connection to it", broker.connected ? "connected" : "none"],
+    ["Events that wait", health.outbox_depth],
     ["Events lost", counts.dropped_events],
-    ["Frames seen / skipped / failed", `${counts.frames} / ${counts.dropped_frames} / ${counts.failed_frames}`],
-    ["Expression model", `${health.model.name} ${health.model.version}`],
+    ["Frames seen", counts.frames],
+    ["Frames skipped, failed", `${counts.dropped_frames}, ${counts.failed_frames}`],
+    ["Model", health.model.name],
+    ["Model version", health.model.version || "none"],
     ["Face detector", health.detector || "none"],
     ["Running for", span(health.uptime_s)],
     ["Mien", health.version],
