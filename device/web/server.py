@@ -57,6 +57,11 @@ class WebServer:
         self._sockets.append((listening, tls, threads))
         return int(listening.getsockname()[1])
 
+    @property
+    def ports(self) -> list[int]:
+        """On which it listens."""
+        return [int(listening.getsockname()[1]) for listening, *_ in self._sockets]
+
     def start(self, make_application: Callable[[], Application]) -> None:
         """Answers in a thread of its own, where the application is made too: its imports are slow."""
         self._thread = threading.Thread(
