@@ -19,7 +19,7 @@ from device.web.picture import PictureTaker
 from device.web.stream import stream
 
 COOKIE = "mien"
-CSRF_HEADER = "X-Mien-Csrf"
+CSRF_HEADER = "HTTP_X_MIEN_CSRF"  # not by Bottle, which fails at what is not UTF-8
 COMMANDS = ("set", "pause", "resume", "identify")
 MOST_STREAMS = 6  # each holds a thread of the server
 TYPES = {
@@ -148,7 +148,7 @@ class Routes:
         session = self._session()
         if session is None:
             return _text(401, "log in")
-        if not self._access.is_csrf(session, request.get_header(CSRF_HEADER, "")):
+        if not self._access.is_csrf(session, request.environ.get(CSRF_HEADER, "")):
             return _text(403, "this page is out of date; load it again")
         if name not in COMMANDS:
             return _text(404, f"known: {', '.join(COMMANDS)}")

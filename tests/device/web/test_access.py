@@ -84,7 +84,8 @@ def test_a_session_ends_by_time_and_by_logging_out(access: Access, clock: Clock)
     assert first
     assert first != second
     session, other = access.session(first), access.session(second)
-    assert session and other
+    assert session
+    assert other
     assert session.csrf != other.csrf
     access.logout(first)
     assert access.session(first) is None
