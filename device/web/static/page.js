@@ -52,7 +52,7 @@ function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-const percent = (share) => `${Math.round((share ?? 0) * 100)} %`;
+const percent = (share) => `${Math.round((share ?? 0) * 100)}\u00a0%`;
 
 function span(seconds) {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
