@@ -8,13 +8,16 @@ from device.vocabulary import CameraState, FaceState, Frame, Scene, Status, Synt
 
 NOTICE = "Expressions are being read here. No picture is kept."
 PAGE_NOTICE = "Expressions are being read here. A web page shows the picture; none is kept."
+CAPTURE_PAGE_NOTICE = (
+    "Expressions are being read here. Pictures are kept, and shown on a web page."
+)
 CAPTURE_NOTICE = "Expressions are being read here. Pictures of faces are kept on this device."
 
 
 def notice_text(wanted: bool, capturing: bool, on_page: bool = False) -> str:
     """The notice; even if it was switched off while pictures are collected or can be looked at."""
     if capturing:
-        return f"{CAPTURE_NOTICE} A web page shows the picture." if on_page else CAPTURE_NOTICE
+        return CAPTURE_PAGE_NOTICE if on_page else CAPTURE_NOTICE
     if on_page:
         return PAGE_NOTICE
     return NOTICE if wanted else ""
