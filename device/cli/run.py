@@ -60,10 +60,10 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         state_dir=state_folder(settings.device.state_dir, environment),
         stop=stop.set,
     )
-    with open_daemon(settings, around) as (parts, carry_out, broker):
+    with open_daemon(settings, around) as (parts, control, broker):
         _tell(settings, parts.status, broker)
         try:
-            run(parts, carry_out, stop.is_set)
+            run(parts, control.carry_out, stop.is_set)
         except ConfigurationError as error:  # it worked at the start: not for a person to mend
             raise MienError(str(error)) from error
     return 0

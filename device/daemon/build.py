@@ -7,20 +7,20 @@ thread starts as soon as it can: the client connects and the camera opens while 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from device.camera.choose import make_source
 from device.camera.newest_frame import NewestFrameCamera
+from device.daemon.appliance import Appliance, use_model
 from device.daemon.board import Board
 from device.daemon.build_mqtt import BrokerSide, connect, make_publisher
 from device.daemon.build_web import WebSide, open_web, serve_web, shows_picture
 from device.daemon.collected_faces import open_captures
-from device.daemon.control import Appliance, Control, use_model
+from device.daemon.commands import Control
 from device.daemon.health import HealthReporter, Report
 from device.daemon.metrics import Metrics
 from device.daemon.observed import let_observe
@@ -37,16 +37,14 @@ from device.mqtt.outbox import Outbox
 from device.pipeline import Parts, collect_nothing
 from device.settings import Settings
 from device.vision.detector import choose_kind
+from device.vision.expression_smoother import ExpressionSmoother
 from device.vision.generator import LazySynthesizer, find_generators
 from device.vision.model_store import ModelStore, load_classifier
-from device.vision.smoother import ExpressionSmoother
 from device.vision.stage import Vision, build_stage
 from device.vision.tracker import DetectAndTrack
-from device.vocabulary import CameraState, Expression, Frame, Scene, Status
+from device.vocabulary import CameraState, Expression, Status
 
 log = logging.getLogger("mien")
-
-CarryOut = Callable[[Scene, Frame | None], None]
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class Surroundings:
 @contextmanager
 def open_daemon(
     settings: Settings, around: Surroundings
-) -> Iterator[tuple[Parts, CarryOut, BrokerSide]]:
+) -> Iterator[tuple[Parts, Control, BrokerSide]]:
     """What the loop runs, what carries out commands, and the broker's side.
 
     Started for the quickest first event; closed in the opposite order, the broker last.
@@ -107,7 +105,7 @@ def open_daemon(
         )
         if vision:
             use_model(device, vision.classifier)
-        yield parts, _join_commands(web, device, metrics, broker, stack), broker
+        yield parts, _make_control(web, device, metrics, broker, stack), broker
         watchdog.stopping()
 
 
@@ -255,8 +253,8 @@ def _open_page(
     reporter: HealthReporter,
     broker: BrokerSide,
     stack: ExitStack,
-) -> Control:
-    """Lets the page overhear the loop, and begins to answer browsers; returns its commands' desk."""
+) -> None:
+    """Lets the page overhear the loop, and begins to answer browsers."""
     publisher, settings = broker.publisher, device.settings
 
     def health() -> Report:
@@ -265,29 +263,20 @@ def _open_page(
 
     notice = notice_text(True, settings.capture.enabled, shows_picture(settings.web))
     let_observe(device.parts, web.feed)
-    serve_web(web, settings, device.settable(), health, notice)
+    serve_web(web, settings, device.settable(), broker.commands, health, notice)
     stack.callback(web.server.close)
     stack.callback(web.feed.close)
-    return Control(device, web.desk.queue, web.desk.respond, reporter.report_now)
 
 
-def _join_commands(
+def _make_control(
     web: WebSide | None,
     device: Appliance,
     metrics: Metrics,
     broker: BrokerSide,
     stack: ExitStack,
-) -> CarryOut:
-    """What carries out commands; health reports and the page begin on the way."""
+) -> Control:
+    """What carries out commands, with the health reports and the page that show what they change."""
     reporter = _report_health(device, metrics, broker, stack)
-    report = reporter.report_now
-    controls = [Control(device, broker.commands, broker.publisher.respond, report)]
     if web:
-        controls.append(_open_page(web, device, reporter, broker, stack))
-    return partial(_carry_out, controls)
-
-
-def _carry_out(controls: Sequence[Control], scene: Scene, frame: Frame | None) -> None:
-    """What was asked for over MQTT, and on the page."""
-    for control in controls:
-        control.carry_out(scene, frame)
+        _open_page(web, device, reporter, broker, stack)
+    return Control(device, broker.commands, reporter.report_now)

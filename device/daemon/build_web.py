@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from device import __version__
-from device.mqtt.commands import CommandQueue
-from device.mqtt.packets import ReplyTo
+from device.mqtt.command_queue import BURST, PER_SECOND, CommandQueue
 from device.settings import Settings
 from device.settings.hosts import join_address
 from device.settings.tree import Web
@@ -39,48 +38,48 @@ Answer = Mapping[str, Any]
 
 
 class CommandDesk:
-    """Takes commands of the page as those over MQTT are taken: same schemas, limits and queue."""
+    """Takes the page's commands to where those over MQTT wait, and waits for the answer.
 
-    def __init__(self) -> None:
-        self.queue = CommandQueue(self.respond)
+    Args:
+        commands: read and checked there, carried out by the loop.
+        clock: monotonic, for the limit on floods.
+    """
+
+    def __init__(self, commands: CommandQueue, clock: Callable[[], float] = time.monotonic) -> None:
+        self._commands, self._clock = commands, clock
         self._lock = threading.Lock()
-        self._waiting: dict[bytes, SimpleQueue[Answer]] = {}
+        self._full_s = float("-inf")  # when the bucket of tries is full again
 
     def ask(self, name: str, arguments: bytes) -> Answer:
-        """Has a command carried out by the loop and waits for the answer.
+        """Has a command carried out.
 
         Args:
             name: of the command.
             arguments: as JSON, like the payload of an MQTT command.
         """
-        ticket, answers = secrets.token_bytes(8), SimpleQueue[Answer]()
-        try:
-            with self._lock:  # the queue is made for one thread
-                self._waiting[ticket] = answers
-                refused = self.queue.refused
-                self.queue.receive(name, arguments or b"{}", False, ReplyTo("", ticket))
-                is_refused = self.queue.refused != refused
-            return answers.get(timeout=0.0 if is_refused else ANSWER_WITHIN_S)
-        except Empty:
-            error = "too many commands; wait a moment" if is_refused else "the device is busy"
-            return {"status": "error", "error": error}
-        finally:
-            self._waiting.pop(ticket, None)
+        if not self._may_pass():
+            return {"status": "error", "error": "too many commands; wait a moment"}
+        answers = SimpleQueue[Answer]()
 
-    def respond(
-        self,
-        name: str,
-        transaction: str | None,
-        *,
-        data: Any = None,
-        error: str = "",
-        reply_to: ReplyTo | None = None,
-    ) -> None:
-        """An answer of the loop, or of the queue; nobody waits for one that comes too late."""
-        answers = self._waiting.get(reply_to.correlation) if reply_to else None
-        if answers:
+        def respond(transaction: str | None = None, *, data: Any = None, error: str = "") -> None:
             ok: Answer = {"status": "ok", "data": data}
             answers.put({"status": "error", "error": error} if error else ok)
+
+        self._commands.submit(name, arguments or b"{}", respond)
+        try:
+            return answers.get(timeout=ANSWER_WITHIN_S)
+        except Empty:
+            return {"status": "error", "error": "the device is busy; look whether it was done"}
+
+    def _may_pass(self) -> bool:
+        """As many at once, and so many a second, as over MQTT."""
+        with self._lock:
+            now_s = self._clock()
+            full_s = max(now_s, self._full_s)
+            if full_s - now_s > (BURST - 1) / PER_SECOND:
+                return False
+            self._full_s = full_s + 1 / PER_SECOND
+            return True
 
 
 @dataclass
@@ -89,14 +88,12 @@ class WebSide:
 
     Attributes:
         feed: overhears the loop.
-        desk: where the page's commands arrive.
         server: listens already.
         access: who may look; None where there is no page.
         metrics_port: of ``health.prometheus_port``; None for none.
     """
 
     feed: Feed
-    desk: CommandDesk
     server: WebServer
     access: Access | None
     metrics_port: int | None = None
@@ -118,7 +115,7 @@ def open_web(settings: Settings, stack: ExitStack) -> WebSide | None:
         return None
     server = WebServer()
     stack.callback(server.close)
-    side = WebSide(Feed(shows_picture(web)), CommandDesk(), server, None)
+    side = WebSide(Feed(shows_picture(web)), server, None)
     stack.callback(side.feed.close)
     if web.enabled:
         side.access, tls = Access(configured_hash(web)), tls_context(web)
@@ -134,6 +131,7 @@ def serve_web(
     side: WebSide,
     settings: Settings,
     settable: Mapping[str, Any],
+    commands: CommandQueue,
     health: Callable[[], Report],
     notice: str,
 ) -> None:
@@ -143,6 +141,7 @@ def serve_web(
         side: where.
         settings: the tree.
         settable: what ``set`` can change.
+        commands: where the page's wait, too.
         health: makes a report, with ``broker``.
         notice: what people in view must know.
     """
@@ -157,7 +156,7 @@ def serve_web(
         from device.web.routes import Backstage, Routes
 
         facts = about(settings, settable, notice)
-        backstage = Backstage(side.feed, side.desk.ask, health, metrics, measure, facts)
+        backstage = Backstage(side.feed, CommandDesk(commands).ask, health, metrics, measure, facts)
         access = side.access or Access(None)
         routes = Routes(backstage, access, side.metrics_port, side.access is not None)
         return Guard(routes.app, names_of(settings.web.host_names), access.needs_password)

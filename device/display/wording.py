@@ -8,9 +8,7 @@ from device.vocabulary import CameraState, FaceState, Frame, Scene, Status, Synt
 
 NOTICE = "Expressions are being read here. No picture is kept."
 PAGE_NOTICE = "Expressions are being read here. A web page shows the picture; none is kept."
-CAPTURE_PAGE_NOTICE = (
-    "Expressions are being read here. Pictures are kept, and shown on a web page."
-)
+CAPTURE_PAGE_NOTICE = "Expressions are being read here. Pictures are kept, and shown on a web page."
 CAPTURE_NOTICE = "Expressions are being read here. Pictures of faces are kept on this device."
 
 

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from device.errors import ConfigurationError
 from device.settings.hosts import join_address
@@ -73,7 +74,8 @@ class WebServer:
         """Ends it and gives the ports back; harmless when it has ended."""
         self._stop.set()
         wake, self._wake = self._wake, _nobody_waits
-        wake()
+        with suppress(OSError):  # it has noticed by itself, and has just ended
+            wake()
         if self._thread:
             self._thread.join(CLOSE_WAIT_S)
         for listening, *_ in self._sockets:

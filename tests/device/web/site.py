@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 
 from device.daemon.build_web import WebSide, open_web, serve_web
-from device.daemon.control import Control
 from device.settings import Settings
 from device.settings.tree import Web
 from device.vocabulary import Frame, Scene, Status
 from device.web.password import PasswordHash, _derive
-from tests.device.daemon.test_control import Bench
+from tests.device.daemon.test_commands import Bench
 from tests.device.daemon.test_health import make_report
 
 PASSWORD = "correct horse"
@@ -97,9 +96,8 @@ def running_site(folder: Path, settings: Settings | None = None, **web: Any) -> 
         assert side
         broker = {"connected": True, "problem": None}
         health = lambda: {**make_report(folder), "broker": broker, "paused": False}  # noqa: E731
-        serve_web(side, settings, bench.device.settable(), health, "notice")
-        control = Control(bench.device, side.desk.queue, side.desk.respond)
-        stack.enter_context(looping(lambda: control.carry_out(NOBODY, None)))
+        serve_web(side, settings, bench.device.settable(), bench.commands, health, "notice")
+        stack.enter_context(looping(lambda: bench.control.carry_out(NOBODY, None)))
         yield Site(side, side.server.ports[0], bench)
 
 
@@ -124,3 +122,22 @@ def looping(turn: Callable[[], None]) -> Iterator[None]:
 def show(site: Site, scene: Scene, status: Status, frame: Frame | None = PICTURE) -> None:
     """A frame that the loop has finished."""
     site.feed.show(scene, status, frame)
+
+
+def parts_of(site: Site, names: set[str], cookie: str = "") -> dict[str, Any]:
+    """Opens the stream and reads until each of these was said."""
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+    connection.request("GET", "/stream", headers={"Cookie": cookie})
+    response = connection.getresponse()
+    assert response.status == 200
+    found: dict[str, Any] = {}
+    name = ""
+    while not names <= set(found):
+        line = response.readline().decode().rstrip("\n")
+        if line.startswith("event: "):
+            name = line[7:]
+        elif line.startswith("data: "):
+            found[name] = json.loads(line[6:])
+    response.close()
+    connection.close()
+    return found
