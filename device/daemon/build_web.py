@@ -37,7 +37,7 @@ Report = Mapping[str, Any]
 Answer = Mapping[str, Any]
 
 
-class CommandDesk:
+class PageCommands:
     """Takes the page's commands to where those over MQTT wait, and waits for the answer.
 
     Args:
@@ -156,7 +156,9 @@ def serve_web(
         from device.web.routes import Backstage, Routes
 
         facts = about(settings, settable, notice)
-        backstage = Backstage(side.feed, CommandDesk(commands).ask, health, metrics, measure, facts)
+        backstage = Backstage(
+            side.feed, PageCommands(commands).ask, health, metrics, measure, facts
+        )
         access = side.access or Access(None)
         routes = Routes(backstage, access, side.metrics_port, side.access is not None)
         return Guard(routes.app, names_of(settings.web.host_names), access.needs_password)
