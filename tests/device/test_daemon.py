@@ -15,7 +15,7 @@ import pytest
 from tests.broker import TestBroker
 from tests.device.daemon import DEVICE, DaemonProcess, running_daemon
 from tests.device.mqtt.appliance import wait_until
-from tests.device.mqtt.test_commands import fuzzed
+from tests.device.mqtt.test_command_queue import fuzzed
 from tests.device.mqtt.validation import check_message
 from tests.subscriber import Seen, Subscriber
 
