@@ -63,12 +63,12 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
             print(f"password  {mqtt.password_file}: systemd gives it to the running service")
             mqtt = replace(mqtt, password_file="")
         broker_access(mqtt, make_device_id(settings.device.id))
-    print(f"page      {_page(settings)}")
+    print(f"page      {page_line(settings)}")
     print(f"broker    {settings.mqtt.host or 'embedded, loopback only'} (not contacted)")
     return 0
 
 
-def _page(settings: Settings) -> str:
+def page_line(settings: Settings) -> str:
     """Where the page would be, after a look at its password and certificate.
 
     Raises:

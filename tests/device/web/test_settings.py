@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from device.cli.check import page_line
 from device.daemon.build_web import open_web
 from device.errors import ConfigurationError
 from device.mqtt.discovery import discovery_payload
@@ -82,3 +83,17 @@ def test_the_address_is_one_that_a_browser_opens() -> None:
     assert page_url(Web(), 8420) == "http://127.0.0.1:8420/"
     assert page_url(Web(address="::1", cert_file="a"), 1) == "https://[::1]:1/"
     assert ".local:8420/" in page_url(Web(address="0.0.0.0"), 8420)
+
+
+def test_check_says_where_the_page_is_and_who_may_look(tmp_path: Path) -> None:
+    def line(**web: object) -> str:
+        return page_line(replace(Settings(), web=Web(**web)))
+
+    assert line() == "off (web.enabled)"
+    assert line(enabled=True) == "http://127.0.0.1:8420 (this device alone, no password)"
+    shown = line(enabled=True, address="::", password_hash=QUICK_HASH, show_camera=True)
+    assert shown == "http://[::]:8420 (with a password, shows the camera's picture)"
+    with pytest.raises(ConfigurationError, match=r"web\.password_hash"):
+        line(enabled=True, password_hash="secret")
+    with pytest.raises(ConfigurationError, match=r"web\.cert_file"):
+        line(enabled=True, cert_file=str(tmp_path / "none"), key_file="b")
