@@ -1,7 +1,8 @@
-"""Makes every part, once, and joins them; ``run``, ``analyze`` and ``bench`` take them from here.
+"""Makes every part once and joins them; ``run``, ``analyze`` and ``bench`` take them from here.
 
-Everything else knows protocols. A part is made from parts that are there already, and what has a
-thread starts as soon as it can: the client connects and the camera opens while the models load.
+Each part is made from parts that are there already. What has a thread starts at once: the client
+connects and the camera opens while the models load. ``appliance`` exchanges a part of the running
+device with the functions used here.
 """
 
 from __future__ import annotations
@@ -16,21 +17,18 @@ from typing import Any, TextIO
 from device.camera.choose import make_source
 from device.camera.newest_frame import NewestFrameCamera
 from device.daemon.appliance import Appliance, use_model
-from device.daemon.board import Board
-from device.daemon.build_mqtt import BrokerSide, connect, make_publisher
-from device.daemon.build_web import WebSide, open_web, serve_web, shows_picture
+from device.daemon.build_health import govern, report_health
+from device.daemon.build_mqtt import BrokerSide, make_publisher, open_broker_side
+from device.daemon.build_web import WebSide, open_page, open_web, shows_picture
 from device.daemon.collected_faces import open_captures
 from device.daemon.commands import Control
-from device.daemon.health import HealthReporter, Report
 from device.daemon.metrics import Metrics
-from device.daemon.observed import let_observe
 from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
 from device.daemon.watchdog import NoWatchdog, SystemdWatchdog
 from device.display.choose import open_display
 from device.display.live_face import LiveFace
-from device.display.screen import NoScreen
-from device.display.wording import notice_text
+from device.display.screen import NoScreen, Screen
 from device.errors import DetectorError, ModelError
 from device.mqtt.identity import make_device_id, make_name
 from device.mqtt.outbox import Outbox
@@ -39,6 +37,7 @@ from device.settings import Settings
 from device.vision.detector import choose_kind
 from device.vision.expression_smoother import ExpressionSmoother
 from device.vision.generator import LazySynthesizer, find_generators
+from device.vision.interval_classifier import IntervalClassifier
 from device.vision.model_store import ModelStore, load_classifier
 from device.vision.stage import Vision, build_stage
 from device.vision.tracker import DetectAndTrack
@@ -70,27 +69,26 @@ class Surroundings:
 def open_daemon(
     settings: Settings, around: Surroundings
 ) -> Iterator[tuple[Parts, Control, BrokerSide]]:
-    """What the loop runs, what carries out commands, and the broker's side.
+    """The loop's parts, what carries out commands, and the broker's side.
 
-    Started for the quickest first event; closed in the opposite order, the broker last.
+    What takes long to start comes first; the broker is closed last, so it hears of the end.
     """
     with ExitStack() as stack:
         state = StateFile(around.state_dir / "settings.json")
         settings = _named(state.apply(settings))
         store = ModelStore(around.state_dir / "models")
         web = open_web(settings, stack)
-        broker = connect(settings, state, around.state_dir, stack)
+        broker = open_broker_side(settings, state, around.state_dir, stack)
         make_face = make_live_face(settings, store)
         camera = _open_camera(settings, make_face is not None, stack)
         store.begin(settings.classifier.model)
-        stack.callback(store.settle)  # it ends in good order
+        stack.callback(store.settle)  # an end in good order is not held against the model
         vision, problem = _build_or_explain(settings, store, around.under_systemd)
-        screen = open_display(settings, around.out, around.color, make_face)
-        stack.callback(screen.close)
+        screen = _open_screen(settings, around, make_face, stack)
         captures = open_captures(settings.capture, around.state_dir / "capture", stack)
         watchdog, metrics = SystemdWatchdog() if around.under_systemd else NoWatchdog(), Metrics()
         parts = Parts(
-            **(_seeing(settings, vision, camera, state.problem) if vision else _blind(problem)),
+            **_seeing(settings, vision, camera, problem or state.problem),
             publisher=broker.publisher,
             display=screen,
             watchdog=watchdog,
@@ -101,12 +99,13 @@ def open_daemon(
         generator = LazySynthesizer(lambda: find_generators(store))
         picture = broker.publisher.say_picture if settings.privacy.publish_synthesis else None
         device = Appliance(
-            settings, state, parts, vision, None, store, generator, screen, around.stop, picture
+            settings, state, parts, vision, store, generator, screen, around.stop, picture
         )
         if vision:
             use_model(device, vision.classifier)
-        yield parts, _make_control(web, device, metrics, broker, stack), broker
-        watchdog.stopping()
+        report = _tell_about(device, metrics, broker, web, stack)
+        stack.callback(watchdog.stopping)  # first of all, whatever ends it
+        yield parts, Control(device, broker.commands, report), broker
 
 
 def _open_camera(settings: Settings, makes_faces: bool, stack: ExitStack) -> NewestFrameCamera:
@@ -115,6 +114,29 @@ def _open_camera(settings: Settings, makes_faces: bool, stack: ExitStack) -> New
     camera = NewestFrameCamera(source, settings.camera).start()
     stack.callback(camera.close)
     return camera
+
+
+def _open_screen(
+    settings: Settings, around: Surroundings, make_face: LiveFace | None, stack: ExitStack
+) -> Screen | NoScreen:
+    screen = open_display(settings, around.out, around.color, make_face)
+    stack.callback(screen.close)
+    return screen
+
+
+def _tell_about(
+    device: Appliance,
+    metrics: Metrics,
+    broker: BrokerSide,
+    web: WebSide | None,
+    stack: ExitStack,
+) -> Callable[[], None]:
+    """Begins to govern, to report and to show the page; what it returns reports at once."""
+    govern(device)
+    reporter = report_health(device, metrics, broker, stack)
+    if web:
+        open_page(web, device, reporter, broker, stack)
+    return reporter.report_now
 
 
 def _named(settings: Settings) -> Settings:
@@ -161,30 +183,37 @@ def build_offline_parts(settings: Settings) -> Iterator[Parts]:
 
 
 def _seeing(
-    settings: Settings, vision: Vision, camera: NewestFrameCamera, problem: str | None = None
+    settings: Settings,
+    vision: Vision | None,
+    camera: NewestFrameCamera,
+    problem: str | None = None,
 ) -> dict[str, Any]:
-    """The loop's parts that see, and a problem that does not keep them from it."""
+    """The loop's parts that see, and the problem of the start, if there is one.
+
+    Without ``vision`` they see nothing (safe mode), and the camera is closed.
+    """
+    if vision is None:
+        camera.close()
+        blind = dict.fromkeys(("stage", "tracker", "classifier", "smoother"), NoVision())
+        status = Status(CameraState.OFFLINE, problem)
+        return {**blind, "camera": NoCamera(problem or ""), "status": status}
     card, kind = vision.classifier.card, choose_kind(settings.detector.kind)
     return {
         "camera": camera,
         "stage": vision.stage,
         "tracker": vision.tracker,
-        "classifier": vision.classifier,
+        "classifier": IntervalClassifier(
+            vision.classifier.classify, settings.classifier.interval_s
+        ),
         "smoother": vision.smoother,
         "status": Status(CameraState.ONLINE, problem, f"{card.name} {card.version}", kind),
     }
 
 
-def _blind(problem: str) -> dict[str, Any]:
-    """The same in safe mode."""
-    seeing = dict.fromkeys(("stage", "tracker", "classifier", "smoother"), NoVision())
-    return {**seeing, "camera": NoCamera(problem), "status": Status(CameraState.OFFLINE, problem)}
-
-
 def make_live_face(settings: Settings, store: ModelStore) -> LiveFace | None:
-    """What makes the face that ``display.synthesis`` asks for; None where nobody will see one.
+    """Makes the face that ``display.synthesis`` asks for; None where no screen would show it.
 
-    It has a generator of its own: the display's thread uses it.
+    It has a generator of its own, because it runs in the display's thread.
     """
     wanted = settings.display.synthesis
     if wanted == "off" or settings.display.backend not in ("auto", "framebuffer"):
@@ -196,10 +225,11 @@ def make_live_face(settings: Settings, store: ModelStore) -> LiveFace | None:
 def _build_or_explain(
     settings: Settings, store: ModelStore, under_systemd: bool
 ) -> tuple[Vision | None, str]:
-    """The parts that see, or why there are none: then the device still says so.
+    """The parts that see; or None and the reason, which the device then tells (safe mode).
 
     Raises:
-        ModelError, DetectorError: the same, where a newcomer's terminal is told directly.
+        ModelError, DetectorError: in a terminal without a broker, where the error itself is
+            the better answer.
     """
     try:
         return build_vision(settings, store), ""
@@ -208,75 +238,3 @@ def _build_or_explain(
             raise
         log.error("safe mode: %s", error)
         return None, str(error)
-
-
-def _report_health(
-    device: Appliance, metrics: Metrics, broker: BrokerSide, stack: ExitStack
-) -> HealthReporter:
-    """Begins to report."""
-    publisher, outbox = broker.publisher, broker.publisher.outbox
-    parts, settings = device.parts, device.settings.health
-
-    def facts() -> dict[str, Any]:
-        camera = None if parts.paused else parts.camera.problem
-        return {
-            "problem": parts.status.problem
-            or camera
-            or broker.duplicates.problem
-            or publisher.problem,
-            "model": device.model(),
-            "detector": parts.status.detector,
-            "settings": device.settable(),
-            "outbox_depth": outbox.depth,
-            "counts": {
-                "dropped_frames": parts.camera.dropped,
-                "dropped_events": outbox.dropped,
-                "refused_commands": broker.commands.refused,
-            },
-        }
-
-    tell: list[Callable[[Report], None]] = [publisher.show_health]
-    if settings.prometheus_file:
-        from device.daemon.prometheus import PrometheusFile  # its library is slow to import
-
-        tell.append(PrometheusFile(Path(settings.prometheus_file)))
-    reporter = HealthReporter(metrics, facts, Board(), tell, settings.interval_s)
-    publisher.when_back(reporter.report_now)  # the last report may say that it is away
-    reporter.start()
-    stack.callback(reporter.close)
-    return reporter
-
-
-def _open_page(
-    web: WebSide,
-    device: Appliance,
-    reporter: HealthReporter,
-    broker: BrokerSide,
-    stack: ExitStack,
-) -> None:
-    """Lets the page overhear the loop, and begins to answer browsers."""
-    publisher, settings = broker.publisher, device.settings
-
-    def health() -> Report:
-        connection = {"connected": publisher.connected, "problem": publisher.problem}
-        return {**reporter.read(), "broker": connection, "paused": device.parts.paused}
-
-    notice = notice_text(True, settings.capture.enabled, shows_picture(settings.web))
-    let_observe(device.parts, web.feed)
-    serve_web(web, settings, device.settable(), broker.commands, health, notice)
-    stack.callback(web.server.close)
-    stack.callback(web.feed.close)
-
-
-def _make_control(
-    web: WebSide | None,
-    device: Appliance,
-    metrics: Metrics,
-    broker: BrokerSide,
-    stack: ExitStack,
-) -> Control:
-    """What carries out commands, with the health reports and the page that show what they change."""
-    reporter = _report_health(device, metrics, broker, stack)
-    if web:
-        _open_page(web, device, reporter, broker, stack)
-    return Control(device, broker.commands, reporter.report_now)

@@ -16,6 +16,11 @@ from typing import Any
 import numpy as np
 
 from device import __version__
+from device.daemon.appliance import Appliance
+from device.daemon.build_mqtt import BrokerSide
+from device.daemon.health import HealthReporter, Report
+from device.daemon.observed import let_observe
+from device.display.wording import notice_text
 from device.mqtt.command_queue import BURST, PER_SECOND, CommandQueue
 from device.settings import Settings
 from device.settings.hosts import join_address
@@ -33,7 +38,6 @@ log = logging.getLogger("mien")
 ANSWER_WITHIN_S = 10.0  # the loop takes commands at least twice a second
 PAGE_THREADS, METRICS_THREADS = 10, 2  # six pages may be open, each holds a thread
 LOOPBACK = "127.0.0.1"
-Report = Mapping[str, Any]
 Answer = Mapping[str, Any]
 
 
@@ -127,6 +131,27 @@ def open_web(settings: Settings, stack: ExitStack) -> WebSide | None:
     return side
 
 
+def open_page(
+    web: WebSide,
+    device: Appliance,
+    reporter: HealthReporter,
+    broker: BrokerSide,
+    stack: ExitStack,
+) -> None:
+    """Lets the page overhear the loop, and begins to answer browsers."""
+    publisher, settings = broker.publisher, device.settings
+
+    def health() -> Report:
+        connection = {"connected": publisher.connected, "problem": publisher.problem}
+        return {**reporter.read(), "broker": connection, "paused": device.parts.paused}
+
+    notice = notice_text(True, settings.capture.enabled, shows_picture(settings.web))
+    let_observe(device.parts, web.feed)
+    serve_web(web, settings, device.settable(), broker.commands, health, notice)
+    stack.callback(web.server.close)
+    stack.callback(web.feed.close)
+
+
 def serve_web(
     side: WebSide,
     settings: Settings,
@@ -176,6 +201,7 @@ def about(settings: Settings, settable: Mapping[str, Any], notice: str) -> dict[
         "broker": join_address(settings.mqtt.host, settings.mqtt.port or 1883)
         if settings.mqtt.host
         else "",
+        "has_rest": settings.smoothing.rest != "off",
         "expressions": [expression.value for expression in EXPRESSIONS],
         "settable": [_field_of(settings, dotted) for dotted in settable],
         "limits": {

@@ -77,6 +77,7 @@ def _face(face: FaceState, scene: Scene) -> Message:
         "box": [round(min(1.0, max(0.0, share)), 4) for share in shares],
         "for_s": round(max(0.0, scene.at_s - face.since_s), 1),
         "reason": face.rejection_reason,
+        "rest_known": _number(face.rest_known),
         "is_missing": face.missing_s > 0,
     }
 

@@ -20,7 +20,7 @@ from device.web.stream import stream
 
 COOKIE = "mien"
 CSRF_HEADER = "HTTP_X_MIEN_CSRF"  # not by Bottle, which fails at what is not UTF-8
-COMMANDS = ("set", "pause", "resume", "identify")
+COMMANDS = ("set", "pause", "resume", "calibrate", "identify")
 MOST_STREAMS = 6  # each holds a thread of the server
 TYPES = {
     "css": "text/css; charset=utf-8",

@@ -6,6 +6,7 @@ const STRIP_MS = 180000;
 const MOST_EVENTS = 60;
 const MOST_LANES = 6;
 const PICTURE_EACH_MS = 300;
+const REFUSAL_MS = 8000;
 const SILENT_MS = 6000; // the device says something every few seconds
 const ADVICE = {
   "too small": "too small: come closer, or move the camera nearer",
@@ -40,6 +41,7 @@ const byId = (id) => document.getElementById(id);
 const csrf = document.querySelector("meta[name=csrf]").content;
 let about = null, state = null, health = null, stream = null;
 let heard = 0, lastEvent = 0, isPaused = false, isDirty = false;
+let calibratingUntil = 0, refusal = "", refusedUntil = 0;
 const tracks = new Map(); // track_id: [{expression, from, to}], to is null while it lasts
 
 function make(tag, properties = {}, ...children) {
@@ -195,12 +197,16 @@ function showWhetherLive() {
     pill("watching", "good", `Working${rate}`);
   }
   byId("pause").disabled = byId("identify").disabled = !isLive;
+  const isCalibrating = Date.now() < calibratingUntil;
+  byId("calibrate").hidden = Boolean(about) && !about.has_rest;
+  byId("calibrate").disabled = isCalibrating || !isLive || isPaused || !state || !state.faces.length;
+  say(byId("calibrate"), isCalibrating ? "Look neutral…" : "Calibrate");
   showTrouble(isLive);
   if (!isLive) say(byId("headline"), heard ? "No answer from the device" : "Connecting…");
 }
 
 function showTrouble(isLive) {
-  const troubles = [];
+  const troubles = Date.now() < refusedUntil ? [refusal] : [];
   if (isLive && state && state.problem) troubles.push(state.problem);
   if (isLive && health) {
     if (health.problem && !troubles.includes(health.problem)) troubles.push(health.problem);
@@ -283,7 +289,13 @@ function makeFace(face) {
     make("h3", {}, make("span", {}, `Face ${face.track_id}`), make("span", { className: "since" })),
     make("p", { className: "said" }, make("strong"), make("span")),
     make("p", { className: "why" }),
+    make("p", { className: "rest help", hidden: !about.has_rest }),
     make("table", {}, caption, make("tbody", {}, ...rows)));
+}
+
+function restText(known) {
+  if (Date.now() < calibratingUntil) return "look neutral now";
+  return known < 0.05 ? "not known yet" : `known to ${percent(known)}`;
 }
 
 function fillFace(card, face) {
@@ -292,6 +304,7 @@ function fillFace(card, face) {
   say(card.querySelector(".said strong"), face.expression);
   say(card.querySelector(".said span"), isUncertain ? "" : `${percent(face.probability)} sure`);
   say(card.querySelector(".why"), isUncertain ? ADVICE[face.reason] ?? face.reason ?? NO_LEADER : "");
+  say(card.querySelector(".rest"), `Face at rest: ${restText(face.rest_known)}`);
   const leader = Object.entries(face.probabilities).reduce((a, b) => (b[1] > a[1] ? b : a))[0];
   for (const row of card.querySelectorAll("tbody tr")) {
     const share = face.probabilities[row.dataset.expression];
@@ -406,6 +419,7 @@ function showHealth() {
   const broker = health.broker;
   const rows = [
     ["Frames a second", health.fps.toFixed(1)],
+    ["Pace", health.pace],
     ["Temperature", whole(health.temperature_c, " °C")],
     ["Memory", whole(health.memory_mb, " MB")],
     ["Broker", about.broker || "Mien's own"],
@@ -447,19 +461,30 @@ byId("pause").addEventListener("click", async () => {
   const answer = await command(isPaused ? "resume" : "pause");
   if (answer.status === "ok") setPaused(answer.data.paused);
   say(byId("spoken"), answer.status === "ok" ? (isPaused ? "Paused" : "Resumed") : answer.error);
-  if (answer.status !== "ok") alertOnce(answer.error);
+  if (answer.status !== "ok") showRefusal(answer.error);
+  showWhetherLive();
+});
+
+byId("calibrate").addEventListener("click", async () => {
+  const answer = await command("calibrate");
+  const isDone = answer.status === "ok";
+  if (isDone) calibratingUntil = Date.now() + answer.data.lasts_s * 1000;
+  else showRefusal(answer.error);
+  say(byId("spoken"), isDone ? `Look neutral for ${answer.data.lasts_s} seconds.` : answer.error);
   showWhetherLive();
 });
 
 byId("identify").addEventListener("click", async () => {
   const answer = await command("identify");
   say(byId("spoken"), answer.status === "ok" ? "The device's screen flashes." : answer.error);
-  if (answer.status !== "ok") alertOnce(answer.error);
+  if (answer.status !== "ok") showRefusal(answer.error);
 });
 
-function alertOnce(text) {
-  byId("trouble").hidden = false;
-  say(byId("trouble"), text);
+// Why the device did not do something, long enough to be read.
+function showRefusal(text) {
+  refusal = text;
+  refusedUntil = Date.now() + REFUSAL_MS;
+  showTrouble(Date.now() - heard < SILENT_MS);
 }
 
 function makeFields() {

@@ -31,6 +31,7 @@ from tests.scenes import ONLINE, change, scene_with
 
 def test_the_stream_tells_state_events_and_health(site: Site) -> None:
     scene = scene_with(Expression.HAPPY, Expression.UNCERTAIN)
+    scene = replace(scene, faces=(replace(scene.faces[0], rest_known=0.64), scene.faces[1]))
     site.feed.publish(change())
     face = Face(scene.faces[0].box, 0.9, landmarks=None, rejection_reason="blurred", crop=CROP)
     site.feed.collect([Classification(face, HAPPY)], 0.0)
@@ -39,6 +40,8 @@ def test_the_stream_tells_state_events_and_health(site: Site) -> None:
     assert [face["expression"] for face in told["state"]["faces"]] == ["happy", "uncertain"]
     assert told["state"]["faces"][0]["box"] == [0.1562, 0.2083, 0.3125, 0.4167]
     assert sum(told["state"]["faces"][0]["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    assert [face["rest_known"] for face in told["state"]["faces"]] == [0.64, 0.0]
+    assert told["about"]["has_rest"] is True
     assert told["state"]["guide"]["size_px"] == 100
     assert told["state"]["guide"]["tilt_deg"] is None
     assert told["state"]["reason"] == "blurred"
@@ -111,6 +114,11 @@ def test_the_page_changes_what_mqtt_changes(site: Site) -> None:
     assert site.command("resume")[1]["data"] == {"paused": False}
     assert site.command("identify")[0] == 200
     assert site.bench.screen.flashes == 1
+
+
+def test_the_page_calibrates_as_mqtt_does(site: Site) -> None:
+    status, answer = site.command("calibrate")
+    assert (status, answer["error"]) == (400, "nobody is watched")
 
 
 @pytest.mark.parametrize(
