@@ -22,6 +22,7 @@ def main(words: list[str] | None = None) -> int:
     from training.classifier import chain, evaluate, hog_svm
     from training.classifier import train as classifier
     from training.data import captured, posed
+    from training.face_check import train as face_check
     from training.face_hog import train as face_hog
     from training.gan import augment as augment_with_gan
     from training.gan import command as generators
@@ -31,7 +32,7 @@ def main(words: list[str] | None = None) -> int:
     from training.reports import faces as report_faces
 
     for module in (classifier, chain, evaluate, hog_svm, report, generators, evaluate_gan,
-                   augment_with_gan, captured, posed, face_hog, landmarks, evaluate_detector,
+                   augment_with_gan, captured, posed, face_check, face_hog, landmarks, evaluate_detector,
                    evaluate_crop, evaluate_smoothing, report_faces):  # fmt: skip
         module.add_arguments(commands)
     words = sys.argv[1:] if words is None else words
