@@ -27,9 +27,7 @@ class FaceDetector(Protocol):
         """Faces of a (height, width) uint8 image, largest first, without track ids."""
 
 
-# A check follows the detector, which may therefore look less strictly and give more boxes.
-RELAXED_HOG = 0.4  # of the SVM's distance
-MAX_BOXES = 48  # bounds what the check costs
+MAX_BOXES = 48  # at least so many boxes of a detector are checked
 
 
 def build_detector(settings: DetectorSettings, models: Path = MODELS) -> FaceDetector:
@@ -77,11 +75,7 @@ def build_checked(
     if check is None:
         return (HaarDetector if kind == "haar" else HogDetector)(min_face_px, max_faces)
     most = max(MAX_BOXES, max_faces)
-    detector: FaceDetector = (
-        HaarDetector(min_face_px, most)
-        if kind == "haar"
-        else HogDetector(min_face_px, most, RELAXED_HOG)
-    )
+    detector = (HaarDetector if kind == "haar" else HogDetector)(min_face_px, most)
     return CheckedDetector(detector.detect, check, max_faces)
 
 

@@ -2,8 +2,7 @@
 
 Both detectors compare bright and dark areas and take a sleeve or a helmet for a face now and then.
 The model sees each box with a little of its surroundings, 48×48, and was trained on what the two
-take for faces (``python -m training face-check``). With it they may look less strictly and still
-report fewer ghosts (docs/faces.md).
+take for faces (``python -m training face-check``). docs/faces.md has what it is worth.
 """
 
 from __future__ import annotations
