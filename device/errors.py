@@ -6,7 +6,9 @@ MienError                    exit status 1
 │   └── DetectorError        78: OpenCV without Haar or HOG, a detector's files missing
 ├── UsageError               2: a command line that cannot be carried out
 ├── StorageError             1: a disk that is full, read-only or failing
+├── CommandError             none: a command over MQTT that cannot be carried out is answered
 ├── CameraError              1: not found, busy, stopped, unreadable source
+│   └── CameraAbsentError    1: this kind of camera is not here at all, another may be
 └── BrokerError              1: refused, unreachable (only fatal for `mien watch`)
 """
 
@@ -51,8 +53,24 @@ class CameraError(MienError):
     """The camera or replay source cannot deliver frames."""
 
 
+class CameraAbsentError(CameraError):
+    """This kind of camera is not here at all: another kind may be."""
+
+
 class DetectorError(ConfigurationError):
     """The face detector cannot be built with what is installed."""
+
+
+class CommandError(MienError):
+    """A command that cannot be carried out; the text is the answer.
+
+    Attributes:
+        transaction: of the command, where it could be read.
+    """
+
+    def __init__(self, message: str, transaction: str | None = None) -> None:
+        super().__init__(message)
+        self.transaction = transaction
 
 
 class BrokerError(MienError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -30,3 +31,10 @@ def read_file(path: Path, most: int, flags: int = 0) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"larger than the {most} bytes that are allowed")
     return content
+
+
+def keep_private(path: Path) -> None:
+    """Takes a file that is there from everybody but its owner; somebody else's stays as it is."""
+    with suppress(OSError):
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)

@@ -9,6 +9,7 @@
 #   sudo ./install.sh --rollback    go back to the release before this one
 #   --public-key FILE               the maintainer's key; without it the first bundle's own is trusted
 #   --allow-unsigned                install although the signature is missing or wrong
+#   --allow-downgrade               install a bundle that is older than the release that runs
 #   --local                         the bundle was made on this machine (make install)
 #
 # Raspberry Pi OS, Debian and Ubuntu (64 bit), JetPack 6 and 7. What it makes: /opt/mien,
@@ -33,6 +34,7 @@ main() {
             --rollback) rollback=yes ;;
             --local | --verified) CHECK_SIGNATURE= ;;   # --verified: install_from has checked it
             --allow-unsigned) ALLOW_UNSIGNED=yes ;;
+            --allow-downgrade) ALLOW_DOWNGRADE=yes ;;
             --public-key)
                 [ -f "${2:-}" ] || die "--public-key needs a file"
                 PUBLIC_KEY=$(realpath "$2"); shift ;;
@@ -126,10 +128,7 @@ is_raspberry_pi_os() { [ -e /etc/rpi-issue ]; }
 
 # Version and content: the same bundle is the same release, whenever it is installed.
 release_name() {
-    local wheel version
-    wheel=$(cd "$HERE/wheels" && ls mien-*.whl)
-    version=${wheel#mien-}
-    echo "${version%%-*}-$(cat "$HERE/SHA256SUMS" "$REQUIREMENTS" | sha256sum | cut -c1-8)"
+    echo "$(version_in "$HERE")-$(cat "$HERE/SHA256SUMS" "$REQUIREMENTS" | sha256sum | cut -c1-8)"
 }
 
 build_release() {

@@ -9,6 +9,7 @@ KNOWN_KEY=/etc/mien/bundle-key.pub      # lines of .pub files: whose bundles may
 NAMESPACE=mien-bundle
 CHECK_SIGNATURE=yes
 ALLOW_UNSIGNED=
+ALLOW_DOWNGRADE=
 PUBLIC_KEY=
 TRUSTED=            # the key lines that the signature is checked with
 
@@ -26,6 +27,26 @@ verify_bundle() {
     check_files "$1"
     check_signature "$1"
     (cd "$1" && sha256sum --quiet --strict -c SHA256SUMS) || refuse "the bundle is damaged: copy it again"
+    check_version "$1"
+}
+
+version_in() {
+    local wheel
+    wheel=$(cd "$1/wheels" && ls mien-*.whl) || refuse "the bundle has no wheel of Mien"
+    wheel=${wheel#mien-}
+    echo "${wheel%%-*}"
+}
+
+# A signature stays good for ever: an old bundle could bring back a fault that a later one mended.
+check_version() {
+    local now new
+    [ -n "$CHECK_SIGNATURE" ] && [ -z "$ALLOW_DOWNGRADE" ] && [ -L "$ROOT/current" ] || return 0
+    now=$(basename "$(readlink "$ROOT/current")")
+    now=${now%-*}
+    new=$(version_in "$1")
+    [ "$(printf '%s\n' "$new" "$now" | sort -V | tail -n 1)" = "$new" ] \
+        || refuse "the bundle has version $new, older than $now, which runs here:" \
+            "\"install.sh --rollback\" goes back to the release before, --allow-downgrade installs it"
 }
 
 # Regular files of a sane size that only their owner can exchange; each has a checksum.

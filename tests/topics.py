@@ -94,8 +94,9 @@ It finds the device by itself (`home_assistant.enabled`); `home_assistant.area` 
 Entity ids are its own spelling of `device.name` and the entity's name, as `sensor.hall_expression`.
 It reads only `online` and `offline`, so every entity translates: after `stopped` none is available;
 while the camera is `paused` or `offline` none that shows what is seen, and `Face present` turns
-unavailable, not off. `Expression event` leaves out what is `historical`: it fires for what happens
-now. A refused command changes no entity.
+unavailable, not off. `Expression event` stays, so the `vanished` of a pause or of a lost camera is
+heard; it leaves out what is `historical`, so it fires for what happens now. A refused command
+changes no entity.
 
 `mien discovery clear` makes it forget a device. One that runs announces itself again at Home
 Assistant's next birth and at its own next connect, and the command says so: stop it first, or set

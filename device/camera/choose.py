@@ -9,9 +9,9 @@ from device.camera.demo import DemoSource
 from device.camera.jetson import JetsonSource
 from device.camera.picamera import PicameraSource
 from device.camera.replay import ReplaySource
-from device.camera.source import CameraAbsentError, Source
+from device.camera.source import Source
 from device.camera.v4l2 import V4l2Source
-from device.errors import CameraError
+from device.errors import CameraAbsentError, CameraError
 from device.settings.tree import Camera as CameraSettings
 from device.vocabulary import Image
 

@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from device.camera.sensor_mode import SensorMode, View, choose_view, read_modes
-from device.camera.source import CameraAbsentError
-from device.errors import CameraError
+from device.errors import CameraAbsentError, CameraError
 from device.settings.tree import Camera as CameraSettings
 from device.vocabulary import Image
 

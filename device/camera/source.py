@@ -6,12 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from device.errors import CameraError
 from device.vocabulary import Image
-
-
-class CameraAbsentError(CameraError):
-    """This kind of camera is not here at all: another kind may be."""
 
 
 class Source(Protocol):

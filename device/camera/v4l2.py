@@ -15,8 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from device.camera.source import CameraAbsentError
-from device.errors import CameraError
+from device.errors import CameraAbsentError, CameraError
 from device.settings.tree import Camera as CameraSettings
 from device.vocabulary import Image
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from device.daemon.build import build_vision
 from device.daemon.paths import state_folder
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, ModelError
 from device.mqtt.access import broker_access
 from device.mqtt.identity import make_device_id
 from device.settings import load_settings
-from device.vision import MODELS
 from device.vision.detector import choose_kind
 from device.vision.generator import LazySynthesizer, find_generators
-from device.vision.model_store import ModelStore
+from device.vision.model_store import ModelStore, try_classifier
+from device.vision.stage import build_stage
 from device.vision.tflite import runtime_name
-from device.vision.trial import try_out
+from device.vision.trial import damaged_shipped, try_out
 
 CREDENTIALS = "/run/credentials/"  # there only for a service, and only while it runs
 
@@ -33,16 +33,16 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     settings = load_settings(args.config, environment)
     folder = state_folder(settings.device.state_dir, environment)
     store = ModelStore(folder / "models")
-    vision = build_vision(settings, store)
-    name = settings.classifier.model
-    installed = Path(name) if name.endswith(".tflite") else store.find(name)
-    try_out(installed or MODELS / f"{name}.tflite")
-    card = vision.classifier.card
+    card, problems = try_classifier(settings, store)
+    for problem in problems:
+        print(f"mien: {problem}; the model before is used", file=sys.stderr)
+    require_shipped()
+    stage = build_stage(settings)
     print(f"settings  {args.config or 'built-in defaults'}: good")
     print(f"model     {card.name} {card.version}, self-test passed on {runtime_name()}")
-    print(f"landmarks {'good' if vision.stage.landmarks else 'none: faces go without points'}")
+    print(f"landmarks {'good' if stage.landmarks else 'none: faces go without points'}")
     generators = find_generators(store)
-    if generators and vision.stage.landmarks:
+    if generators and stage.landmarks:
         try_out(generators[0])
         card = LazySynthesizer(lambda: generators).get().card
         print(f"generator {card.name} {card.version}, self-test passed")
@@ -62,6 +62,20 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         broker_access(mqtt, make_device_id(settings.device.id))
     print(f"broker    {settings.mqtt.host or 'embedded, loopback only'} (not contacted)")
     return 0
+
+
+def require_shipped() -> None:
+    """Refuses an installation of whose models the runtime cannot use one, even if nothing asks for it.
+
+    Raises:
+        ModelError: so it is.
+    """
+    damaged = damaged_shipped()
+    if damaged:
+        raise ModelError(
+            f"{runtime_name()} cannot use what came with Mien ({', '.join(damaged)}): "
+            f"{next(iter(damaged.values()))}: install Mien again"
+        )
 
 
 def require_place(key: str, folder: Path) -> None:

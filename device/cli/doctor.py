@@ -20,6 +20,7 @@ from device import __version__
 from device.camera.picamera import PicameraSource
 from device.camera.v4l2 import list_cameras
 from device.daemon.board import Board
+from device.daemon.paths import state_folder
 from device.errors import CameraError, MienError
 from device.mqtt.access import broker_access
 from device.mqtt.identity import make_device_id
@@ -29,8 +30,9 @@ from device.settings import Settings, load_settings
 from device.settings.tree import Camera as CameraSettings
 from device.vision import MODELS
 from device.vision.detector import build_detector, choose_kind, lying_in
-from device.vision.model_store import load_classifier
+from device.vision.model_store import ModelStore, try_classifier
 from device.vision.tflite import runtime_name
+from device.vision.trial import damaged_shipped
 
 Finding = tuple[str, str]  # ("ok" | "--" | "!!", text)
 Check = Callable[[Settings], Finding]
@@ -49,7 +51,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     except MienError as error:
         first = "!!", f"{error} (what follows is with the defaults)"
     broken = False
-    for name, check in {"settings": lambda _: first, **CHECKS}.items():
+    for name, check in {"settings": lambda _: first, **_checks(environment)}.items():
         mark, text = _examine(check, settings)
         broken = broken or mark == "!!"
         print(f"{mark}  {name:<11} {text}", flush=True)
@@ -105,9 +107,18 @@ def _runtime(_: Settings) -> Finding:
     return "ok", f"{name} {metadata.version(name.replace('_', '-'))} (XNNPACK on the CPU)"
 
 
-def _model(settings: Settings) -> Finding:
-    card = load_classifier(settings).card
-    return "ok", f"{card.name} {card.version}, sha256 {card.sha256[:12]}, self-test passed"
+def _model(settings: Settings, environment: Mapping[str, str]) -> Finding:
+    folder = state_folder(settings.device.state_dir, environment) / "models"
+    card, problems = try_classifier(settings, ModelStore(folder))
+    text = f"{card.name} {card.version}, sha256 {card.sha256[:12]}, self-test passed"
+    return ("!!", f"{text}; but {'; '.join(problems)}") if problems else ("ok", text)
+
+
+def _shipped(_: Settings) -> Finding:
+    damaged = damaged_shipped()
+    if damaged:
+        return "!!", f"cannot be used: {', '.join(damaged)}: {next(iter(damaged.values()))}"
+    return "ok", ", ".join(sorted(path.stem for path in MODELS.glob("*.json"))) + " work"
 
 
 def _csi_camera(settings: Settings) -> Finding:
@@ -166,18 +177,21 @@ def _heat(_: Settings) -> Finding:
     return ("--", "no thermal sensor") if degrees is None else ("ok", f"{degrees:.0f} °C")
 
 
-CHECKS: dict[str, Check] = {
-    "mien": _software,
-    "board": _board,
-    "python": _python,
-    "opencv": _opencv,
-    "detector": _detector,
-    "runtime": _runtime,
-    "model": _model,
-    "csi camera": _csi_camera,
-    "usb camera": _usb_camera,
-    "screen": _screen,
-    "broker": _broker,
-    "clock": _clock,
-    "heat": _heat,
-}
+def _checks(environment: Mapping[str, str]) -> dict[str, Check]:
+    """The sections of the report, in order."""
+    return {
+        "mien": _software,
+        "board": _board,
+        "python": _python,
+        "opencv": _opencv,
+        "detector": _detector,
+        "runtime": _runtime,
+        "model": lambda settings: _model(settings, environment),
+        "shipped": _shipped,
+        "csi camera": _csi_camera,
+        "usb camera": _usb_camera,
+        "screen": _screen,
+        "broker": _broker,
+        "clock": _clock,
+        "heat": _heat,
+    }

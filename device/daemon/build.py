@@ -15,10 +15,11 @@ from typing import Any, TextIO
 
 from device.camera.choose import make_source
 from device.camera.newest_frame import NewestFrameCamera
+from device.daemon.appliance import Appliance, use_model
 from device.daemon.board import Board
 from device.daemon.build_mqtt import BrokerSide, connect, make_publisher
 from device.daemon.collected_faces import open_captures
-from device.daemon.control import Appliance, Control, use_model
+from device.daemon.commands import Control
 from device.daemon.health import HealthReporter, Report
 from device.daemon.metrics import Metrics
 from device.daemon.safe_mode import NoCamera, NoVision
@@ -33,9 +34,9 @@ from device.mqtt.outbox import Outbox
 from device.pipeline import Parts, collect_nothing
 from device.settings import Settings
 from device.vision.detector import choose_kind
+from device.vision.expression_smoother import ExpressionSmoother
 from device.vision.generator import LazySynthesizer, find_generators
 from device.vision.model_store import ModelStore, load_classifier
-from device.vision.smoother import ExpressionSmoother
 from device.vision.stage import Vision, build_stage
 from device.vision.tracker import DetectAndTrack
 from device.vocabulary import CameraState, Expression, Status
@@ -101,7 +102,7 @@ def open_daemon(
         if vision:
             use_model(device, vision.classifier)
         report = _report_health(device, metrics, broker, stack)
-        yield parts, Control(device, broker.commands, broker.publisher.respond, report), broker
+        yield parts, Control(device, broker.commands, report), broker
         watchdog.stopping()
 
 

@@ -12,7 +12,7 @@ from device.daemon.board import Board
 from device.daemon.state_file import StateFile
 from device.errors import StorageError
 from device.mqtt.access import BrokerAccess, broker_access, embedded_access
-from device.mqtt.commands import CommandQueue
+from device.mqtt.command_queue import CommandQueue
 from device.mqtt.discovery import BIRTH_DELAY_S, Announcer, discovery_payload, discovery_topic
 from device.mqtt.disk_outbox import DiskOutbox
 from device.mqtt.embedded_broker import EmbeddedBroker

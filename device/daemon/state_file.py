@@ -15,7 +15,7 @@ from typing import Any
 
 from device.daemon.paths import write_atomically
 from device.errors import ConfigurationError
-from device.files import read_file
+from device.files import keep_private, read_file
 from device.settings import Settings, replace_setting
 
 log = logging.getLogger("mien")
@@ -95,6 +95,7 @@ class StateFile:
         self._body = body
 
     def _read(self) -> dict[str, Any]:
+        keep_private(self._path)  # an older Mien made it for everybody to read
         try:
             return _checked(json.loads(read_file(self._path, MAX_BYTES)))
         except FileNotFoundError:

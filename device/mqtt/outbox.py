@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 
 from device.errors import ConfigurationError, StorageError, is_storage_trouble
+from device.files import keep_private
 
 log = logging.getLogger("mien.outbox")
 
@@ -131,7 +132,9 @@ def _closed_on_failure(db: sqlite3.Connection) -> Iterator[None]:
 
 def _open(path: Path) -> sqlite3.Connection:
     if not path.exists():
-        path.touch(0o600)  # it says who was seen when
+        path.touch(0o600)
+    for suffix in ("", "-wal", "-shm"):  # they say who was seen when
+        keep_private(path.with_name(path.name + suffix))
     db = connect(path)
     with _closed_on_failure(db):
         with db:

@@ -121,6 +121,11 @@ class Smoothing:
     dwell_s: float = key(0.4, "s a new expression must lead before it counts", 0, 10)
     refractory_s: float = key(0.5, "s of silence after a change", 0, 60)
     vanish_after_s: float = key(1.0, "s unseen until a face has vanished", 0.1, 60)
+    rest: str = key(
+        "auto",
+        "auto: expressions are named relative to each person's face at rest; off: as they look",
+        choices=("auto", "off"),
+    )
 
 
 @dataclass(frozen=True)

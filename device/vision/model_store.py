@@ -25,7 +25,7 @@ from device.vision import MODELS
 from device.vision.classifier import TFLiteClassifier
 from device.vision.model_bundle import read_bundle
 from device.vision.model_card import ModelCard, read_model
-from device.vision.trial import PASSED, passed_mark, require_trial
+from device.vision.trial import PASSED, passed_mark, require_trial, try_out
 
 log = logging.getLogger("mien")
 
@@ -59,11 +59,11 @@ class ModelStore:
     ) -> None:
         self._folder, self._as_owner = folder, as_owner
 
-    def find(self, name: str) -> Path | None:
-        """The ``.tflite`` in use under a name; None when none is installed."""
+    def find(self, name: str, which: str = "current") -> Path | None:
+        """The ``.tflite`` in use under a name (or the ``previous`` one); None when there is none."""
         if not SAFE_NAME.fullmatch(name):
             return None
-        path = self._folder / name / "current" / f"{name}.tflite"
+        path = self._folder / name / which / f"{name}.tflite"
         try:
             return path if path.is_file() else None
         except PermissionError:
@@ -236,13 +236,43 @@ def load_classifier(settings: Settings, store: ModelStore | None = None) -> TFLi
         except OSError as error:  # installed by somebody else: not ours to change
             log.error("cannot go back (%s): the shipped model serves", error)
             break
-    shipped = MODELS / f"{name}.tflite"
-    if not (SAFE_NAME.fullmatch(name) and shipped.exists()):
+    return TFLiteClassifier.load(_shipped(name), prior, threads)
+
+
+def try_classifier(settings: Settings, store: ModelStore) -> tuple[ModelCard, list[str]]:
+    """Which classifier ``load_classifier`` would take; nothing is put in its place here.
+
+    Returns:
+        Its card, and for each installed one before it why it cannot be used.
+
+    Raises:
+        ModelError: there is none that can be used.
+    """
+    name, problems = settings.classifier.model, []
+    found: list[Path | None] = [Path(name)] if name.endswith(".tflite") else []
+    if not found:
+        found = [store.find(name), store.find(name, "previous")]
+    for path in filter(None, found):
+        try:
+            try_out(path)
+            return TFLiteClassifier.load(path).card, problems
+        except ModelError as error:
+            if name.endswith(".tflite"):
+                raise
+            problems.append(str(error))
+    shipped = _shipped(name)
+    try_out(shipped)
+    return TFLiteClassifier.load(shipped).card, problems
+
+
+def _shipped(name: str) -> Path:
+    path = MODELS / f"{name}.tflite"
+    if not (SAFE_NAME.fullmatch(name) and path.exists()):
         known = ", ".join(sorted(path.stem for path in MODELS.glob("expression*.tflite")))
         raise ModelError(
             f"classifier.model = {reprlib.repr(name)}: no such model is installed or shipped; shipped: {known}"
         )
-    return TFLiteClassifier.load(shipped, prior, threads)
+    return path
 
 
 def _link(path: Path, target: str) -> None:

@@ -17,13 +17,13 @@ from device.vision import MODELS
 from device.vision.blazeface import BlazeFaceDetector
 from device.vision.classifier import TFLiteClassifier
 from device.vision.detector import FaceDetector, build_checked, build_detector, load_check
+from device.vision.expression_smoother import ExpressionSmoother
 from device.vision.face_check import CHECK_MARGIN
 from device.vision.haar import HaarDetector, load_cascade
 from device.vision.hog import CELL_PX, WEIGHTS_PATH, WINDOW_PX, HogDetector, make_descriptor
 from device.vision.landmarks import SHIPPED, LandmarkModel
 from device.vision.preprocess import crop_face, to_grey
 from device.vision.quality import find_rejection_reason
-from device.vision.smoother import ExpressionSmoother
 from device.vision.tracker import DetectAndTrack, DetectionInterval
 from device.vocabulary import Face, GreyImage, Image
 

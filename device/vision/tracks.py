@@ -1,7 +1,7 @@
-"""Tracks: which box of this frame is which face of the last one. It looks at no picture.
+"""Tracks: which box of this frame is which face of the last one; smooths each face's box.
 
-A track predicts its box with constant velocity, takes the detection that overlaps the
-prediction best, and lives on for a while when none does.
+It looks at no picture. A track predicts its box with constant velocity, takes the detection that
+overlaps the prediction best, and lives on for a while when none does.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 A damaged model may crash the runtime, hang or ask for any amount of memory. The trial takes it
 through every batch size that will be used; the daemon loads only what has passed.
-Run as ``python -m device.vision.trial MODEL.tflite``: what is wrong is said on stdout.
+Run as ``python -m device.vision.trial`` with the paths on stdin, a NUL between two: what is wrong
+with the first that fails is said on stdout.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,14 +30,27 @@ PASSED = "passed"  # beside an installed model: what has passed there
 MODULE, ROOT = __spec__.name, Path(__file__).parents[2]
 
 
-def try_out(path: Path) -> None:
-    """Has a child process load a model and take it through its self-test.
+def try_out(*paths: Path) -> None:
+    """Has a child process load models and take each through its self-test.
+
+    Args:
+        paths: of the ``.tflite`` files; the sentence about a crash, a hang or memory names the
+            first of them.
 
     Raises:
-        ModelError: it fails, crashes, hangs or takes too much memory.
+        ModelError: one fails, crashes, hangs or takes too much memory.
     """
-    command = ["env", "OPENBLAS_NUM_THREADS=1", f"PYTHONPATH={ROOT}", sys.executable, "-m", MODULE]
-    given = os.fsencode(path.absolute())
+    path = paths[0]
+    places = os.pathsep.join([str(ROOT), *filter(None, sys.path)])  # the same runtime as here
+    command = [
+        "env",
+        "OPENBLAS_NUM_THREADS=1",
+        f"PYTHONPATH={places}",
+        sys.executable,
+        "-m",
+        MODULE,
+    ]
+    given = b"\0".join(os.fsencode(each.absolute()) for each in paths)
     try:
         done = subprocess.run(command, input=given, capture_output=True, timeout=MAX_S)
     except subprocess.TimeoutExpired as error:
@@ -69,6 +84,24 @@ def require_trial(path: Path) -> None:
             path.with_name(PASSED).write_bytes(mark)
 
 
+def damaged_shipped() -> dict[str, str]:
+    """Why the installed runtime cannot use what came with Mien: name -> reason; empty when it can.
+
+    BlazeFace has no card and is not among them: ``build_detector`` tries it.
+    """
+    paths = [card.with_suffix(".tflite") for card in sorted(MODELS.glob("*.json"))]
+    with suppress(ModelError):
+        try_out(*paths)  # one process for all of them, which is nearly always enough
+        return {}
+    found = {}
+    for path in paths:
+        try:
+            try_out(path)
+        except ModelError as error:
+            found[path.stem] = str(error)
+    return found
+
+
 def passed_mark(content: bytes, card: ModelCard) -> bytes:
     """What stands in ``PASSED`` beside a model that this version of Mien has tried out."""
     return hashlib.sha256(f"{__version__} {card.to_json()}".encode() + content).hexdigest().encode()
@@ -81,21 +114,26 @@ def check(path: Path) -> ModelCard:
         ModelError: it fails.
     """
     from device.vision.classifier import TFLiteClassifier  # slow to import for whoever only asks
+    from device.vision.landmarks import LandmarkModel
     from device.vision.synthesizer import Synthesizer
 
     _, card = read_model(path)
     if card.task == "synthesize":
         return Synthesizer.load(path).card
-    classifier = TFLiteClassifier.load(path)
     try:
+        if card.task == "landmarks":
+            LandmarkModel.load(path).check()
+            return card
+        classifier = TFLiteClassifier.load(path)
         classifier.check()
     except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
+        named = str(error).startswith(f"{path}: ")
+        raise ModelError(str(error) if named else f"{path}: {error}") from error
     return classifier.card
 
 
-def main(path: Path) -> int:
-    """Limits this process and tests the model."""
+def main(paths: Iterable[Path]) -> int:
+    """Limits this process and tests the models."""
     limits = (
         (resource.RLIMIT_DATA, MAX_DATA),
         (resource.RLIMIT_CPU, MAX_S),
@@ -104,13 +142,16 @@ def main(path: Path) -> int:
     for kind, most in limits:
         with suppress(OSError, ValueError):  # a service may be forbidden to
             resource.setrlimit(kind, (most, most))
-    try:
-        check(path)
-    except (ModelError, MemoryError) as error:
-        print(str(error) or f"{path}: self-test failed: more than {MAX_DATA >> 20} MiB of memory")
-        return ModelError.exit_status
+    for path in paths:
+        try:
+            check(path)
+        except (ModelError, MemoryError) as error:
+            too_much = f"{path}: self-test failed: more than {MAX_DATA >> 20} MiB of memory"
+            print(str(error) or too_much)
+            return ModelError.exit_status
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(os.fsdecode(sys.stdin.buffer.read()))))
+    given = sys.stdin.buffer.read().split(b"\0")
+    sys.exit(main(Path(os.fsdecode(each)) for each in given))

@@ -11,7 +11,7 @@ from tests.broker import Mosquitto, start_broker
 from tests.clients import install
 from tests.clients.home_assistant import HomeAssistant
 from tests.clients.house import House
-from tests.clients.packages import EXAMPLES, SCHEDULE_COMPLAINTS, packages
+from tests.clients.packages import EXAMPLES, packages
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +44,6 @@ USUAL = (
     "zlib_ng",
     "Failed to connect to MQTT server",
     "Error returned from MQTT server: The connection was lost",
-    *SCHEDULE_COMPLAINTS,  # a fault of its own, with a test of its own
 )
 
 

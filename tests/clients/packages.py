@@ -6,11 +6,6 @@ from pathlib import Path
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 EXAMPLE_DEVICE = "hall"  # the examples name their entities after a device called "Hall"
-# At Home Assistant's start, when the switch is not there yet.
-SCHEDULE_COMPLAINTS = (
-    "blueprint_schedule] Blueprint schedule: Error executing script",
-    "Referenced entities switch.hall_recognition are missing or not currently available",
-)
 HELPERS = """
 template:
   - light:

@@ -13,12 +13,12 @@ from tests.clients.house import House
 pytestmark = pytest.mark.slow
 SEEN = {
     "binary_sensor.{}_face_present",
-    "event.{}_expression_event",
     "sensor.{}_expression",
     "sensor.{}_faces",
     "sensor.{}_probability",
 }
 ENTITIES = SEEN | {
+    "event.{}_expression_event",
     "binary_sensor.{}_problem",
     "button.{}_identify",
     "button.{}_restart",

@@ -69,11 +69,6 @@ def test_each_appeared_has_one_vanished(outage: House) -> None:
     assert list(appeared - vanished) == [max(appeared)]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="`camera` says paused before the event goes out: the event entity is away by then",
-)
 def test_the_vanished_of_a_pause_is_heard_at_once(outage: House) -> None:
     try:
         outage.home.wait(lambda: open_tracks(outage))

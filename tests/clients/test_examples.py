@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.clients.house import House
-from tests.clients.packages import SCHEDULE_COMPLAINTS
 
 pytestmark = pytest.mark.slow
 SMILES = ("automation.a_smile_turns_the_light_on", "automation.blueprint_shows_expression")
@@ -50,16 +49,6 @@ def test_the_examples_fire(house: House) -> None:
         assert told(house) == ""
         assert daemon.stop() == 0
         home.wait(lambda: told(house).count("Hall Problem: away") == 2, what=told(house))
-
-
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="pause-by-schedule turns the switch at Home Assistant's start, before it is there",
-)
-def test_the_schedule_waits_for_the_switch(house: House) -> None:
-    said = house.home.complaints()
-    assert [s for s in said if any(words in s for words in SCHEDULE_COMPLAINTS)] == []
 
 
 def test_every_blueprint_is_used_here(house: House) -> None:

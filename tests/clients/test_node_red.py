@@ -113,11 +113,6 @@ def test_minutes_of_each_expression_leave_out_second_copies(flow: Flow) -> None:
     ]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the flow adds a vanished track's whole duration to its last expression",
-)
 def test_a_vanished_face_adds_only_the_time_of_its_last_expression(flow: Flow) -> None:
     publish(
         flow,

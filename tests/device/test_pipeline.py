@@ -6,7 +6,7 @@ import pytest
 from device.errors import CameraError
 from device.pipeline import MAX_FAILED_FRAMES, Parts, run
 from device.settings.tree import Smoothing
-from device.vision.smoother import ExpressionSmoother
+from device.vision.expression_smoother import ExpressionSmoother
 from device.vocabulary import CameraState, Classification, EventType, Frame, Scene
 from tests.fakes import (
     CROP,

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from device.camera.jetson import JetsonSource, picture_size, pipeline
-from device.camera.source import CameraAbsentError
-from device.errors import CameraError
+from device.errors import CameraAbsentError, CameraError
 from device.settings.tree import Camera as CameraSettings
 
 FAKE_GST_LAUNCH = """

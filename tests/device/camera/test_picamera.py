@@ -12,8 +12,7 @@ import pytest
 
 from device.__main__ import main
 from device.camera.picamera import PicameraSource, csi_cameras
-from device.camera.source import CameraAbsentError
-from device.errors import CameraError
+from device.errors import CameraAbsentError, CameraError
 from device.settings.tree import Camera as CameraSettings
 from tests.device.camera.sensors import MODULE_2, MODULE_3, sensor_modes
 

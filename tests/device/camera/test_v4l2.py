@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from device.camera.source import CameraAbsentError
 from device.camera.v4l2 import CAPABILITY, V4l2Source, list_cameras
-from device.errors import CameraError
+from device.errors import CameraAbsentError, CameraError
 from device.settings.tree import Camera as CameraSettings
 
 BLUE = np.full((480, 640, 3), (255, 0, 0), np.uint8)  # in OpenCV's BGR

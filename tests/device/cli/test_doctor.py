@@ -19,7 +19,7 @@ from tests.broker import MOSQUITTO, Mosquitto, TestBroker, free_port, start_brok
 
 ROOT = Path(__file__).parents[3]
 SECTIONS = [
-    *("settings", "mien", "board", "python", "opencv", "detector", "runtime", "model"),
+    *("settings", "mien", "board", "python", "opencv", "detector", "runtime", "model", "shipped"),
     *("csi camera", "usb camera", "screen", "broker", "clock", "heat"),
 ]
 BLAZEFACE = ("face_detection_back.tflite", "face_detection_short_range.tflite")
@@ -29,9 +29,15 @@ PASSWORD = "korrekt-pferd-batterie"
 def run_doctor(
     *arguments: str, folder: Path = ROOT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
+    return run_mien("doctor", *arguments, folder=folder, **environment)
+
+
+def run_mien(
+    *arguments: str, folder: Path = ROOT, **environment: str
+) -> subprocess.CompletedProcess[str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MIEN_")}
     return subprocess.run(
-        [sys.executable, "-m", "device", "doctor", *arguments],
+        [sys.executable, "-m", "device", *arguments],
         cwd=folder,
         env={**clean, **environment},
         capture_output=True,
@@ -230,7 +236,7 @@ def test_a_missing_runtime_is_told_and_the_report_comes_to_its_end(tmp_path: Pat
         (tmp_path / f"{package}.py").write_text(f'raise ImportError("no {package}")\n')
     done = run_doctor(PYTHONPATH=str(tmp_path))
     report = findings(done.stdout)
-    for section in ("runtime", "model"):
+    for section in ("runtime", "model", "shipped"):
         assert report[section][0] == "!!"
         assert "install ai-edge-litert" in report[section][1]
     assert list(report) == SECTIONS
@@ -279,11 +285,8 @@ def test_in_a_pipe_there_are_plain_lines_and_no_control_characters() -> None:
 
 
 def test_a_reader_that_leaves_early_makes_no_noise() -> None:
-    command = f"{sys.executable} -m device doctor | head -n 1"
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command],
-        cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60, check=False,
-    )  # fmt: skip
+    command = ["bash", "-o", "pipefail", "-c", f"{sys.executable} -m device doctor | head -n 1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60)
     assert done.stdout.startswith(("ok  settings", "!!  settings"))
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr

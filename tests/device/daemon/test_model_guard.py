@@ -10,11 +10,11 @@ from typing import cast
 import numpy as np
 import pytest
 
-from device.daemon.control import use_model
+from device.daemon.appliance import use_model
 from device.errors import ModelError
 from device.vision.classifier import TFLiteClassifier
 from device.vocabulary import Classification, Expression, Face
-from tests.device.daemon.test_control import BRIGHTNESS, NOBODY, Bench, real_vision
+from tests.device.daemon.test_commands import BRIGHTNESS, NOBODY, Bench, real_vision
 from tests.scenes import scene_with
 
 

@@ -64,6 +64,14 @@ def test_a_file_of_an_older_mien_is_read_and_the_new_one_is_private(tmp_path: Pa
     assert StateFile(path).apply(Settings()).smoothing.threshold == 0.6
 
 
+def test_a_file_that_everybody_may_read_becomes_private_when_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text('{"paused": true}')
+    path.chmod(0o644)
+    assert StateFile(path).paused
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_settings_that_no_longer_fit_are_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

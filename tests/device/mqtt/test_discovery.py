@@ -189,11 +189,17 @@ def test_words_are_those_of_vocabulary_and_settings() -> None:
 
 
 def test_what_the_camera_shows_depends_on_daemon_and_camera() -> None:
-    for name in ("expression", "probability", "faces", "face_present", "expression_event"):
+    for name in ("expression", "probability", "faces", "face_present"):
         component = PAYLOAD["cmps"][name]
         topics = [entry["topic"] for entry in component["availability"]]
         assert topics == [TOPICS("availability"), TOPICS("camera")]
         assert component["availability_mode"] == "all"
+
+
+def test_events_are_heard_while_the_camera_is_paused_or_lost() -> None:
+    """`camera` may say so before the ``vanished`` goes out."""
+    assert "availability" not in PAYLOAD["cmps"]["expression_event"]  # then the device's counts
+    assert [e["topic"] for e in PAYLOAD["availability"]] == [TOPICS("availability")]
 
 
 def test_commands_go_to_topics_that_the_daemon_understands() -> None:

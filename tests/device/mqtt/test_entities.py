@@ -36,7 +36,7 @@ def test_after_a_clean_end_nothing_is_available() -> None:
 
 
 def test_while_paused_nobody_is_shown_and_everything_else_stays() -> None:
-    seen = {"expression", "probability", "faces", "face_present", "expression_event"}
+    seen = {"expression", "probability", "faces", "face_present"}
     for camera, hidden in (("online", set()), ("paused", seen), ("offline", seen)):
         words = {"availability": "online", "camera": camera}
         assert {n for n, c in ENTITIES.items() if not is_available(c, words)} == hidden

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,6 +140,5 @@ def test_node_red_reads_keys_that_exist() -> None:
     flows = json.loads((EXAMPLES / "node-red.json").read_text())
     assert any(node["type"] == "mqtt in" for node in flows)
     for node in flows:
-        for word in node.get("func", "").split("payload.")[1:]:
-            key = word.split(" ")[0].split(".")[0].split(";")[0].split(")")[0].split(",")[0]
-            assert key.strip() in KNOWN, key
+        for key in re.findall(r"\b(?:payload|event)\.(\w+)", node.get("func", "")):
+            assert key in KNOWN, key

@@ -12,7 +12,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from device.mqtt.access import BrokerAccess
-from device.mqtt.commands import CommandQueue
+from device.mqtt.command_queue import CommandQueue
 from device.mqtt.publisher import MqttPublisher
 from tests.broker import Mosquitto
 from tests.device.mqtt.appliance import DEVICE, running_publisher

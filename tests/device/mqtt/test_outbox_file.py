@@ -27,6 +27,20 @@ def test_a_damaged_file_is_moved_aside(tmp_path: Path) -> None:
     outbox.close()
 
 
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+def test_what_an_older_version_left_readable_for_everybody_becomes_private(
+    tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / "o"
+    with closing(sqlite3.connect(path)) as db:  # it keeps "-wal" and "-shm" in place
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE event(number INTEGER PRIMARY KEY, late INTEGER, payload TEXT)")
+        path.with_name(f"o{suffix}").chmod(0o644)
+        DiskOutbox(path, 10).close()
+        for each in tmp_path.glob("o*"):
+            assert each.stat().st_mode & 0o777 == 0o600, each
+
+
 def test_an_impossible_place_is_a_configuration_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way of a folder")
     with pytest.raises(ConfigurationError, match=r"outbox\.path"):

@@ -7,7 +7,7 @@ import json
 import jsonschema
 import pytest
 
-from device.mqtt.commands import NAMES
+from device.mqtt.command_queue import NAMES
 from device.mqtt.identity import Identity
 from device.mqtt.payloads import Payloads, WallClock, encode
 from device.mqtt.schemas import names, read_schema

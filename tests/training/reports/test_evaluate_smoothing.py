@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from device.vision.classifier import TFLiteClassifier
-from device.vision.smoother import ExpressionSmoother, SmoothingSettings
+from device.vision.expression_smoother import ExpressionSmoother, SmoothingSettings
 from device.vocabulary import BoundingBox, Expression, Face
 from training.reports.evaluate_smoothing import FRAME_RATE_HZ, Clip, changes, film, measure, tremble
 

@@ -1,4 +1,7 @@
-"""What people ask of the running daemon over MQTT: a table of commands, a plain function each.
+"""The commands that people send to the running daemon: a function each, and the one table.
+
+To add one: its function and its line in ``COMMANDS`` here, and its arguments in
+``mqtt/schemas/command-NAME.json``. Tests fail while one of the two lacks it.
 
 Commands are carried out between two frames, in the loop's own thread, so nothing changes while a
 frame is being worked on. A replacement is made first and put in place only when it works. What
@@ -11,90 +14,28 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from device import __version__
-from device.daemon.model_guard import GuardedClassifier
-from device.daemon.safe_mode import NoVision
-from device.daemon.state_file import StateFile
-from device.errors import MienError, ModelError
-from device.mqtt.commands import Command, CommandQueue, Responder
-from device.pipeline import Classifier, Parts
-from device.settings import Settings, replace_setting
-from device.vision.classifier import TFLiteClassifier
-from device.vision.detector import build_detector, choose_kind
-from device.vision.generator import LazySynthesizer
-from device.vision.model_card import ModelCard
-from device.vision.model_store import ModelStore, load_classifier
-from device.vision.stage import Vision
+from device.daemon.appliance import (
+    AFTER_RESTART,
+    SETTABLE,
+    Appliance,
+    apply_settings,
+    use_model,
+    value_of,
+)
+from device.errors import CommandError, MienError
+from device.mqtt.command_queue import Command, CommandQueue
+from device.settings import replace_setting
+from device.vision.model_store import load_classifier
 from device.vocabulary import Expression, Frame, Scene
 
 log = logging.getLogger("mien.control")
 
-SETTABLE = (
-    "smoothing.threshold",
-    "smoothing.dwell_s",
-    "smoothing.refractory_s",
-    "detector.kind",
-    "camera.frame_rate_hz",
-)
-AFTER_RESTART = ("camera.frame_rate_hz",)  # the camera keeps its rate while it is open
-
 FRAMES_TO_SETTLE = 30  # after so many frames the model has not killed the daemon at its start
 
 Answer = Mapping[str, Any] | None
-
-
-class RefusedError(MienError):
-    """A command that cannot be carried out now; answered with its text."""
-
-
-class Identifiable(Protocol):
-    """A screen that can show which device it belongs to."""
-
-    def identify(self) -> None:
-        """Flashes for a moment."""
-
-
-@dataclass
-class Appliance:
-    """The running device, as commands and the health report see it.
-
-    Attributes:
-        settings: as they are now, the remembered ones included; kept nowhere else.
-        state: where changes are remembered.
-        parts: of the loop.
-        vision: None in safe mode.
-        card: of the model in use; None in safe mode.
-        store: of installed models.
-        generator: makes synthetic pictures.
-        screen: flashes for ``identify``.
-        stop: ends the loop; systemd starts the daemon again.
-        say_picture: publishes a synthetic picture; None unless ``privacy.publish_synthesis``.
-    """
-
-    settings: Settings
-    state: StateFile
-    parts: Parts
-    vision: Vision | None
-    card: ModelCard | None
-    store: ModelStore
-    generator: LazySynthesizer
-    screen: Identifiable
-    stop: Callable[[], None]
-    say_picture: Callable[[bytes], None] | None = None
-
-    def settable(self) -> dict[str, Any]:
-        """What ``set`` can change, as it is now."""
-        return {dotted: _value_of(self.settings, dotted) for dotted in SETTABLE}
-
-    def model(self) -> dict[str, str]:
-        """Name, version and sha256 of the model in use."""
-        card = self.card
-        if card is None:
-            return {"name": "none", "version": "", "sha256": ""}
-        return {"name": card.name, "version": card.version, "sha256": card.sha256}
 
 
 @dataclass(frozen=True)
@@ -123,33 +64,17 @@ def change_settings(device: Appliance, request: Request) -> Answer:
     changed = before
     for dotted, value in wanted.items():
         if dotted not in SETTABLE:
-            raise RefusedError(f"{dotted} cannot be set over MQTT; only: {', '.join(SETTABLE)}")
+            raise CommandError(f"{dotted} cannot be set over MQTT; only: {', '.join(SETTABLE)}")
         changed = replace_setting(changed, dotted, value)
     apply_settings(device, changed)
     try:
-        device.state.remember(settings={d: _value_of(changed, d) for d in wanted})
+        device.state.remember(settings={d: value_of(changed, d) for d in wanted})
     except OSError:
         apply_settings(device, before)
         raise
     log.info("set over MQTT: %s", ", ".join(f"{k} = {v}" for k, v in wanted.items()))
     after_restart = [dotted for dotted in wanted if dotted in AFTER_RESTART]
     return {"settings": device.settable(), "after_restart": after_restart}
-
-
-def apply_settings(device: Appliance, settings: Settings) -> None:
-    """Puts settings into effect.
-
-    Raises:
-        DetectorError: the detector cannot be built; nothing has changed.
-    """
-    before, vision = device.settings, device.vision
-    if vision and settings.detector != before.detector:
-        vision.stage.use(build_detector(settings.detector))
-        kind = choose_kind(settings.detector.kind)
-        device.parts.status = replace(device.parts.status, detector=kind)
-    if vision and settings.smoothing != before.smoothing:
-        vision.smoother.retune(settings.smoothing)
-    device.settings = settings
 
 
 def pause(device: Appliance, request: Request) -> Answer:
@@ -183,35 +108,12 @@ def reload_model(device: Appliance, request: Request) -> Answer:
     return {"model": device.model()}
 
 
-def use_model(device: Appliance, classifier: TFLiteClassifier) -> None:
-    """Puts a model into the loop; one that fails there gives way to the one before it."""
-    card = device.card = classifier.card
-    device.parts.classifier = GuardedClassifier(classifier, partial(give_way, device))
-    device.parts.status = replace(device.parts.status, model=f"{card.name} {card.version}")
-
-
-def give_way(device: Appliance, error: ModelError) -> Classifier:
-    """After a failure in the loop: the model before, and where there is none, safe mode."""
-    log.error("the model fails: %s; back to the model before", error)
-    parts = device.parts
-    try:
-        device.store.rollback(device.settings.classifier.model)
-        use_model(device, load_classifier(device.settings, device.store))
-    except (MienError, OSError):
-        log.error("there is none: safe mode")
-        device.vision = device.card = None
-        nothing = NoVision()
-        parts.stage = parts.tracker = parts.classifier = parts.smoother = nothing
-        parts.status = replace(parts.status, problem=str(error), model="", detector="")
-    return parts.classifier
-
-
 def synthesize(device: Appliance, request: Request) -> Answer:
     """``synthesize``: a marked picture of the largest face with another expression."""
     if device.parts.paused:
-        raise RefusedError("paused: nobody is watched")
+        raise CommandError("paused: nobody is watched")
     if request.frame is None or request.scene.largest is None:
-        raise RefusedError("no face is seen now")
+        raise CommandError("no face is seen now")
     expression = Expression(request.arguments["expression"])
     picture = device.generator.picture(request.frame, request.scene, expression)
     if device.say_picture:
@@ -249,23 +151,13 @@ class Control:
     Args:
         device: what they act on.
         commands: where they arrive.
-        respond: where answers go.
         report: has a health report made, which shows the settings.
     """
 
     def __init__(
-        self,
-        device: Appliance,
-        commands: CommandQueue,
-        respond: Responder,
-        report: Callable[[], None] = lambda: None,
+        self, device: Appliance, commands: CommandQueue, report: Callable[[], None] = lambda: None
     ) -> None:
-        self._device, self._commands, self._respond, self._report = (
-            device,
-            commands,
-            respond,
-            report,
-        )
+        self._device, self._commands, self._report = device, commands, report
         self._waiting: deque[Command] = deque()
         self._frames_to_settle = FRAMES_TO_SETTLE
 
@@ -287,11 +179,6 @@ class Control:
         except (MienError, OSError) as error:
             answer = {"error": str(error)}
         finally:  # a mistake of ours is answered too; the loop logs and survives it
-            self._respond(command.name, command.transaction, reply_to=command.reply_to, **answer)
+            command.respond(command.transaction, **answer)
         if self._device.settings is not settings:
             self._report()
-
-
-def _value_of(settings: Settings, dotted: str) -> Any:
-    section, _, name = dotted.partition(".")
-    return getattr(getattr(settings, section), name)

@@ -1,7 +1,8 @@
 """From flickering answers to stable expressions, with the events worth telling.
 
-Each track keeps a running mean of its probabilities. An expression that leads the mean for
-``dwell_s`` is stable; one that falls below the threshold gives way to ``uncertain``.
+Each track keeps a running mean of its probabilities, relative to its face at rest as far as that is
+known. An expression that leads the mean for ``dwell_s`` is stable; one that falls below the
+threshold gives way to ``uncertain``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from device.settings.tree import Smoothing as SmoothingSettings
+from device.vision.resting_face import RestingFace
 from device.vocabulary import (
     EXPRESSIONS,
     BoundingBox,
@@ -49,6 +51,8 @@ class _Memory:
     stable_s: float = 0.0
     candidate: Expression | None = None
     candidate_s: float = 0.0
+    rest: RestingFace = field(default_factory=RestingFace)
+    answered_s: float | None = None
 
     @property
     def mean(self) -> Probabilities:
@@ -127,19 +131,27 @@ class ExpressionSmoother:
         return Scene(tuple(states), frame.width, frame.height, frame.captured_at_s)
 
     def _take(self, memory: _Memory, classification: Classification, now_s: float) -> None:
-        elapsed = max(0.0, now_s - memory.seen_s)
         memory.seen_s = now_s
         memory.box = classification.face.box
         memory.rejection_reason = classification.face.rejection_reason
         if memory.rejection_reason is None:
-            window = self._settings.window_s
-            keep = math.exp(-elapsed / window) if window > 0 else 0.0
-            # Weighted like this, the first answers count fully instead of rising from zero.
-            memory.total = memory.total * np.float32(keep) + classification.probabilities
-            memory.weight = memory.weight * keep + 1
+            self._average(memory, classification.probabilities, now_s)
         candidate = self._candidate(memory)
         if candidate is not memory.candidate:
             memory.candidate, memory.candidate_s = candidate, now_s
+
+    def _average(self, memory: _Memory, probabilities: Probabilities, now_s: float) -> None:
+        before_s = memory.first_s if memory.answered_s is None else memory.answered_s
+        elapsed_s = max(0.0, now_s - before_s)
+        memory.answered_s = now_s
+        if self._settings.rest == "auto":
+            memory.rest.observe(probabilities, elapsed_s)
+            probabilities = memory.rest.relative(probabilities)
+        window = self._settings.window_s
+        keep = math.exp(-elapsed_s / window) if window > 0 else 0.0
+        # Weighted like this, the first answers count fully instead of rising from zero.
+        memory.total = memory.total * np.float32(keep) + probabilities
+        memory.weight = memory.weight * keep + 1
 
     def _candidate(self, memory: _Memory) -> Expression:
         """What the face seems to show now, before dwell."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from device.mqtt.commands import BURST, MAX_BYTES, MAX_WAITING, NAMES, CommandQueue
+from device.mqtt.command_queue import BURST, MAX_BYTES, MAX_WAITING, NAMES, CommandQueue
 
 
 class FakeResponder:

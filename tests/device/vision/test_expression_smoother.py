@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from device.settings.tree import Smoothing
-from device.vision.smoother import ExpressionSmoother
+from device.vision.expression_smoother import ExpressionSmoother
 from device.vocabulary import (
     EXPRESSIONS,
     BoundingBox,

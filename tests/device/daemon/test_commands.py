@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from device.daemon.control import COMMANDS, SETTABLE, Appliance, Control
+from device.daemon.appliance import SETTABLE, Appliance
+from device.daemon.commands import COMMANDS, Control
 from device.daemon.state_file import StateFile
-from device.mqtt.commands import NAMES, CommandQueue
+from device.mqtt.command_queue import NAMES, CommandQueue
 from device.mqtt.schemas import read_schema
 from device.settings import Settings, replace_setting
 from device.settings.tree import Quality
 from device.vision.classifier import TFLiteClassifier
+from device.vision.expression_smoother import ExpressionSmoother
 from device.vision.generator import LazySynthesizer
 from device.vision.haar import HaarDetector
 from device.vision.model_store import ModelStore
-from device.vision.smoother import ExpressionSmoother
 from device.vision.stage import FaceStage, Vision
 from device.vision.tracker import DetectAndTrack
 from device.vision.trial import try_out
@@ -67,7 +68,7 @@ class Bench:
             say_picture=self.pictures.append if publish_pictures else None,
         )
         self.commands = CommandQueue(self.respond, clock=lambda: 0.0)
-        self.control = Control(self.device, self.commands, self.respond, self.report)
+        self.control = Control(self.device, self.commands, self.report)
 
     def stop(self) -> None:
         self.stops += 1

@@ -1,5 +1,6 @@
 """Commands from the network: read, checked against their schemas, limited, queued for the loop.
 
+Which commands there are, ``schemas/command-*.json`` say; what they do, ``daemon/commands.py``.
 Whatever arrives here comes from strangers. Nothing in it is trusted, nothing makes it wait, and
 what cannot be carried out is answered with a sentence.
 """
@@ -14,30 +15,38 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 import fastjsonschema
 
+from device.errors import CommandError
 from device.mqtt.packets import ReplyTo
-from device.mqtt.schemas import read_schema
+from device.mqtt.schemas import names, read_schema
 
 log = logging.getLogger("mien.commands")
 
-NAMES = (
-    "get", "set", "pause", "resume", "synthesize", "reload-model", "identify", "restart",
-)  # fmt: skip
+SCHEMA = "command-"  # and the command's name
+NAMES = tuple(name.removeprefix(SCHEMA) for name in names() if name.startswith(SCHEMA))
 MAX_BYTES = 4096
 MAX_WAITING = 20
 BURST, PER_SECOND = 20, 5.0
 ANSWERABLE = re.compile(r"[a-z][a-z-]{0,31}")
 
 
-class CommandError(Exception):
-    """A command that cannot be carried out; the text is the answer."""
+class Respond(Protocol):
+    """Answers one command, wherever it came from."""
 
-    def __init__(self, message: str, transaction: str | None = None) -> None:
-        super().__init__(message)
-        self.transaction = transaction
+    def __call__(
+        self, transaction: str | None = None, *, data: Any = None, error: str = ""
+    ) -> None:
+        """Says what came of it: ``error`` where it could not be carried out."""
+
+
+def _respond_to_nobody(
+    transaction: str | None = None, *, data: Any = None, error: str = ""
+) -> None:
+    """Until whoever asked is known."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +57,13 @@ class Command:
         name: one of NAMES.
         transaction: comes back in the response.
         arguments: the other keys, as the schema allows them.
-        reply_to: where an MQTT 5 request wants its answer.
+        respond: called once with what came of it.
     """
 
     name: str
     transaction: str | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
-    reply_to: ReplyTo | None = None
+    respond: Respond = _respond_to_nobody
 
 
 class Responder(Protocol):
@@ -77,7 +86,7 @@ class CommandReader:
 
     def __init__(self) -> None:
         self._check = {
-            name: fastjsonschema.compile(read_schema(f"command-{name}")) for name in NAMES
+            name: fastjsonschema.compile(read_schema(f"{SCHEMA}{name}")) for name in NAMES
         }
 
     def read(self, name: str, payload: bytes) -> Command:
@@ -121,7 +130,7 @@ class CommandQueue:
     """Takes messages in the network thread, hands commands to the loop.
 
     Args:
-        respond: where refusals are answered.
+        respond: where commands over MQTT are answered.
         clock: monotonic, for the limit on floods.
     """
 
@@ -148,20 +157,27 @@ class CommandQueue:
         if not payload:  # how a retained message is taken back: the clean-up must not carry it out
             log.info("command %r ignored: empty; without arguments it is {}", name[:40])
             return
-        if not self._may_pass(name, reply_to):
-            return
+        respond = partial(self._answer, name, reply_to)
+        if self._may_pass(respond):
+            self.submit(name, payload, respond)
+
+    def submit(self, name: str, payload: bytes, respond: Respond) -> None:
+        """Takes a command from anywhere; whoever asks limits how many.
+
+        Args:
+            name: whatever was asked for.
+            payload: the arguments, a JSON object.
+            respond: called once: now where the command is refused, else in the loop's thread.
+        """
         try:
-            command = replace(self._reader.read(name, payload), reply_to=reply_to)
+            command = replace(self._reader.read(name, payload), respond=respond)
             with self._lock:
                 if len(self._waiting) >= MAX_WAITING:
                     raise CommandError("too many commands wait", command.transaction)
                 self._waiting.append(command)
         except CommandError as error:
             self.refused += 1
-            if ANSWERABLE.fullmatch(name):
-                self._respond(name, error.transaction, error=str(error), reply_to=reply_to)
-            else:
-                log.info("command %r ignored: %s", name[:40], error)
+            respond(error.transaction, error=str(error))
 
     def take(self) -> list[Command]:
         """What has arrived since the last call."""
@@ -169,7 +185,22 @@ class CommandQueue:
             commands, self._waiting = list(self._waiting), deque()
         return commands
 
-    def _may_pass(self, name: str, reply_to: ReplyTo | None) -> bool:
+    def _answer(
+        self,
+        name: str,
+        reply_to: ReplyTo | None,
+        transaction: str | None = None,
+        *,
+        data: Any = None,
+        error: str = "",
+    ) -> None:
+        """Over MQTT; a name that cannot stand in a topic is only logged."""
+        if ANSWERABLE.fullmatch(name):
+            self._respond(name, transaction, data=data, error=error, reply_to=reply_to)
+        else:
+            log.info("command %r ignored: %s", name[:40], error)
+
+    def _may_pass(self, respond: Respond) -> bool:
         """A bucket of tokens; says once that it is empty, and counts."""
         now_s = self._clock()
         self._tokens = min(BURST, self._tokens + (now_s - self._refilled_s) * PER_SECOND)
@@ -182,9 +213,7 @@ class CommandQueue:
         if not self._flooded:
             self._flooded = True
             log.warning("too many commands: more than %g a second are ignored", PER_SECOND)
-            if ANSWERABLE.fullmatch(name):
-                error = f"too many commands; at most {PER_SECOND:g} a second"
-                self._respond(name, None, error=error, reply_to=reply_to)
+            respond(error=f"too many commands; at most {PER_SECOND:g} a second")
         return False
 
 

@@ -1,0 +1,36 @@
+"""What the daemon does with a model that has passed its trial, for ``test_mutated_models``.
+
+Run as ``python -m tests.device.vision.serve MODEL.tflite``: faces one by one and in crowds. A
+model that fails with a ``ModelError`` gives way in the daemon; everything else would end it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from device.errors import ModelError
+from device.vision.classifier import TFLiteClassifier
+
+CROWDS = (1, 2, 3, 5, 8, 9, 20)
+
+
+def main(path: Path) -> None:
+    """Noise, black, white and everything between, in crowds of every size."""
+    random = np.random.default_rng(0)
+    classifier = TFLiteClassifier.load(path, prior="balanced")
+    for size in CROWDS:
+        noise = random.integers(0, 256, (size, 48, 48), np.uint8)
+        flat = np.linspace(0, 255, size, dtype=np.uint8)[:, None, None] + np.zeros_like(noise)
+        for crops in (noise, flat, 255 - flat):
+            probabilities = classifier.probabilities(crops)
+            assert probabilities.shape == (size, 7)
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]))
+    except ModelError as error:
+        print(error)
