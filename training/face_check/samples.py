@@ -191,14 +191,15 @@ def read_zip(path: Path, number: int) -> list[Grey]:
 def look(sample: Grey, random: np.random.Generator) -> Grey:
     """(48, 48) uint8: a sample as a box that is a little off shows it, in some light."""
     zoom = CROP_PX / WIDE_PX * (1 + WIDE_MARGIN) / (1 + CHECK_MARGIN)
-    zoom *= np.exp(random.uniform(-ZOOM, ZOOM))
+    zoom *= float(np.exp(random.uniform(-ZOOM, ZOOM)))
     middle = (WIDE_PX - 1) / 2
     matrix = cv2.getRotationMatrix2D((middle, middle), random.normal(0, TILT_DEG), zoom)
-    matrix[:, 2] += (CROP_PX - 1) / 2 - middle + random.uniform(-SHIFT, SHIFT, 2) * CROP_PX
-    crop = cv2.warpAffine(sample, matrix, (CROP_PX, CROP_PX), borderMode=cv2.BORDER_REPLICATE)
+    matrix[:, 2] += (CROP_PX - 1) / 2 - middle + random.uniform(-SHIFT, SHIFT, 2) * CROP_PX  # type: ignore[arg-type]
+    warped = cv2.warpAffine(sample, matrix, (CROP_PX, CROP_PX), borderMode=cv2.BORDER_REPLICATE)
+    crop = np.asarray(warped, np.uint8)
     if random.random() < 0.5:
-        crop = np.ascontiguousarray(crop[:, ::-1])
-    return spoil(np.asarray(crop, np.uint8), random) if random.random() < 0.7 else crop
+        crop = crop[:, ::-1].copy()
+    return spoil(crop, random) if random.random() < 0.7 else crop
 
 
 def straight(samples: Grey) -> Grey:

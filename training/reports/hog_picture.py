@@ -40,7 +40,7 @@ def stars(face: npt.NDArray[np.uint8], cell_px: int) -> Any:
             for number, value in enumerate(cells[column, row]):
                 angle = np.pi * (number + 0.5) / BINS + np.pi / 2
                 reach = np.array([np.cos(angle), np.sin(angle)]) * half
-                ends = (tuple(int(v) for v in center + sign * reach) for sign in (-1, 1))
+                first, last = ([int(v) for v in center + sign * reach] for sign in (-1, 1))
                 grey = int(255 * float(value) / strongest)
-                cv2.line(picture, *ends, grey, 1, cv2.LINE_AA)
+                cv2.line(picture, first, last, grey, 1, cv2.LINE_AA)
     return picture
