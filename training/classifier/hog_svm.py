@@ -100,7 +100,7 @@ class HogSvm:
     """The trained baseline, with the same face as the networks."""
 
     def __init__(self, weights: npt.NDArray[np.float32], cell_px: int = 8) -> None:
-        self.weights, self._cell_px = weights, cell_px, norm
+        self.weights, self._cell_px = weights, cell_px
 
     @classmethod
     def load(cls, path: Path) -> HogSvm:
