@@ -54,6 +54,9 @@ class Camera(Protocol):
     def dropped(self) -> int:
         """Frames replaced by newer ones before the loop took them."""
 
+    def close(self) -> None:
+        """Ends it, and with it ``frames``."""
+
 
 class Stage(Protocol):
     """What is done to a frame and to each face before it is classified."""
@@ -75,8 +78,8 @@ class Tracker(Protocol):
 class Classifier(Protocol):
     """Names expressions."""
 
-    def classify(self, faces: Sequence[Face]) -> list[Classification]:
-        """One batched call; one classification a face, in the same order."""
+    def classify(self, faces: Sequence[Face], now_s: float) -> list[Classification]:
+        """One classification a face, in the same order; some may repeat an earlier answer."""
 
 
 class Smoother(Protocol):
@@ -105,7 +108,7 @@ class Publisher(Protocol):
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with the broker or the outbox, in one line."""
+        """What is wrong with the device id, the broker or the outbox, in one line."""
 
 
 class Display(Protocol):
@@ -131,12 +134,16 @@ class Metrics(Protocol):
     def count(self, name: str) -> None:
         """Adds one to a counter."""
 
-    def stage(self, name: str) -> AbstractContextManager[None]:
+    def timed(self, name: str) -> AbstractContextManager[None]:
         """Times a block."""
 
 
 def collect_nothing(classifications: Sequence[Classification], now_s: float) -> None:
     """The default: no face is kept."""
+
+
+def keep_no_pace(took_s: float, now_s: float) -> None:
+    """The default: nobody minds how long a frame takes."""
 
 
 @dataclass
@@ -147,6 +154,7 @@ class Parts:
         status: what runs; the loop adds the camera's state and problems.
         paused: True while nobody may be watched.
         collect: keeps faces where that is wanted.
+        keep_pace: hears what each frame took, s, and when it was done.
     """
 
     camera: Camera
@@ -161,6 +169,7 @@ class Parts:
     status: Status
     paused: bool = False
     collect: Callable[[Sequence[Classification], float], None] = collect_nothing
+    keep_pace: Callable[[float, float], None] = keep_no_pace
 
 
 def run(
@@ -175,7 +184,8 @@ def run(
 
     Args:
         parts: what it drives.
-        carry_out: does what people ask of the device; called before each frame, as is ``stop``.
+        carry_out: does what people ask of the device; called before each frame, as is ``stop``,
+            with what was seen last and the picture in which it was seen.
         stop: True ends the loop.
         clock: monotonic seconds.
 
@@ -197,15 +207,18 @@ def _drive(
     clock: Callable[[], float],
 ) -> None:
     """The loop itself."""
-    scene = Scene((), 0, 0, clock())
+    scene, seen = Scene((), 0, 0, clock()), None
     failures, told = 0, set[str]()
-    for frame in takewhile(lambda _: not stop(), parts.camera.frames()):
+    for frame in takewhile(lambda _: not stop(), _frames(parts)):
         try:
-            carry_out(scene, frame)
-            frame = None if parts.paused else frame
+            carry_out(scene, seen)
+            start_s = clock()
+            seen, frame = None, None if parts.paused else frame
             scene = wait_on(parts, scene, clock()) if frame is None else process(parts, frame)
             finish_frame(parts, scene, frame)
-            failures = 0
+            if frame is not None:
+                parts.keep_pace(clock() - start_s, clock())
+            seen, failures = frame, 0
         except Exception as error:  # one odd frame, whatever it does to a part, ends no daemon
             failures += 1
             parts.metrics.count("failed_frames")
@@ -219,22 +232,30 @@ def _drive(
                 parts.watchdog.pat()
 
 
+def _frames(parts: Parts) -> Iterator[Frame | None]:
+    """Frames of the camera that ``parts`` hold; when one ends, of the one in its place."""
+    camera: Camera | None = None
+    while camera is not parts.camera:
+        camera = parts.camera
+        yield from camera.frames()
+
+
 def process(parts: Parts, frame: Frame) -> Scene:
     """One frame from picture to stable expressions; events go to the publisher."""
     metrics, now_s = parts.metrics, frame.captured_at_s
     metrics.frame(now_s)
-    with metrics.stage("grey"):
+    with metrics.timed("grey"):
         image = parts.stage.grey(frame.image)
-    with metrics.stage("detect_track"):
+    with metrics.timed("detect_track"):
         faces = parts.tracker.update(image, now_s)
         faces = parts.stage.examine(image, faces)
-    with metrics.stage("classify"):
-        classifications = parts.classifier.classify(faces)
+    with metrics.timed("classify"):
+        classifications = parts.classifier.classify(faces, now_s)
         parts.collect(classifications, now_s)
-    with metrics.stage("smooth"):
+    with metrics.timed("smooth"):
         events = parts.smoother.update(classifications, now_s)
         scene = parts.smoother.scene(frame)
-    with metrics.stage("publish"):
+    with metrics.timed("publish"):
         for event in events:
             parts.publisher.publish(event)
     return scene
@@ -251,15 +272,17 @@ def wait_on(parts: Parts, scene: Scene, now_s: float) -> Scene:
     return replace(scene, faces=() if parts.paused else left, at_s=now_s)
 
 
+def find_problem(parts: Parts) -> str | None:
+    """The one problem that state, health and screen tell of several: the camera's goes first."""
+    camera = None if parts.paused else parts.camera.problem
+    return camera or parts.status.problem or parts.publisher.problem
+
+
 def finish_frame(parts: Parts, scene: Scene, frame: Frame | None) -> None:
     """Hands the newest state to the broker and the screen."""
-    camera = CameraState.ONLINE
-    problem = parts.status.problem or parts.publisher.problem
-    if parts.paused:
-        camera = CameraState.PAUSED
-    elif parts.camera.problem:
-        camera, problem = CameraState.OFFLINE, parts.camera.problem
-    status = replace(parts.status, camera=camera, problem=problem)
-    with parts.metrics.stage("show"):
+    camera = CameraState.OFFLINE if parts.camera.problem else CameraState.ONLINE
+    camera = CameraState.PAUSED if parts.paused else camera
+    status = replace(parts.status, camera=camera, problem=find_problem(parts))
+    with parts.metrics.timed("show"):
         parts.publisher.show(scene, status)
         parts.display.show(scene, status, frame)

@@ -110,6 +110,7 @@ class Face:
         box: the detector's (or tracker's) box.
         score: the detector's confidence, 0 to 1.
         track_id: the tracker's number, None before tracking.
+        tracked: True where its picture was found again, between two detections.
         landmarks: (5, 2) float32 px: the subject's right eye, left eye, nose tip, right
             and left mouth corner; None where no landmark model ran.
         rejection_reason: why the crop is not good enough to name an expression (``too small``,
@@ -124,14 +125,23 @@ class Face:
     landmarks: npt.NDArray[np.float32] | None = field(default=None, compare=False)
     rejection_reason: str | None = None
     crop: GreyImage | None = field(default=None, compare=False)
+    tracked: bool = False
 
 
 @dataclass(frozen=True)
 class Classification:
-    """The classifier's answer for one face in one frame, before smoothing."""
+    """The classifier's answer for one face in one frame, before smoothing.
+
+    Attributes:
+        face: as this frame shows it.
+        probabilities: (7,).
+        is_new: False where this frame's crop was not classified and the track's last answer
+            is repeated.
+    """
 
     face: Face
     probabilities: Probabilities = field(compare=False)
+    is_new: bool = True
 
     @property
     def expression(self) -> Expression:
@@ -155,11 +165,12 @@ class FaceState:
         expression: the stable expression, or ``uncertain``.
         probability: of it, smoothed, when it was last confirmed; of the leading class for
             ``uncertain``.
-        probabilities: (7,) smoothed, now.
+        probabilities: (7,) smoothed, now; relative to the face at rest as far as that is known.
         box: in pixels of the frame.
         since_s: monotonic time since when this expression has been stable.
         rejection_reason: why it is uncertain, None when it is not or simply no class leads.
         missing_s: how long ago the face was last seen; 0 when the frame shows it.
+        rest_known: how well its face at rest is known, 0 to 1.
     """
 
     track_id: int
@@ -170,6 +181,7 @@ class FaceState:
     since_s: float
     rejection_reason: str | None = None
     missing_s: float = 0.0
+    rest_known: float = 0.0
 
 
 @dataclass(frozen=True)

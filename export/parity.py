@@ -57,7 +57,7 @@ def run_crops(content: bytes, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.f
     """(n, ...) what a file answers to (n, 48, 48) crops, through the device's own wrapper."""
     model = TFLiteModel(content)
     rows = pixels[..., None].astype(model.inputs[0].dtype)
-    return model.run_batch(rows)
+    return model.run_each(rows)
 
 
 def compare(keras_logits: Logits, tflite_logits: Logits, labels: npt.NDArray[np.int64]) -> Parity:

@@ -21,7 +21,6 @@ MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sb
 class TestBroker(Protocol):
     """What the tests do with a broker."""
 
-    __test__ = False
     port: int
 
     def start(self) -> None:
@@ -29,6 +28,9 @@ class TestBroker(Protocol):
 
     def kill(self) -> None:
         """Ends it as a power cut would."""
+
+
+TestBroker.__test__ = False  # type: ignore[attr-defined]  # pytest: no class of tests
 
 
 def free_port() -> int:

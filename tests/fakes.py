@@ -43,9 +43,16 @@ class FakeCamera:
         self.problem: str | None = None
         self.responsive = True
         self.dropped = 0
+        self.is_closed = False
 
     def frames(self) -> Iterator[Frame | None]:
-        yield from self._frames
+        for frame in self._frames:
+            if self.is_closed:
+                return
+            yield frame
+
+    def close(self) -> None:
+        self.is_closed = True
 
 
 class FakeStage:
@@ -69,7 +76,7 @@ class FakeTracker:
 
 
 class FakeClassifier:
-    def classify(self, faces: Sequence[Face]) -> list[Classification]:
+    def classify(self, faces: Sequence[Face], now_s: float) -> list[Classification]:
         return [Classification(face, HAPPY) for face in faces]
 
 

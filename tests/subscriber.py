@@ -83,7 +83,7 @@ class Subscriber:
 
     def _remember(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
         now_s = time.monotonic()
-        seen = Seen(message.topic, message.payload, message.retain, now_s, message.qos)
+        seen = Seen(message.topic, bytes(message.payload), message.retain, now_s, message.qos)
         with self._lock:
             self._seen.append(seen)
 

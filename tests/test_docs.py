@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from device.__main__ import COMMANDS
+from device.mqtt.command_queue import NAMES
 from device.settings import Settings
 from tests.words import leftovers
 
@@ -20,6 +21,13 @@ def test_links_lead_to_files(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         if not target.startswith(("http://", "https://")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_what_contributing_names_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:device|training|export|tests|systemd)/[\w./*-]*)`", text)
+    assert len(named) > 20
+    assert [path for path in named if not any(ROOT.glob(path.replace("NAME", "*")))] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -37,6 +45,12 @@ def test_every_command_stands_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     for command in COMMANDS:
         assert f"`mien {command}" in text, command
+
+
+def test_every_command_over_mqtt_stands_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    [row] = re.findall(r"^\| `command/<name>`.*\| `([a-z -]+)` \|$", text, re.MULTILINE)
+    assert sorted(row.split()) == sorted(NAMES)
 
 
 def test_make_help_lists_every_target() -> None:

@@ -77,12 +77,19 @@ CASES = """\
 | paused | stays `online` | `paused` | no faces | `vanished` for who was in view; then nothing |
 | resumed | stays `online` | `online` | as seen | `appeared`, with new `track_id`s |
 | the camera is lost | stays `online` | `offline` | `problem`; faces go | `vanished` after `smoothing.vanish_after_s` |
-| clean end (SIGTERM, end of the source) | `stopped` | `offline` | no faces | `vanished` for who was in view |
+| no model or detector works (safe mode) | `online` | `offline` | `problem`; no faces | `vanished` for who was in view; then nothing |
+| clean end (SIGTERM, end of the source, `restart`) | `stopped` | `offline` | no faces | `vanished` for who was in view |
 | crash, power cut, network gone | `offline`, by the last will | the last word | the last word | nothing |
-| start and restart | `online` | `offline` until the first frame | from the first frame on | `appeared`, with a new `boot_id`, `track_id` from 1 |
+| start | `online` | `offline` until the first frame | from the first frame on | `appeared`, with a new `boot_id`, `track_id` from 1 |
 | outage of the broker | `offline` by the last will, then `online` | said again | said again, the newest | what waited, with `historical` true and its own time |
 | a command is refused | | | | nothing changes; `response/<name>` says why |
-| the broker refuses a topic | | | | `problem` and the log name topic and reason; the rest goes on |
+| the broker refuses for now (quota) | | | | kept, and tried again with growing pauses, in order |
+| the broker refuses for ever (ACL, its limits) | | | | that one is lost and counted in `health.counts.refused_publications`; the rest goes on |
+
+A refusal of the broker is in `problem` and once in the log, with topic and reason; over MQTT 3.1.1
+a broker cannot say it. `pause` counts even where it cannot be remembered (a full disk): the answer
+is the error, and the device is paused until its next start. A `resume` or `set` that cannot be
+remembered changes nothing.
 
 While the broker is away the device goes on: only the newest `state`, `camera` and `health` are said
 afterwards, every event in its order. A clean end while it is away loses the events in memory; those

@@ -30,10 +30,11 @@ def main(words: list[str] | None = None) -> int:
     from training.landmarks import train as landmarks
     from training.reports import evaluate_crop, evaluate_detector, evaluate_smoothing, paper, report
     from training.reports import faces as report_faces
+    from training.sequences import evaluate as evaluate_sequences
 
     for module in (classifier, chain, evaluate, hog_svm, report, generators, evaluate_gan,
                    augment_with_gan, captured, posed, face_check, face_hog, landmarks, evaluate_detector,
-                   evaluate_crop, evaluate_smoothing, report_faces, paper):  # fmt: skip
+                   evaluate_crop, evaluate_smoothing, evaluate_sequences, report_faces, paper):  # fmt: skip
         module.add_arguments(commands)
     words = sys.argv[1:] if words is None else words
     arguments = parser.parse_args(words)

@@ -17,6 +17,7 @@ from device.errors import CameraError
 from device.vocabulary import Image
 
 MAX_RATE_HZ = 240.0
+MAX_BAD = 1000  # frames in a row that cannot be decoded, before it is taken for the end
 
 
 class Video:
@@ -24,8 +25,8 @@ class Video:
 
     The end is where OpenCV finds no more. What the file says of its length is no promise: sound
     may last longer, the rate may vary, an edit list may leave out most frames. So a video counts
-    as damaged when its container is cut off or no frame can be decoded. OpenCV leaves out single
-    frames that it cannot decode; FFmpeg says so on stderr.
+    as damaged when its container is cut off, no frame can be decoded, or OpenCV fails between two
+    frames. Of some containers (AVI, Matroska) it leaves out damaged ones and does not say so.
 
     Args:
         path: a file; OpenCV gets an open descriptor, for a name may be no UTF-8 or look like
@@ -50,7 +51,7 @@ class Video:
         rate_hz = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate_hz = rate_hz if 0 < rate_hz <= MAX_RATE_HZ else None  # some files lie
         self.time_s = 0.0
-        self._num_read = 0
+        self._num_read = self._num_bad = 0
 
     def read(self) -> Image | None:
         """The next frame, None at the end; ``time_s`` is then its time from the start.
@@ -59,8 +60,10 @@ class Video:
             CameraError: the file is cut off or damaged.
         """
         try:
-            good, bgr = self._capture.read()
-            image = np.asarray(cv2.cvtColor(bgr, self._code), np.uint8) if good else None
+            image = None
+            if self._grab():
+                _, bgr = self._capture.retrieve()
+                image = np.asarray(cv2.cvtColor(bgr, self._code), np.uint8)
         except (cv2.error, MemoryError) as error:
             raise CameraError(f"{shown(self._path)}: cannot decode: {error}") from error
         if image is not None:
@@ -73,7 +76,20 @@ class Video:
             raise CameraError(f"{name}: {why}")
         if not self._num_read:
             raise CameraError(f"{name}: no frame can be decoded")
+        if self._num_bad:
+            raise CameraError(
+                f"{name}: damaged: {self._num_bad} frames cannot be decoded, the other "
+                f"{self._num_read} are done"
+            )
         return None
+
+    def _grab(self) -> bool:
+        """Goes to the next frame that can be decoded; at the end each try fails at once."""
+        for failures in range(MAX_BAD):
+            if self._capture.grab():
+                self._num_bad += failures if self._num_read else 0  # a recording may begin anywhere
+                return True
+        return False
 
     def close(self) -> None:
         """Frees the decoder."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -63,9 +63,13 @@ def write_picture(target: Path, frame: Frame, classifications: list[Classificati
         UsageError: the folder cannot be written to.
     """
     _, data = cv2.imencode(".jpg", _annotated(frame, classifications))
+    unfinished = target.with_name(".unfinished.jpg")
     try:
-        target.write_bytes(data.tobytes())
-    except OSError as error:
+        unfinished.write_bytes(data.tobytes())
+        unfinished.replace(target)
+    except OSError as error:  # a full disk leaves no half of a picture
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
         raise UsageError(f"{target}: cannot write: {error.strerror}") from error
 
 

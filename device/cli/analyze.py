@@ -29,8 +29,8 @@ from device.cli.album import Album
 from device.daemon.build import build_vision
 from device.errors import CameraError
 from device.settings import load_settings
+from device.vision.smoothed_tracks import Tracks
 from device.vision.stage import Vision
-from device.vision.tracks import Tracks
 from device.vocabulary import EXPRESSIONS, Classification, Frame
 
 

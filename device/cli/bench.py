@@ -90,7 +90,7 @@ def bench(settings: Settings, source: Path | None, num_frames: int) -> dict[str,
 
 
 def _run(parts: Parts, frame: Frame) -> None:
-    with parts.metrics.stage("frame"):
+    with parts.metrics.timed("frame"):
         scene = process(parts, frame)
         finish_frame(parts, scene, frame)
 

@@ -17,6 +17,7 @@ from shutil import which
 import cv2
 
 from device import __version__
+from device.camera.jetson import JetsonSource
 from device.camera.picamera import PicameraSource
 from device.camera.v4l2 import list_cameras
 from device.daemon.board import Board
@@ -27,7 +28,6 @@ from device.mqtt.identity import make_device_id
 from device.mqtt.one_shot import probe
 from device.mqtt.payloads import clock_is_synced
 from device.settings import Settings, load_settings
-from device.settings.tree import Camera as CameraSettings
 from device.vision import MODELS
 from device.vision.detector import build_detector, choose_kind, lying_in
 from device.vision.model_store import ModelStore, try_classifier
@@ -124,14 +124,13 @@ def _shipped(_: Settings) -> Finding:
 def _csi_camera(settings: Settings) -> Finding:
     found = []
     if util.find_spec("picamera2"):
-        found.append(f"picamera2: {_csi_view(settings.camera)}")
+        found.append(f"picamera2: {_view_of(PicameraSource(settings.camera))}")
     if which("gst-launch-1.0") and Path("/etc/nv_tegra_release").exists():
-        found.append("Jetson GStreamer")
+        found.append(f"Jetson GStreamer: {_view_of(JetsonSource(settings.camera))}")
     return ("ok", ", ".join(found)) if found else ("--", "neither picamera2 nor Jetson's GStreamer")
 
 
-def _csi_view(settings: CameraSettings) -> str:
-    source = PicameraSource(settings)
+def _view_of(source: PicameraSource | JetsonSource) -> str:
     try:
         source.open()
         return str(source.view or "opens; its field of view is unknown")

@@ -7,13 +7,14 @@ when a command asks for it or a model fails, and put in the old one's place once
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
+from device.daemon.governor import PACES, Pace
 from device.daemon.model_guard import GuardedClassifier
-from device.daemon.safe_mode import NoVision
+from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
 from device.errors import MienError, ModelError
 from device.pipeline import Classifier, Parts
@@ -21,6 +22,7 @@ from device.settings import Settings
 from device.vision.classifier import TFLiteClassifier
 from device.vision.detector import build_detector, choose_kind
 from device.vision.generator import LazySynthesizer
+from device.vision.interval_classifier import IntervalClassifier
 from device.vision.model_card import ModelCard
 from device.vision.model_store import ModelStore, load_classifier
 from device.vision.stage import Vision
@@ -52,25 +54,27 @@ class Appliance:
         settings: as they are now, the remembered ones included; kept nowhere else.
         state: where changes are remembered.
         parts: of the loop.
-        vision: None in safe mode.
-        card: of the model in use; None in safe mode.
+        vision: what runs, the model in use included; None in safe mode.
         store: of installed models.
         generator: makes synthetic pictures.
         screen: flashes for ``identify``.
         stop: ends the loop; systemd starts the daemon again.
         say_picture: publishes a synthetic picture; None unless ``privacy.publish_synthesis``.
+        pace: the governor's.
+        hear_report: takes each health report to the governor.
     """
 
     settings: Settings
     state: StateFile
     parts: Parts
     vision: Vision | None
-    card: ModelCard | None
     store: ModelStore
     generator: LazySynthesizer
     screen: Identifiable
     stop: Callable[[], None]
     say_picture: Callable[[bytes], None] | None = None
+    pace: Pace = PACES[0]
+    hear_report: Callable[[Mapping[str, Any]], None] = lambda report: None
 
     def settable(self) -> dict[str, Any]:
         """What ``set`` can change, as it is now."""
@@ -78,49 +82,75 @@ class Appliance:
 
     def model(self) -> dict[str, str]:
         """Name, version and sha256 of the model in use."""
-        card = self.card
-        if card is None:
-            return {"name": "none", "version": "", "sha256": ""}
-        return {"name": card.name, "version": card.version, "sha256": card.sha256}
+        return describe_model(self.vision.classifier.card if self.vision else None)
+
+    def reported(self) -> tuple[object, ...]:
+        """What the health report shows and commands change."""
+        return self.settings, self.parts.paused, self.parts.status, self.vision
 
 
-def apply_settings(device: Appliance, settings: Settings) -> None:
-    """Puts settings into effect.
+def describe_model(card: ModelCard | None) -> dict[str, str]:
+    """Name, version and sha256, as payloads show a model."""
+    if card is None:
+        return {"name": "none", "version": "", "sha256": ""}
+    return {"name": card.name, "version": card.version, "sha256": card.sha256}
+
+
+def prepare_settings(device: Appliance, settings: Settings) -> Callable[[], None]:
+    """Makes what other settings need; the function that is returned puts it in place.
+
+    A detector is made in safe mode too: one that cannot be made must not be remembered.
 
     Raises:
         DetectorError: the detector cannot be built; nothing has changed.
     """
-    before, vision = device.settings, device.vision
-    if vision and settings.detector != before.detector:
-        vision.stage.use(build_detector(settings.detector))
-        kind = choose_kind(settings.detector.kind)
-        device.parts.status = replace(device.parts.status, detector=kind)
-    if vision and settings.smoothing != before.smoothing:
-        vision.smoother.retune(settings.smoothing)
-    device.settings = settings
+    before = device.settings
+    new_detector = settings.detector != before.detector
+    detector = build_detector(settings.detector) if new_detector else None
+
+    def put_in_place() -> None:
+        vision, parts = device.vision, device.parts
+        if vision and detector:
+            vision.stage.use(detector)
+            parts.status = replace(parts.status, detector=choose_kind(settings.detector.kind))
+        if vision and settings.smoothing != before.smoothing:
+            vision.smoother.retune(settings.smoothing)
+        device.settings = settings
+
+    return put_in_place
 
 
 def use_model(device: Appliance, classifier: TFLiteClassifier) -> None:
     """Puts a model into the loop; one that fails there gives way to the one before it."""
-    card = device.card = classifier.card
-    device.parts.classifier = GuardedClassifier(classifier, partial(give_way, device))
-    device.parts.status = replace(device.parts.status, model=f"{card.name} {card.version}")
+    card, parts = classifier.card, device.parts
+    if device.vision:
+        device.vision = replace(device.vision, classifier=classifier)
+    interval_s = device.settings.classifier.interval_s
+    paced = IntervalClassifier(classifier.classify, interval_s, lambda: device.pace.slowness)
+    parts.classifier = GuardedClassifier(paced, partial(give_way, device))
+    parts.status = replace(parts.status, model=f"{card.name} {card.version}")
 
 
 def give_way(device: Appliance, error: ModelError) -> Classifier:
     """After a failure in the loop: the model before, and where there is none, safe mode."""
     log.error("the model fails: %s; back to the model before", error)
-    parts = device.parts
     try:
         device.store.rollback(device.settings.classifier.model)
         use_model(device, load_classifier(device.settings, device.store))
     except (MienError, OSError):
         log.error("there is none: safe mode")
-        device.vision = device.card = None
-        nothing = NoVision()
-        parts.stage = parts.tracker = parts.classifier = parts.smoother = nothing
-        parts.status = replace(parts.status, problem=str(error), model="", detector="")
-    return parts.classifier
+        _enter_safe_mode(device, str(error))
+    return device.parts.classifier
+
+
+def _enter_safe_mode(device: Appliance, problem: str) -> None:
+    """Nobody is seen from now on, and the camera is closed; who was in view vanishes."""
+    device.vision, parts = None, device.parts
+    camera, parts.camera = parts.camera, NoCamera(problem, parts.camera.dropped)
+    camera.close()
+    parts.smoother = NoVision(parts.smoother.clear)
+    parts.stage = parts.tracker = parts.classifier = NoVision()
+    parts.status = replace(parts.status, problem=problem, model="", detector="")
 
 
 def value_of(settings: Settings, dotted: str) -> Any:

@@ -1,7 +1,8 @@
-"""Makes every part, once, and joins them; ``run``, ``analyze`` and ``bench`` take them from here.
+"""Makes every part once and joins them; ``run``, ``analyze`` and ``bench`` take them from here.
 
-Everything else knows protocols. A part is made from parts that are there already, and what has a
-thread starts as soon as it can: the client connects and the camera opens while the models load.
+Each part is made from parts that are there already. What has a thread starts at once: the client
+connects and the camera opens while the models load. ``appliance`` exchanges a part of the running
+device with the functions used here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,13 +19,15 @@ from device.camera.choose import make_source
 from device.camera.newest_frame import NewestFrameCamera
 from device.daemon.appliance import Appliance, use_model
 from device.daemon.board import Board
-from device.daemon.build_mqtt import BrokerSide, connect, make_publisher
+from device.daemon.build_mqtt import BrokerSide, make_publisher, open_broker_side
 from device.daemon.collected_faces import open_captures
 from device.daemon.commands import Control
+from device.daemon.governor import Governor
 from device.daemon.health import HealthReporter, Report
 from device.daemon.metrics import Metrics
 from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
+from device.daemon.use_pace import use_pace
 from device.daemon.watchdog import NoWatchdog, SystemdWatchdog
 from device.display.choose import open_display
 from device.display.live_face import LiveFace
@@ -31,11 +35,12 @@ from device.display.screen import NoScreen
 from device.errors import DetectorError, ModelError
 from device.mqtt.identity import make_device_id, make_name
 from device.mqtt.outbox import Outbox
-from device.pipeline import Parts, collect_nothing
+from device.pipeline import Parts, collect_nothing, find_problem
 from device.settings import Settings
 from device.vision.detector import choose_kind
 from device.vision.expression_smoother import ExpressionSmoother
 from device.vision.generator import LazySynthesizer, find_generators
+from device.vision.interval_classifier import IntervalClassifier
 from device.vision.model_store import ModelStore, load_classifier
 from device.vision.stage import Vision, build_stage
 from device.vision.tracker import DetectAndTrack
@@ -67,26 +72,26 @@ class Surroundings:
 def open_daemon(
     settings: Settings, around: Surroundings
 ) -> Iterator[tuple[Parts, Control, BrokerSide]]:
-    """What the loop runs, what carries out commands, and the broker's side.
+    """The loop's parts, what carries out commands, and the broker's side.
 
-    Started for the quickest first event; closed in the opposite order, the broker last.
+    What takes long to start comes first; the broker is closed last, so it hears of the end.
     """
     with ExitStack() as stack:
         state = StateFile(around.state_dir / "settings.json")
         settings = _named(state.apply(settings))
         store = ModelStore(around.state_dir / "models")
-        broker = connect(settings, state, around.state_dir, stack)
+        broker = open_broker_side(settings, state, around.state_dir, stack)
         make_face = make_live_face(settings, store)
         camera = _open_camera(settings, make_face is not None, stack)
         store.begin(settings.classifier.model)
-        stack.callback(store.settle)  # it ends in good order
+        stack.callback(store.settle)  # an end in good order is not held against the model
         vision, problem = _build_or_explain(settings, store, around.under_systemd)
         screen = open_display(settings, around.out, around.color, make_face)
         stack.callback(screen.close)
         captures = open_captures(settings.capture, around.state_dir / "capture", stack)
         watchdog, metrics = SystemdWatchdog() if around.under_systemd else NoWatchdog(), Metrics()
         parts = Parts(
-            **(_seeing(settings, vision, camera, state.problem) if vision else _blind(problem)),
+            **_seeing(settings, vision, camera, problem or state.problem),
             publisher=broker.publisher,
             display=screen,
             watchdog=watchdog,
@@ -97,13 +102,13 @@ def open_daemon(
         generator = LazySynthesizer(lambda: find_generators(store))
         picture = broker.publisher.say_picture if settings.privacy.publish_synthesis else None
         device = Appliance(
-            settings, state, parts, vision, None, store, generator, screen, around.stop, picture
+            settings, state, parts, vision, store, generator, screen, around.stop, picture
         )
         if vision:
             use_model(device, vision.classifier)
         report = _report_health(device, metrics, broker, stack)
+        stack.callback(watchdog.stopping)  # first of all, whatever ends it
         yield parts, Control(device, broker.commands, report), broker
-        watchdog.stopping()
 
 
 def _open_camera(settings: Settings, makes_faces: bool, stack: ExitStack) -> NewestFrameCamera:
@@ -157,30 +162,37 @@ def build_offline_parts(settings: Settings) -> Iterator[Parts]:
 
 
 def _seeing(
-    settings: Settings, vision: Vision, camera: NewestFrameCamera, problem: str | None = None
+    settings: Settings,
+    vision: Vision | None,
+    camera: NewestFrameCamera,
+    problem: str | None = None,
 ) -> dict[str, Any]:
-    """The loop's parts that see, and a problem that does not keep them from it."""
+    """The loop's parts that see, and the problem of the start, if there is one.
+
+    Without ``vision`` they see nothing (safe mode), and the camera is closed.
+    """
+    if vision is None:
+        camera.close()
+        blind = dict.fromkeys(("stage", "tracker", "classifier", "smoother"), NoVision())
+        status = Status(CameraState.OFFLINE, problem)
+        return {**blind, "camera": NoCamera(problem or ""), "status": status}
     card, kind = vision.classifier.card, choose_kind(settings.detector.kind)
     return {
         "camera": camera,
         "stage": vision.stage,
         "tracker": vision.tracker,
-        "classifier": vision.classifier,
+        "classifier": IntervalClassifier(
+            vision.classifier.classify, settings.classifier.interval_s
+        ),
         "smoother": vision.smoother,
         "status": Status(CameraState.ONLINE, problem, f"{card.name} {card.version}", kind),
     }
 
 
-def _blind(problem: str) -> dict[str, Any]:
-    """The same in safe mode."""
-    seeing = dict.fromkeys(("stage", "tracker", "classifier", "smoother"), NoVision())
-    return {**seeing, "camera": NoCamera(problem), "status": Status(CameraState.OFFLINE, problem)}
-
-
 def make_live_face(settings: Settings, store: ModelStore) -> LiveFace | None:
-    """What makes the face that ``display.synthesis`` asks for; None where nobody will see one.
+    """Makes the face that ``display.synthesis`` asks for; None where no screen would show it.
 
-    It has a generator of its own: the display's thread uses it.
+    It has a generator of its own, because it runs in the display's thread.
     """
     wanted = settings.display.synthesis
     if wanted == "off" or settings.display.backend not in ("auto", "framebuffer"):
@@ -192,10 +204,11 @@ def make_live_face(settings: Settings, store: ModelStore) -> LiveFace | None:
 def _build_or_explain(
     settings: Settings, store: ModelStore, under_systemd: bool
 ) -> tuple[Vision | None, str]:
-    """The parts that see, or why there are none: then the device still says so.
+    """The parts that see; or None and the reason, which the device then tells (safe mode).
 
     Raises:
-        ModelError, DetectorError: the same, where a newcomer's terminal is told directly.
+        ModelError, DetectorError: in a terminal without a broker, where the error itself is
+            the better answer.
     """
     try:
         return build_vision(settings, store), ""
@@ -206,42 +219,49 @@ def _build_or_explain(
         return None, str(error)
 
 
+def _govern(device: Appliance) -> None:
+    """The pace follows what frames take and what the board says."""
+    parts, rate_hz = device.parts, device.settings.camera.frame_rate_hz
+    governor = Governor(1 / rate_hz, partial(use_pace, device))
+    parts.keep_pace = lambda took_s, now_s: governor.frame(took_s, now_s, parts.camera.dropped)
+    device.hear_report = governor.hear
+
+
 def _report_health(
     device: Appliance, metrics: Metrics, broker: BrokerSide, stack: ExitStack
 ) -> Callable[[], None]:
-    """Begins to report; returns what has a report made at once.
+    """Begins to report; returns a function that has a report made at once.
 
     Raises:
         ConfigurationError: the Prometheus port is taken.
     """
-    publisher, outbox = broker.publisher, broker.publisher.outbox
-    parts, settings = device.parts, device.settings.health
+    _govern(device)
+    publisher, outbox, parts = broker.publisher, broker.publisher.outbox, device.parts
+    settings = device.settings.health
 
     def facts() -> dict[str, Any]:
-        camera = None if parts.paused else parts.camera.problem
         return {
-            "problem": parts.status.problem
-            or camera
-            or broker.duplicates.problem
-            or publisher.problem,
+            "problem": find_problem(parts),
             "model": device.model(),
             "detector": parts.status.detector,
+            "pace": device.pace.name,
             "settings": device.settable(),
             "outbox_depth": outbox.depth,
             "counts": {
                 "dropped_frames": parts.camera.dropped,
                 "dropped_events": outbox.dropped,
                 "refused_commands": broker.commands.refused,
+                "refused_publications": publisher.num_refused,
             },
         }
 
-    tell: list[Callable[[Report], None]] = [publisher.show_health]
+    tell: list[Callable[[Report], None]] = [publisher.show_health, device.hear_report]
     if settings.prometheus_file or settings.prometheus_port:
         from device.daemon.prometheus import open_prometheus  # its libraries are slow to import
 
         tell += open_prometheus(settings, stack)
     reporter = HealthReporter(metrics, facts, Board(), tell, settings.interval_s)
-    publisher.when_back(reporter.report_now)  # the last report may say that it is away
+    publisher.when_back(reporter.report_now)  # the last report may say that the broker is away
     reporter.start()
     stack.callback(reporter.close)
     return reporter.report_now

@@ -13,10 +13,17 @@ from device.daemon.state_file import StateFile
 from device.errors import StorageError
 from device.mqtt.access import BrokerAccess, broker_access, embedded_access
 from device.mqtt.command_queue import CommandQueue
-from device.mqtt.discovery import BIRTH_DELAY_S, Announcer, discovery_payload, discovery_topic
+from device.mqtt.discovery import (
+    BIRTH_DELAY_S,
+    LAYOUT,
+    Announcer,
+    discovery_payload,
+    discovery_topic,
+    retraction_payload,
+)
 from device.mqtt.disk_outbox import DiskOutbox
 from device.mqtt.embedded_broker import EmbeddedBroker
-from device.mqtt.identity import DuplicateIdWatch, Identity, Topics, make_device_id, make_name
+from device.mqtt.identity import Identity, Topics, find_support_url, make_device_id, make_name
 from device.mqtt.outbox import Outbox
 from device.mqtt.payloads import encode
 from device.mqtt.publisher import MqttPublisher
@@ -36,27 +43,26 @@ class BrokerSide:
         publisher: connects in a thread of its own.
         reach: how the broker is reached; waits for the embedded one.
         commands: where commands arrive.
-        duplicates: notices another device with the same id.
     """
 
     publisher: MqttPublisher
     reach: Reach
     commands: CommandQueue
-    duplicates: DuplicateIdWatch
 
 
-def connect(settings: Settings, state: StateFile, state_dir: Path, stack: ExitStack) -> BrokerSide:
-    """Makes the broker's side and begins to connect; whoever listens does so before."""
+def open_broker_side(
+    settings: Settings, state: StateFile, state_dir: Path, stack: ExitStack
+) -> BrokerSide:
+    """Makes the broker's side, has it listen, and then begins to connect."""
     publisher, reach = make_publisher(settings, make_outbox(settings, state_dir), stack)
-    commands, duplicates = CommandQueue(publisher.respond), DuplicateIdWatch(publisher.identity)
+    commands = CommandQueue(publisher.respond)
     publisher.listen(publisher.topics("command/+"), commands.receive, is_request=True)
-    publisher.listen(publisher.topics("health"), duplicates.receive)
-    publisher.retain(
-        "camera", b"offline"
-    )  # until the first frame; a crash leaves an old word there
+    publisher.listen(publisher.topics("health"), publisher.duplicates.receive)
+    # Until the first frame: a crash has left an old word there.
+    publisher.retain("camera", b"offline")
     stack.callback(announce(settings, state, publisher).close)
     publisher.start()
-    return BrokerSide(publisher, reach, commands, duplicates)
+    return BrokerSide(publisher, reach, commands)
 
 
 def make_outbox(settings: Settings, state_dir: Path) -> Outbox:
@@ -113,10 +119,16 @@ def announce(
     if state.announced and (state.announced != topic or not wanted.enabled):
         publisher.announce(state.announced, b"")
     if wanted.enabled:
+        if state.announced == topic and state.layout < LAYOUT:
+            publisher.say_once(topic, encode(retraction_payload(publisher.identity)))
         announcement = discovery_payload(
-            publisher.identity, publisher.topics, wanted.area, Board().has_temperature()
+            publisher.identity,
+            publisher.topics,
+            wanted.area,
+            Board().has_temperature(),
+            support_url=find_support_url(),
         )
         publisher.announce(topic, encode(announcement))
         publisher.listen(f"{wanted.prefix}/status", announcer.receive)
-    state.remember_announced(topic if wanted.enabled else "")
+    state.remember_announced(topic if wanted.enabled else "", LAYOUT)
     return announcer

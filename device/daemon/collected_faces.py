@@ -89,6 +89,8 @@ class CaptureStore:
             waited_s = now_s - self._taken_s.get(face.track_id, float("-inf"))
             if face.rejection_reason is not None or face.crop is None:
                 continue
+            if not classification.is_new:
+                continue  # its name is that of an earlier crop
             if waited_s >= self._settings.min_interval_s:
                 if len(self._taken_s) >= MAX_TRACKS:
                     self._taken_s.clear()

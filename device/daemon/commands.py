@@ -21,7 +21,8 @@ from device.daemon.appliance import (
     AFTER_RESTART,
     SETTABLE,
     Appliance,
-    apply_settings,
+    describe_model,
+    prepare_settings,
     use_model,
     value_of,
 )
@@ -29,6 +30,7 @@ from device.errors import CommandError, MienError
 from device.mqtt.command_queue import Command, CommandQueue
 from device.settings import replace_setting
 from device.vision.model_store import load_classifier
+from device.vision.resting_face import CALIBRATION_S
 from device.vocabulary import Expression, Frame, Scene
 
 log = logging.getLogger("mien.control")
@@ -40,7 +42,13 @@ Answer = Mapping[str, Any] | None
 
 @dataclass(frozen=True)
 class Request:
-    """A command's arguments, and what the camera saw last (``frame`` is None for nothing)."""
+    """What a command gets.
+
+    Attributes:
+        arguments: as the schema allows them.
+        scene: what was seen last.
+        frame: the picture in which it was seen; None where the last turn had none.
+    """
 
     arguments: Mapping[str, Any]
     scene: Scene
@@ -59,19 +67,15 @@ def tell_settings(device: Appliance, request: Request) -> Answer:
 
 
 def change_settings(device: Appliance, request: Request) -> Answer:
-    """``set``: all or none. They are checked, then tried, then remembered."""
-    wanted, before = request.arguments["settings"], device.settings
-    changed = before
+    """``set``: all or none. They are checked, tried, remembered, and then put in place."""
+    wanted, changed = request.arguments["settings"], device.settings
     for dotted, value in wanted.items():
         if dotted not in SETTABLE:
             raise CommandError(f"{dotted} cannot be set over MQTT; only: {', '.join(SETTABLE)}")
         changed = replace_setting(changed, dotted, value)
-    apply_settings(device, changed)
-    try:
-        device.state.remember(settings={d: value_of(changed, d) for d in wanted})
-    except OSError:
-        apply_settings(device, before)
-        raise
+    put_in_place = prepare_settings(device, changed)
+    device.state.remember(settings={d: value_of(changed, d) for d in wanted})
+    put_in_place()
     log.info("set over MQTT: %s", ", ".join(f"{k} = {v}" for k, v in wanted.items()))
     after_restart = [dotted for dotted in wanted if dotted in AFTER_RESTART]
     return {"settings": device.settable(), "after_restart": after_restart}
@@ -88,24 +92,25 @@ def resume(device: Appliance, request: Request) -> Answer:
 
 
 def _pause(device: Appliance, paused: bool) -> Answer:
-    device.parts.paused = paused  # at once; a full disk must not keep the camera watching
-    log.info("paused over MQTT" if paused else "resumed over MQTT")
-    damage, status = device.state.problem, device.parts.status
+    parts = device.parts
+    parts.paused = paused or parts.paused  # at once: a full disk must not keep it watching
+    damage, status = device.state.problem, parts.status
     device.state.remember(paused=paused)
+    parts.paused = paused  # after a resume only now: an answer with an error changes nothing
+    log.info("paused over MQTT" if paused else "resumed over MQTT")
     if damage and status.problem == damage:
-        device.parts.status = replace(status, problem=None)
+        parts.status = replace(status, problem=None)
     return {"paused": paused}
 
 
 def reload_model(device: Appliance, request: Request) -> Answer:
     """``reload-model``: the newest model in place of the old one; out of safe mode by a restart."""
     classifier = load_classifier(device.settings, device.store)
-    device.card = classifier.card
     if device.vision:
         use_model(device, classifier)
     else:
         device.stop()
-    return {"model": device.model()}
+    return {"model": describe_model(classifier.card)}
 
 
 def synthesize(device: Appliance, request: Request) -> Answer:
@@ -119,6 +124,18 @@ def synthesize(device: Appliance, request: Request) -> Answer:
     if device.say_picture:
         device.say_picture(picture)
     return {"bytes": len(picture), "published": device.say_picture is not None}
+
+
+def calibrate(device: Appliance, request: Request) -> Answer:
+    """``calibrate``: each face in view looks neutral for the next two seconds."""
+    if device.parts.paused or device.vision is None:
+        raise CommandError("nobody is watched")
+    if device.settings.smoothing.rest == "off":
+        raise CommandError('smoothing.rest is "off": expressions are named as they look')
+    num_faces = device.vision.smoother.calibrate(request.scene.at_s)
+    if not num_faces:
+        raise CommandError("no face is seen now")
+    return {"faces": num_faces, "lasts_s": CALIBRATION_S}
 
 
 def identify(device: Appliance, request: Request) -> Answer:
@@ -140,6 +157,7 @@ COMMANDS: dict[str, Callable[[Appliance, Request], Answer]] = {
     "resume": resume,
     "synthesize": synthesize,
     "reload-model": reload_model,
+    "calibrate": calibrate,
     "identify": identify,
     "restart": restart,
 }
@@ -151,7 +169,7 @@ class Control:
     Args:
         device: what they act on.
         commands: where they arrive.
-        report: has a health report made, which shows the settings.
+        report: has a health report made, which shows what commands change.
     """
 
     def __init__(
@@ -162,16 +180,28 @@ class Control:
         self._frames_to_settle = FRAMES_TO_SETTLE
 
     def carry_out(self, scene: Scene, frame: Frame | None) -> None:
-        """Carries out what has arrived since the last frame."""
+        """Carries out what has arrived since the last turn of the loop.
+
+        Args:
+            scene: what was seen last.
+            frame: the picture in which it was seen; None where the last turn had none.
+        """
         self._waiting.extend(self._commands.take())
-        self._frames_to_settle -= 1
-        if self._frames_to_settle == 0:
-            self._device.store.settle()
+        self._settle(frame)
         while self._waiting:
             self._carry_out(self._waiting.popleft(), scene, frame)
 
+    def _settle(self, frame: Frame | None) -> None:
+        """Takes the store's note back once the model has worked; a paused one is not tried."""
+        if self._frames_to_settle > 0:
+            self._frames_to_settle -= frame is not None
+            if self._device.parts.paused:
+                self._frames_to_settle = 0
+            if self._frames_to_settle == 0:
+                self._device.store.settle()
+
     def _carry_out(self, command: Command, scene: Scene, frame: Frame | None) -> None:
-        settings = self._device.settings
+        before = self._device.reported()
         answer: dict[str, Any] = {"error": "internal error; the device's log says which"}
         try:
             request = Request(command.arguments, scene, frame)
@@ -180,5 +210,5 @@ class Control:
             answer = {"error": str(error)}
         finally:  # a mistake of ours is answered too; the loop logs and survives it
             command.respond(command.transaction, **answer)
-        if self._device.settings is not settings:
-            self._report()
+            if self._device.reported() != before:
+                self._report()

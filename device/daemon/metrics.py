@@ -24,7 +24,7 @@ class Metrics:
         self._window = window
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def timed(self, name: str) -> Iterator[None]:
         """Times a block of the loop."""
         start = time.perf_counter()
         try:

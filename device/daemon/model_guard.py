@@ -22,9 +22,9 @@ class GuardedClassifier:
     ) -> None:
         self._classifier, self._give_way = classifier, give_way
 
-    def classify(self, faces: Sequence[Face]) -> list[Classification]:
+    def classify(self, faces: Sequence[Face], now_s: float) -> list[Classification]:
         """As the model does."""
         try:
-            return self._classifier.classify(faces)
+            return self._classifier.classify(faces, now_s)
         except ModelError as error:
-            return self._give_way(error).classify(faces)
+            return self._give_way(error).classify(faces, now_s)

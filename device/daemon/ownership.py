@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from device.errors import UsageError
@@ -18,7 +18,7 @@ def require_access(folder: Path, need_writing: bool = True) -> Path:
     """The state folder, when this user may look into it and change it.
 
     Raises:
-        UsageError: it is somebody else's.
+        UsageError: it is somebody else's, or read-only.
     """
     mode = os.R_OK | os.X_OK | (os.W_OK if need_writing else 0)
     try:
@@ -26,6 +26,9 @@ def require_access(folder: Path, need_writing: bool = True) -> Path:
     except PermissionError:
         missing = False
     if not missing and not os.access(folder, mode):
+        with suppress(OSError):
+            if need_writing and os.statvfs(folder).f_flag & os.ST_RDONLY:
+                raise UsageError(f"{folder}: the file system is read-only")
         raise UsageError(f"{folder}: not yours to read or change: run the command with sudo")
     return folder
 

@@ -53,11 +53,18 @@ class StateFile:
         topic = self._body.get("announced")
         return topic if isinstance(topic, str) else ""
 
-    def remember_announced(self, topic: str) -> None:
-        """Remembers that topic; a disk that refuses it only costs a later retraction."""
-        if topic != self.announced:
+    @property
+    def layout(self) -> int:
+        """The layout of that announcement."""
+        layout = self._body.get("layout")
+        return layout if isinstance(layout, int) else 1
+
+    def remember_announced(self, topic: str, layout: int) -> None:
+        """Remembers topic and layout; a disk that refuses them only costs a later retraction."""
+        wanted = {"announced": topic, "layout": layout}
+        if topic != self.announced or (topic and layout != self.layout):
             try:
-                self._write({**self._body, "announced": topic})
+                self._write({**self._body, **wanted})
             except OSError as error:
                 log.warning("%s: cannot be written: %s", self._path, error)
 

@@ -1,8 +1,8 @@
 """The one MQTT client of this package: a thread that connects, sends, listens, and tries again.
 
 ``publish`` and ``subscribe`` return at once; what they return tells later what became of it. They
-outlive connections: each new one subscribes anew and says again what was not acknowledged. A
-``Source`` is asked for more while the broker has room. It and receivers run in the client's thread.
+outlive connections: each new one subscribes anew and says again what was not acknowledged. While
+the broker has room, more is taken from ``Outgoing``. It and receivers run in the client's thread.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from device.mqtt.access import (
     explain_refusal,
 )
 from device.mqtt.connection import ANSWER_WITHIN_S, Connection
-from device.mqtt.packets import Message, Publication, Receiver, Refusals, Source, Subscription
+from device.mqtt.packets import Message, Outgoing, Publication, Receiver, Refusals, Subscription
 
 log = logging.getLogger("mien.mqtt")
 
@@ -47,7 +47,7 @@ class MqttClient:
         access: the broker, or what finds it out at the first attempt (a broker still starting).
         will: what the broker says when we vanish.
         backoff: delays between attempts.
-        source: what there is to send beside what ``publish`` gets.
+        outgoing: what there is to send beside what ``publish`` gets.
         quiet: leaves it to ``problem`` to say what is wrong, for commands that end.
 
     Attributes:
@@ -60,11 +60,11 @@ class MqttClient:
         access: BrokerAccess | Callable[[], BrokerAccess],
         will: Message | None = None,
         backoff: Backoff | None = None,
-        source: Source | None = None,
+        outgoing: Outgoing | None = None,
         quiet: bool = False,
     ) -> None:
         self.num_dropped = 0
-        self._access, self._will, self._source = access, will, source
+        self._access, self._will, self._outgoing = access, will, outgoing
         self._backoff = backoff or Backoff()
         self._warn = log.debug if quiet else log.warning
         self.speaks_5, self._num_short = True, 0
@@ -108,7 +108,7 @@ class MqttClient:
 
     def publish(self, message: Message) -> Publication:
         """Says something once; the oldest of too many that wait are forgotten."""
-        publication = Publication(message, from_source=False)
+        publication = Publication(message, from_outgoing=False)
         with self._lock:
             self._queue.append(publication)
             if len(self._queue) > MAX_WAITING:
@@ -124,7 +124,7 @@ class MqttClient:
         return subscription
 
     def wake(self) -> None:
-        """Has the source asked soon."""
+        """Has what waits sent soon."""
         with suppress(OSError):  # full: awake already; closed: too late
             self._wake_write.send(b"x")
 
@@ -196,14 +196,14 @@ class MqttClient:
         return True
 
     def _greet(self, connection: Connection) -> None:
-        """The broker has accepted us: what the source says first goes before all that waits."""
+        """The broker has accepted us: what goes out first is said before all that waits."""
         access, name = connection.access, "5" if connection.is_5 else "3.1.1"
         log.info("connected to broker %s (MQTT %s%s)", access, name, ", TLS" if access.tls else "")
         was_away, self._away, self.speaks_5 = self.failed, None, connection.is_5
         self._subscribe(connection)  # first: another device's report shows before ours replaces it
-        if self._source:
-            self._source.begin(was_away)
-            for publication in self._source.take(connection.room):
+        if self._outgoing:
+            self._outgoing.begin(was_away)
+            for publication in self._outgoing.take(connection.room):
                 connection.publish(publication)
 
     def _send(self, connection: Connection) -> None:
@@ -214,8 +214,8 @@ class MqttClient:
                 due: Sequence[Publication] = [
                     self._queue.popleft() for _ in range(min(room, len(self._queue)))
                 ]
-            if not due and self._source:
-                due = self._source.take(room)
+            if not due and self._outgoing:
+                due = self._outgoing.take(room)
             if not due:
                 return
             for publication in due:
@@ -227,13 +227,13 @@ class MqttClient:
             connection.subscribe(subscription)
 
     def _lose(self, connection: Connection) -> None:
-        """Nothing in flight will be acknowledged any more; what is not the source's goes again."""
+        """Nothing in flight will be acknowledged any more; what ``publish`` got goes again."""
         self._away = CLOSED if self._closing.is_set() else LOST
-        again = [each for each, _ in connection.in_flight.values() if not each.from_source]
+        again = [each for each, _ in connection.in_flight.values() if not each.from_outgoing]
         with self._lock:
             self._queue.extendleft(reversed(again))
-        if self._source:
-            self._source.lost()
+        if self._outgoing:
+            self._outgoing.lost()
 
     def _leave(self, connection: Connection) -> None:
         """Last words, then a DISCONNECT; without them the will is the better last word."""
@@ -277,8 +277,8 @@ class MqttClient:
     def _finish(self, done: Publication | Subscription) -> None:
         if text := done.refused if isinstance(done, Subscription) else self._refusals.note(done):
             self._warn("%s", text)
-        if isinstance(done, Publication) and done.from_source and self._source:
-            self._source.finished(done)
+        if isinstance(done, Publication) and done.from_outgoing and self._outgoing:
+            self._outgoing.finished(done)
 
     def _receive(self, dropped: str, topic: str, *message: Any) -> None:
         if dropped:

@@ -22,6 +22,7 @@ from typing import Any
 from device.mqtt.identity import Identity, Topics
 
 BIRTH_DELAY_S = 5.0  # at most, random
+LAYOUT = 2  # of the announcement: rises when something of an earlier one has to be taken back
 # Home Assistant knows two words and would take `stopped` and `paused` for neither.
 IN_TWO_WORDS = "{{ 'online' if value == 'online' else 'offline' }}"
 Component = dict[str, Any]
@@ -32,8 +33,25 @@ def discovery_topic(prefix: str, device_id: str) -> str:
     return f"{prefix}/device/mien_{_safe(device_id)}/config"
 
 
+def retraction_payload(identity: Identity) -> dict[str, Any]:
+    """Takes back the sensor ``problem`` of layout 1, in a message of its own, not retained.
+
+    Its key belongs to a binary sensor now, so the announcement cannot name it too. Home Assistant
+    leaves alone what a message does not name.
+    """
+    return {
+        "dev": {"identifiers": [f"mien_{identity.device_id}"]},
+        "o": {"name": "mien", "sw_version": identity.version},
+        "cmps": {"problem": {"p": "sensor"}},
+    }
+
+
 def discovery_payload(
-    identity: Identity, topics: Topics, area: str = "", has_temperature: bool = True
+    identity: Identity,
+    topics: Topics,
+    area: str = "",
+    has_temperature: bool = True,
+    support_url: str = "",
 ) -> dict[str, Any]:
     """The whole announcement.
 
@@ -42,7 +60,29 @@ def discovery_payload(
         topics: of the device.
         area: suggested to Home Assistant; empty for none.
         has_temperature: whether the board has a sensor; without one there is no entity.
+        support_url: the project's page; empty for none.
     """
+    device = {
+        "identifiers": [f"mien_{identity.device_id}"],
+        "name": identity.name,
+        "manufacturer": "Mien",
+        "model": "Expression camera",
+        "sw_version": identity.version,
+        "serial_number": identity.device_id,
+    }
+    origin = {"name": "mien", "sw_version": identity.version}
+    announcement = {
+        "dev": {**device, "suggested_area": area} if area else device,
+        "o": {**origin, "support_url": support_url} if support_url else origin,
+        "cmps": _components(identity, topics, has_temperature),
+        "availability": [{"topic": "availability"}],
+        "qos": 1,
+    }
+    return _with_topics(announcement, topics)
+
+
+def _components(identity: Identity, topics: Topics, has_temperature: bool) -> dict[str, Component]:
+    """The entities by their keys, and what is taken back."""
     groups = json.loads(files(__package__).joinpath("entities.json").read_text(encoding="utf-8"))
     components: dict[str, Component] = {
         name: {"p": platform} for name, platform in groups.pop("retired").items()
@@ -54,22 +94,7 @@ def discovery_payload(
             components[name] = _with_topics(entity, topics)
     if not has_temperature:
         components["temperature"] = {"p": "sensor"}  # takes an earlier one back
-    device = {
-        "identifiers": [f"mien_{identity.device_id}"],
-        "name": identity.name,
-        "manufacturer": "Mien",
-        "model": "Expression camera",
-        "sw_version": identity.version,
-        "serial_number": identity.device_id,
-    }
-    announcement = {
-        "dev": {**device, "suggested_area": area} if area else device,
-        "o": {"name": "mien", "sw_version": identity.version},
-        "cmps": components,
-        "availability": [{"topic": "availability"}],
-        "qos": 1,
-    }
-    return _with_topics(announcement, topics)
+    return components
 
 
 def _with_topics(component: Component, topics: Topics) -> Component:

@@ -24,7 +24,7 @@ from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
-from device.mqtt.outbox import Outbox, Waiting, connect, open_event_file
+from device.mqtt.outbox import KeptEvent, Outbox, open_database, open_event_file
 
 log = logging.getLogger("mien.outbox")
 
@@ -53,7 +53,7 @@ class DiskOutbox(Outbox):
         retry_s: between looks for room on a full disk.
 
     Attributes:
-        settled: true once there is room for all events, whoever fills the disk now.
+        has_room: true once there is room for all events, whoever fills the disk now.
 
     Raises:
         ConfigurationError: the file cannot be opened or made, nor ever will be.
@@ -63,7 +63,7 @@ class DiskOutbox(Outbox):
     def __init__(self, path: Path, max_events: int, retry_s: float = 5.0) -> None:
         super().__init__(max_events)
         self._path, self._retry_s = path, retry_s
-        self.settled = self._closing = False
+        self.has_room = self._closing = False
         self._folding, self._work = threading.Lock(), threading.Event()
         self._gone: set[int] = set()  # acknowledged, but the disk would not let them go
         self._changes = 0  # since the log was folded
@@ -87,7 +87,7 @@ class DiskOutbox(Outbox):
             self._bound(MAX_OVERFLOW)
         self._work.set()
 
-    def after(self, number: int, limit: int) -> list[Waiting]:
+    def after(self, number: int, limit: int) -> list[KeptEvent]:
         """The oldest events with a greater number."""
         if limit <= 0 or number >= self._number:
             return []
@@ -127,12 +127,12 @@ class DiskOutbox(Outbox):
 
     # The file, under the lock
 
-    def _read(self, number: int, limit: int) -> list[Waiting]:
+    def _read(self, number: int, limit: int) -> list[KeptEvent]:
         query = f"{SELECT} WHERE number > ? ORDER BY number LIMIT ?"
         values = self._late_to, number, limit + len(self._gone)
         try:
             return [
-                Waiting(n, text, bool(late)) for n, text, late in self._db.execute(query, values)
+                KeptEvent(n, text, bool(late)) for n, text, late in self._db.execute(query, values)
             ]
         except sqlite3.Error as error:
             self._fail(error)
@@ -197,7 +197,7 @@ class DiskOutbox(Outbox):
     def _tend(self) -> None:
         """Writes the log through after every change, folds it when it has grown, takes room."""
         with suppress(sqlite3.Error):  # at the end, or a disk that has gone
-            db = connect(self._path)
+            db = open_database(self._path)
             try:
                 while not self._closing:
                     if not self._turn(db):
@@ -237,10 +237,10 @@ class DiskOutbox(Outbox):
             self._fold(db, "PASSIVE")
             self._room = _room(db)
             return True
-        if not self.settled:  # once: the thread must not take the lock from put
+        if not self.has_room:  # once: the thread must not take the lock from put
             with db:
                 db.execute("DELETE FROM room")  # its pages stay in the file, free
-            self.settled = True
+            self.has_room = True
         with self._lock:
             if self.problem:
                 self._flush()

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 from device import __version__
@@ -63,6 +64,16 @@ def make_device_id(configured: str = "", machine_id: Path = MACHINE_ID) -> str:
         source = machine_id.read_text(encoding="ascii").strip()
     source = source or f"{uuid.getnode():012x}"
     return hashlib.sha256(f"mien {source}".encode()).hexdigest()[:ID_DIGITS]
+
+
+def find_support_url(package: str = "mien") -> str:
+    """The project's page that the installed package names (``Project-URL``); empty for none."""
+    with suppress(metadata.PackageNotFoundError):
+        for entry in metadata.metadata(package).get_all("Project-URL") or ():
+            url = str(entry).partition(",")[2].strip()
+            if url.startswith(("http://", "https://")):
+                return url
+    return ""
 
 
 def make_name(configured: str, device_id: str) -> str:

@@ -39,7 +39,7 @@ COLUMNS = [("number", "INTEGER"), ("late", "INTEGER"), ("payload", "TEXT")]
 
 
 @dataclass(frozen=True)
-class Waiting:
+class KeptEvent:
     """An event in the outbox.
 
     Attributes:
@@ -71,7 +71,7 @@ class Outbox:
         self.problem, self.dropped = problem, 0
         self._max_events, self._number = max_events, 0
         self._lock = threading.Lock()
-        self._events: OrderedDict[int, Waiting] = OrderedDict()
+        self._events: OrderedDict[int, KeptEvent] = OrderedDict()
 
     def put(self, payload: bytes, late: bool) -> None:
         """Keeps an event; drops the oldest when full."""
@@ -79,7 +79,7 @@ class Outbox:
             self._keep(payload, late)
             self._bound(self._max_events)
 
-    def after(self, number: int, limit: int) -> list[Waiting]:
+    def after(self, number: int, limit: int) -> list[KeptEvent]:
         """The oldest events with a greater number."""
         with self._lock:  # only the few in flight stand before the wanted ones
             wanted = (event for event in self._events.values() if event.number > number)
@@ -101,7 +101,7 @@ class Outbox:
 
     def _keep(self, payload: bytes, late: bool) -> None:
         self._number += 1
-        self._events[self._number] = Waiting(self._number, payload, late)
+        self._events[self._number] = KeptEvent(self._number, payload, late)
 
     def _bound(self, max_events: int) -> None:
         if len(self._events) > max_events:
@@ -109,7 +109,7 @@ class Outbox:
             self.dropped += 1
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def open_database(path: Path) -> sqlite3.Connection:
     """A connection that never waits for the medium; whoever uses it writes the log through."""
     db = sqlite3.connect(path, timeout=1.0, check_same_thread=False)
     with _closed_on_failure(db):
@@ -135,7 +135,7 @@ def _open(path: Path) -> sqlite3.Connection:
         path.touch(0o600)
     for suffix in ("", "-wal", "-shm"):  # they say who was seen when
         keep_private(path.with_name(path.name + suffix))
-    db = connect(path)
+    db = open_database(path)
     with _closed_on_failure(db):
         with db:
             for statement in TABLES:

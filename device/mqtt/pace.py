@@ -8,7 +8,7 @@ from device.vocabulary import Scene, Status
 
 CHANGE_EVERY_S = 0.2  # another expression, another face, another problem
 DRIFT_EVERY_S = 1.0  # a box or a probability that moved
-BOX_STEP, PROBABILITY_STEP = 0.02, 0.05
+BOX_STEP, PROBABILITY_STEP, KNOWN_STEP = 0.02, 0.05, 0.2
 
 
 class StatePace:
@@ -40,11 +40,11 @@ class StatePace:
 
 
 def _measures(scene: Scene) -> tuple[float, ...]:
-    """Probabilities and box corners, each divided by the step that counts."""
+    """Probabilities, how well rests are known, box corners, each divided by the step that counts."""
     width, height = max(scene.frame_width, 1) * BOX_STEP, max(scene.frame_height, 1) * BOX_STEP
     values: list[float] = []
     for face in scene.faces:
         box = face.box
-        values += [face.probability / PROBABILITY_STEP]
+        values += [face.probability / PROBABILITY_STEP, face.rest_known / KNOWN_STEP]
         values += [box.xmin / width, box.ymin / height, box.xmax / width, box.ymax / height]
     return tuple(values)

@@ -43,7 +43,7 @@ class Publication:
     Attributes:
         message: what was to be said.
         number: the outbox's, where it is an event.
-        from_source: it came from the client's source.
+        from_outgoing: it came from the client's ``Outgoing``.
         acknowledged: the broker has it.
         refused: why it will not be said; None while it may.
         cause: the reason in a few words that stay the same.
@@ -52,7 +52,7 @@ class Publication:
 
     message: Message
     number: int = 0
-    from_source: bool = True
+    from_outgoing: bool = True
     acknowledged: bool = False
     refused: str | None = None
     cause: str = ""
@@ -117,8 +117,8 @@ class Refusals:
         return text if is_new else None
 
 
-class Source(Protocol):
-    """Where the client gets what it sends; called in its thread."""
+class Outgoing(Protocol):
+    """What is to be sent, asked for in the client's thread."""
 
     def begin(self, was_away: bool) -> None:
         """A new connection; ``was_away``: after an attempt that failed."""

@@ -156,10 +156,11 @@ class Payloads:
             "since": self._clock.rfc3339(face.since_s),
             "duration_ms": max(0, round((scene.at_s - face.since_s) * 1e3)),
             "doubt": face.rejection_reason,
+            "rest_known": round(face.rest_known, 1),
         }
 
     def health(self, report: Mapping[str, Any], at_s: float) -> Payload:
-        """How the appliance itself is; ``report`` comes from ``device.service.health``."""
+        """How the appliance itself is; ``report`` comes from ``device.daemon.health``."""
         return {**self._envelope("health", at_s), **report}
 
     def response(

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from device.mqtt.access import Backoff, BrokerAccess
 from device.mqtt.client import MqttClient
-from device.mqtt.identity import Identity, Topics
+from device.mqtt.identity import DuplicateIdWatch, Identity, Topics
 from device.mqtt.outbox import Outbox
 from device.mqtt.pace import StatePace
 from device.mqtt.packets import Message, Publication, Receiver, ReplyTo
@@ -39,6 +38,9 @@ class MqttPublisher:
         clock: when.
         outbox: where events wait; memory by default.
         backoff: delays between connection attempts.
+
+    Attributes:
+        duplicates: notices another device with our id.
     """
 
     def __init__(
@@ -55,9 +57,10 @@ class MqttPublisher:
         self._payloads = Payloads(identity, self._clock)
         self._pace = StatePace()
         self.outbox = outbox or Outbox(DEFAULT_EVENTS)
-        self._waiting = _Waiting(topics, self.outbox)
+        self.duplicates = DuplicateIdWatch(identity, self._clock.now_s)
+        self._unsent = _Unsent(topics, self.outbox, self._clock.now_s)
         will = Message(topics("availability"), OFFLINE, retain=True)
-        self._client = MqttClient(access, will, backoff, self._waiting)
+        self._client = MqttClient(access, will, backoff, self._unsent)
 
     def start(self) -> None:
         """Begins to connect; returns at once."""
@@ -83,8 +86,8 @@ class MqttPublisher:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with broker or outbox, in one line."""
-        return self._client.problem or self.outbox.problem
+        """What is wrong with device id, broker or outbox, in one line."""
+        return self.duplicates.problem or self._client.problem or self.outbox.problem
 
     @property
     def num_refused(self) -> int:
@@ -112,14 +115,14 @@ class MqttPublisher:
 
     def retain(self, name: str, payload: bytes, qos: int = 1) -> None:
         """Says a retained topic of this device when it changed."""
-        if self._waiting.retain(Message(self.topics(name), payload, qos, retain=True)):
+        if self._unsent.retain(Message(self.topics(name), payload, qos, retain=True)):
             self._client.wake()
 
     def show_health(self, report: Mapping[str, Any]) -> None:
         """The health report, retained, and a heartbeat that proves the connection."""
         payload = self._payloads.health(report, self._clock.now_s())
         if self._client.connected:
-            self._waiting.repeat([self.topics("availability")])
+            self._unsent.repeat([self.topics("availability")])
         self.retain("health", encode(payload), qos=0)
 
     def respond(
@@ -138,23 +141,27 @@ class MqttPublisher:
         answer = Message(reply_to.topic, encode(payload), correlation=reply_to.correlation)
         self._client.publish(answer)
 
+    def say_once(self, topic: str, payload: bytes) -> None:
+        """Says something that is not retained, when there is a connection."""
+        self._client.publish(Message(topic, payload))
+
     def say_picture(self, picture: bytes) -> None:
         """A synthesized PNG; whoever calls this has checked that it may be said."""
-        self._client.publish(Message(self.topics("synthesis"), picture))
+        self.say_once(self.topics("synthesis"), picture)
 
     def announce(self, topic: str, payload: bytes) -> None:
         """Says a retained topic that is not this device's own (discovery)."""
-        if self._waiting.retain(Message(topic, payload, retain=True)):
+        if self._unsent.retain(Message(topic, payload, retain=True)):
             self._client.wake()
 
     def repeat(self) -> None:
         """Says everything retained again, for a listener that was not there."""
-        self._waiting.repeat()
+        self._unsent.repeat()
         self._client.wake()
 
     def when_back(self, tell: Callable[[], None]) -> None:
         """Has somebody told, in the client's thread, that the broker is there again."""
-        self._waiting.when_back = tell
+        self._unsent.when_back = tell
 
     def listen(self, topic_filter: str, receiver: Receiver, is_request: bool = False) -> None:
         """Subscribes at every connect; ``receiver(topic, payload, retained)`` must be quick.
@@ -164,11 +171,11 @@ class MqttPublisher:
         self._client.subscribe(topic_filter, receiver).is_request = is_request
 
 
-class _Waiting:
-    """What waits to be sent: retained topics that changed, events. Implements ``client.Source``."""
+class _Unsent:
+    """What is not said yet: retained topics that changed, events. Implements ``packets.Outgoing``."""
 
-    def __init__(self, topics: Topics, outbox: Outbox) -> None:
-        self._lock = threading.Lock()
+    def __init__(self, topics: Topics, outbox: Outbox, clock: Callable[[], float]) -> None:
+        self._lock, self._clock = threading.Lock(), clock
         self._event_topic, self._outbox = topics("event"), outbox
         birth = Message(topics("availability"), ONLINE, retain=True)
         self._retained = {birth.topic: birth}  # the birth goes first
@@ -196,7 +203,7 @@ class _Waiting:
         with self._lock:
             self._unsaid.update(dict.fromkeys(topics or self._retained))
 
-    # client.Source
+    # packets.Outgoing
 
     def begin(self, was_away: bool) -> None:
         """A new connection: all that is retained, then the events."""
@@ -209,7 +216,7 @@ class _Waiting:
     def take(self, room: int) -> list[Publication]:
         """What is retained and changed, then events; after a refusal those wait a while."""
         self._clear_done()
-        is_pause = time.monotonic() < self._pause_until_s
+        is_pause = self._clock() < self._pause_until_s
         with self._lock:
             if self._refused and not is_pause:
                 self._unsaid.update(dict.fromkeys(self._refused))
@@ -248,8 +255,8 @@ class _Waiting:
                 if self._retained.get(publication.message.topic) == publication.message:
                     del self._retained[publication.message.topic]
                     self._unsaid.pop(publication.message.topic, None)
-        if for_now and self._pause_until_s < time.monotonic():
-            self._pause_until_s = time.monotonic() + self._backoff.next_s()
+        if for_now and self._pause_until_s < (now_s := self._clock()):
+            self._pause_until_s = now_s + self._backoff.next_s()
         if not number:
             if for_now:
                 self._refused.add(publication.message.topic)

@@ -109,6 +109,12 @@ class Classifier:
         "natural: as trained; balanced: rare expressions are named more readily",
         choices=("natural", "balanced"),
     )
+    interval_s: float = key(
+        0.33,
+        "s between answers for a face whose expression is steady; 0: every face in every frame",
+        0,
+        2,
+    )
     threads: int = key(1, "threads of the interpreter", 1, 8)
 
 

@@ -86,10 +86,10 @@ class BlazeFaceModel:
         side = self._layout.input_px
         scale = side / max(image.shape)
         height, width = (max(1, round(size * scale)) for size in image.shape)
-        pixels = np.zeros((1, side, side, 3), np.float32)
+        pixels = np.full((1, side, side, 3), -1, np.float32)  # black
         small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        pixels[0, :height, :width] = small[:, :, None]
-        regressions, logits = (output[0] for output in self._model.run(pixels / 127.5 - 1))
+        pixels[0, :height, :width] = (small / np.float32(127.5) - 1)[:, :, None]
+        regressions, logits = (output[0] for output in self._model.run(pixels))
         scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -50, 50)))
         faces = scores >= self._layout.threshold
         boxes = decode(self._anchors[faces], regressions[faces]) / scale

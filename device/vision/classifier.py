@@ -12,7 +12,7 @@ import numpy.typing as npt
 from device.errors import ModelError
 from device.vision.model_card import ModelCard, read_model
 from device.vision.preprocess import CROP_PX
-from device.vision.tflite import BATCHES, Tensor, TFLiteModel
+from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import EXPRESSIONS, Classification, Face, GreyImage, Probabilities
 
 GOLDEN_TOLERANCE = 1.0  # logits: runtimes round int8 differently; tflite-runtime is off by 0.33
@@ -30,7 +30,7 @@ class TFLiteClassifier:
             self._shift = np.asarray(card.prior_shift, np.float32)
         crop, logits = Tensor((1, CROP_PX, CROP_PX, 1), np.uint8), Tensor((1, len(EXPRESSIONS)))
         self._model = TFLiteModel(content, [crop], [logits], threads)
-        self.check(batches=(1,))
+        self._check()
 
     @classmethod
     def load(cls, path: Path, prior: str = "natural", threads: int = 1) -> TFLiteClassifier:
@@ -53,7 +53,7 @@ class TFLiteClassifier:
             raise ModelError(f"{path}: {error}") from error
 
     def classify(self, faces: Sequence[Face]) -> list[Classification]:
-        """One classification a face, in order; the good crops go through the model in one call.
+        """One classification a face, in order.
 
         Rejected faces are not shown to the model: their probabilities are all equal.
 
@@ -77,29 +77,24 @@ class TFLiteClassifier:
 
     def logits(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(N, 7) float32 raw outputs of (N, 48, 48) uint8 crops."""
-        return self._model.run_batch(crops[..., None])
+        return self._model.run_each(crops[..., None])
 
-    def check(self, batches: Sequence[int] = BATCHES) -> None:
+    def _check(self) -> None:
         """The self-test: this runtime on this board must give what the exporter saw.
 
-        Args:
-            batches: numbers of faces in one call.
-
         Raises:
-            ModelError: it does not, or takes no such batch.
+            ModelError: it does not.
         """
         crops, expected = self._read_golden()
-        for size in batches if len(crops) else ():
-            for start in range(0, len(crops), size):
-                rows = np.arange(start, start + size) % len(crops)
-                off = np.abs(self.logits(crops[rows]) - expected[rows]).max(axis=1)
-                worst = int(np.argmax(off))  # NaN is the worst
-                if not off[worst] <= GOLDEN_TOLERANCE:
-                    raise ModelError(
-                        f"self-test failed: golden vector {rows[worst] + 1} in a batch of {size} "
-                        f"is off by {off[worst]:.3f} (at most {GOLDEN_TOLERANCE}): the file or "
-                        "the runtime is damaged"
-                    )
+        if not len(crops):
+            return
+        off = np.abs(self.logits(crops) - expected).max(axis=1)
+        worst = int(np.argmax(off))  # NaN is the worst
+        if not off[worst] <= GOLDEN_TOLERANCE:
+            raise ModelError(
+                f"self-test failed: golden vector {worst + 1} is off by {off[worst]:.3f} "
+                f"(at most {GOLDEN_TOLERANCE}): the file or the runtime is damaged"
+            )
 
     def _read_golden(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
         """(N, 48, 48) crops of the card and the (N, 7) logits that the exporter saw."""

@@ -107,6 +107,19 @@ class ExpressionSmoother:
                 events.append(event)
         return events + self._vanish(now_s, self._settings.vanish_after_s)
 
+    def calibrate(self, now_s: float) -> int:
+        """Takes what each face in view shows in the next two seconds for its face at rest.
+
+        Returns:
+            The number of faces; 0 where ``rest`` is off.
+        """
+        if self._settings.rest == "off":
+            return 0
+        shown = [m for m in self._tracks.values() if m.stable is not None and m.seen_s >= now_s]
+        for memory in shown:
+            memory.rest.calibrate()
+        return len(shown)
+
     def clear(self, now_s: float) -> list[ExpressionEvent]:
         """Everybody vanishes, as nobody is watched from now on."""
         return self._vanish(now_s, float("-inf"))
@@ -123,6 +136,7 @@ class ExpressionSmoother:
                 since_s=memory.stable_s,
                 rejection_reason=memory.stable_reason,
                 missing_s=max(0.0, frame.captured_at_s - memory.seen_s),
+                rest_known=memory.rest.known,
             )
             for memory in self._tracks.values()
             if memory.stable is not None
@@ -134,7 +148,7 @@ class ExpressionSmoother:
         memory.seen_s = now_s
         memory.box = classification.face.box
         memory.rejection_reason = classification.face.rejection_reason
-        if memory.rejection_reason is None:
+        if memory.rejection_reason is None and classification.is_new:
             self._average(memory, classification.probabilities, now_s)
         candidate = self._candidate(memory)
         if candidate is not memory.candidate:

@@ -55,7 +55,7 @@ class FaceCheck:
         if not faces:
             return []
         crops = np.stack([cut_square(image, f.box, CHECK_MARGIN, CROP_PX) for f in faces])
-        logits = self._model.run_batch(crops[..., None]).reshape(-1)
+        logits = self._model.run_each(crops[..., None]).reshape(-1)
         scores = 1 / (1 + np.exp(-logits.astype(np.float64)))
         return [
             replace(face, score=float(score))

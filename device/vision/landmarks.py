@@ -30,7 +30,7 @@ from device.vision.preprocess import (
     from_view,
     upright,
 )
-from device.vision.tflite import BATCHES, Tensor, TFLiteModel
+from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import Face, GreyImage
 
 WIDE_MARGIN = 1.0  # both looks are cut from one picture of twice the box's side, ...
@@ -71,20 +71,19 @@ class LandmarkModel:
         ]
 
     def check(self) -> None:
-        """The self-test: the model takes every number of faces and gives numbers.
+        """The self-test: the model runs and gives numbers.
 
         Raises:
             ModelError: it does not.
         """
-        for size in BATCHES:
-            points = self._model.run_batch(np.zeros((size, CROP_PX, CROP_PX, 1), np.uint8))
-            if not np.isfinite(points).all():
-                raise ModelError("self-test failed: landmarks that are no numbers")
+        points = self._model.run_each(np.zeros((1, CROP_PX, CROP_PX, 1), np.uint8))
+        if not np.isfinite(points).all():
+            raise ModelError("self-test failed: landmarks that are no numbers")
 
     def _look(self, pictures: list[GreyImage], views: list[Matrix]) -> list[Points]:
         """Points in pixels of the pictures, each seen through its view."""
         crops = [cut_view(p, view) for p, view in zip(pictures, views, strict=True)]
-        shares = self._model.run_batch(np.stack(crops)[..., None]).reshape(-1, 5, 2)
+        shares = self._model.run_each(np.stack(crops)[..., None]).reshape(-1, 5, 2)
         return [from_view(five, view) for five, view in zip(shares, views, strict=True)]
 
 

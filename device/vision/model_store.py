@@ -193,13 +193,19 @@ def _put(folder: Path, card: ModelCard, files: Mapping[str, bytes]) -> None:
     name, version = card.name, f"{card.version}-{card.sha256[:12]}"
     place = folder / name / version
     place.mkdir(parents=True, exist_ok=True)
-    for suffix, content in files.items():
-        path = place / (PASSED if suffix == PASSED else f"{name}{suffix}")
-        part = place / ".part"
-        part.unlink(missing_ok=True)
-        part.write_bytes(content)
-        _write_through(part)
-        part.replace(path)
+    try:
+        for suffix, content in files.items():
+            path = place / (PASSED if suffix == PASSED else f"{name}{suffix}")
+            part = place / ".part"
+            part.unlink(missing_ok=True)
+            part.write_bytes(content)
+            _write_through(part)
+            part.replace(path)
+    except OSError:  # a full disk gets its room back
+        with suppress(OSError):
+            (place / ".part").unlink(missing_ok=True)
+            place.rmdir()
+        raise
     _write_through(place)
     current, previous = place.parent / "current", place.parent / "previous"
     old = os.readlink(current) if current.is_symlink() else None
@@ -248,7 +254,7 @@ def try_classifier(settings: Settings, store: ModelStore) -> tuple[ModelCard, li
     Raises:
         ModelError: there is none that can be used.
     """
-    name, problems = settings.classifier.model, []
+    name, problems = settings.classifier.model, list[str]()
     found: list[Path | None] = [Path(name)] if name.endswith(".tflite") else []
     if not found:
         found = [store.find(name), store.find(name, "previous")]

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from device.errors import ModelError
 from device.settings import Settings
 from device.settings.tree import Quality
@@ -21,6 +23,7 @@ from device.vision.expression_smoother import ExpressionSmoother
 from device.vision.face_check import CHECK_MARGIN
 from device.vision.haar import HaarDetector, load_cascade
 from device.vision.hog import CELL_PX, WEIGHTS_PATH, WINDOW_PX, HogDetector, make_descriptor
+from device.vision.interval_classifier import IntervalClassifier
 from device.vision.landmarks import SHIPPED, LandmarkModel
 from device.vision.preprocess import crop_face, to_grey
 from device.vision.quality import find_rejection_reason
@@ -29,9 +32,10 @@ from device.vocabulary import Face, GreyImage, Image
 
 __all__ = [
     "CELL_PX", "CHECK_MARGIN", "MODELS", "SHIPPED", "WEIGHTS_PATH", "WINDOW_PX",
-    "BlazeFaceDetector", "DetectionInterval", "ExpressionSmoother", "FaceStage", "HaarDetector",
-    "HogDetector", "LandmarkModel", "TFLiteClassifier", "Vision", "build_checked", "build_detector",
-    "build_stage", "load_cascade", "load_check", "make_descriptor",
+    "BlazeFaceDetector", "DetectAndTrack", "DetectionInterval", "ExpressionSmoother", "FaceStage",
+    "HaarDetector", "HogDetector", "IntervalClassifier", "LandmarkModel", "TFLiteClassifier",
+    "Vision", "build_checked", "build_detector", "build_stage", "load_cascade", "load_check",
+    "make_descriptor",
 ]  # fmt: skip
 
 log = logging.getLogger("mien")
@@ -48,6 +52,7 @@ class FaceStage:
         self, detector: FaceDetector, limits: Quality, landmarks: LandmarkModel | None = None
     ) -> None:
         self._detector, self._limits, self.landmarks = detector, limits, landmarks
+        self._placed: dict[int, Face] = {}  # the last frame's faces with their landmarks
 
     def use(self, detector: FaceDetector) -> None:
         """Goes on with another detector."""
@@ -62,18 +67,46 @@ class FaceStage:
         return self._detector.detect(image)
 
     def examine(self, image: GreyImage, faces: Sequence[Face]) -> list[Face]:
-        """The same faces with landmarks, crop and rejection reason."""
-        placed = self.landmarks.place(image, faces) if self.landmarks else faces
+        """The same faces with landmarks, crop and rejection reason.
+
+        The landmarks of a face that is tracked move with it until it is detected anew.
+        """
         examined = []
-        for face in placed:
+        for face in self._place(image, faces):
             crop = crop_face(image, face)
             reason = find_rejection_reason(face, crop, self._limits)
             examined.append(replace(face, crop=crop, rejection_reason=reason))
         return examined
 
+    def _place(self, image: GreyImage, faces: Sequence[Face]) -> list[Face]:
+        if self.landmarks is None:
+            return list(faces)
+        before = [self._placed.get(f.track_id or 0) if f.tracked else None for f in faces]
+        anew = iter(
+            self.landmarks.place(
+                image, [f for f, b in zip(faces, before, strict=True) if b is None]
+            )
+        )
+        placed = [
+            next(anew) if b is None else moved_landmarks(b, f)
+            for f, b in zip(faces, before, strict=True)
+        ]
+        self._placed = {face.track_id: face for face in placed if face.track_id is not None}
+        return placed
+
     def find(self, image: GreyImage) -> list[Face]:
         """The faces of a still picture, largest first, ready to be classified."""
         return self.examine(image, self.detect(image))
+
+
+def moved_landmarks(before: Face, face: Face) -> Face:
+    """``face`` with the landmarks that it had a frame before, moved with its box."""
+    if before.landmarks is None:
+        return face
+    offset = np.subtract(face.box.center, before.box.center)
+    scale = face.box.width / max(before.box.width, 1e-6)
+    points = (before.landmarks - before.box.center) * scale + before.box.center + offset
+    return replace(face, landmarks=points.astype(np.float32))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ Every model of the device goes through it, and so do training and export when th
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +17,6 @@ import numpy.typing as npt
 from device.errors import ModelError
 
 PACKAGES = ("ai_edge_litert", "tflite_runtime")  # whichever is installed, in this order
-MAX_BATCH = 8  # more rows go in several calls
-BATCHES = (1, 2, 4, 8)  # what a model is asked for
 
 Array = npt.NDArray[Any]
 
@@ -72,11 +70,15 @@ class TFLiteModel:
         Raises:
             ModelError: no runtime, unreadable bytes, or other inputs or outputs than wanted.
         """
-        self._load: Callable[[], Any] = lambda: load_interpreter(content, threads, package)
-        self._interpreters: dict[int, Any] = {}  # by batch size, so that no frame allocates anew
-        interpreter = self._interpreter(1)
+        interpreter = self._interpreter = load_interpreter(content, threads, package)
+        try:
+            interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(f"the TFLite runtime cannot hold the model: {error}") from error
         self.inputs, self._sources = _ordered(interpreter.get_input_details(), takes, "takes")
         self.outputs, self._targets = _ordered(interpreter.get_output_details(), gives, "gives")
+        details = {detail["index"]: detail for detail in interpreter.get_output_details()}
+        self._quantizations = [details[index]["quantization"] for index in self._targets]
 
     def run(self, *values: Array) -> list[Array]:
         """All outputs of one invocation, as copies.
@@ -90,54 +92,30 @@ class TFLiteModel:
         Raises:
             ModelError: the runtime fails.
         """
-        return self._invoke(self._interpreter(1), values)
-
-    def run_batch(self, rows: Array) -> npt.NDArray[np.float32]:
-        """The first output, (N, ...) float32, of a model with one input.
-
-        Args:
-            rows: (N, ...), N at least 1; each row has the input's shape without its first axis.
-
-        Raises:
-            ModelError: the model takes no batches, or the runtime fails.
-        """
-        parts = [self._run_rows(rows[i : i + MAX_BATCH]) for i in range(0, len(rows), MAX_BATCH)]
-        return np.concatenate(parts)
-
-    def _run_rows(self, rows: Array) -> npt.NDArray[np.float32]:
-        size = 1 << (len(rows) - 1).bit_length()  # 1, 2, 4 or 8
-        padded = np.zeros((size, *rows.shape[1:]), rows.dtype)
-        padded[: len(rows)] = rows
-        first, *_ = self._invoke(self._interpreter(size), [padded])
-        return np.asarray(first[: len(rows)], np.float32)
-
-    def _invoke(self, interpreter: Any, values: Sequence[Array]) -> list[Array]:
+        interpreter = self._interpreter
         for index, value in zip(self._sources, values, strict=True):
             interpreter.set_tensor(index, value)
         try:
             interpreter.invoke()
         except RuntimeError as error:
             raise ModelError(f"the TFLite runtime cannot run the model: {error}") from error
-        details = {detail["index"]: detail for detail in interpreter.get_output_details()}
         return [
-            dequantized(interpreter.get_tensor(index), *details[index]["quantization"])
-            for index in self._targets
+            dequantized(interpreter.get_tensor(index), *quantization)
+            for index, quantization in zip(self._targets, self._quantizations, strict=True)
         ]
 
-    def _interpreter(self, size: int) -> Any:
-        """Allocated for ``size`` rows."""
-        if size not in self._interpreters:
-            interpreter = self._load()
-            try:
-                if size > 1:
-                    source = interpreter.get_input_details()[0]
-                    shape = (size, *map(int, source["shape"][1:]))
-                    interpreter.resize_tensor_input(source["index"], shape)
-                interpreter.allocate_tensors()
-            except (RuntimeError, ValueError) as error:
-                raise ModelError(f"the model takes no batch of {size}: {error}") from error
-            self._interpreters[size] = interpreter
-        return self._interpreters[size]
+    def run_each(self, rows: Array) -> npt.NDArray[np.float32]:
+        """The first output, (N, ...) float32, of a model with one input, for N rows.
+
+        Each row is an invocation of its own: on a board a batch saves 0.3 % of the instructions.
+
+        Args:
+            rows: (N, ...), N at least 1; each row has the input's shape without its first axis.
+
+        Raises:
+            ModelError: the runtime fails.
+        """
+        return np.concatenate([self.run(row[None])[0] for row in rows]).astype(np.float32)
 
 
 def dequantized(values: Array, scale: float, zero: int) -> Array:

@@ -1,7 +1,7 @@
 """The self-test of a model that did not come with Mien, in a process of its own.
 
-A damaged model may crash the runtime, hang or ask for any amount of memory. The trial takes it
-through every batch size that will be used; the daemon loads only what has passed.
+A damaged model may crash the runtime, hang or ask for any amount of memory. The trial loads it and
+runs its self-test; the daemon loads only what has passed.
 Run as ``python -m device.vision.trial`` with the paths on stdin, a NUL between two: what is wrong
 with the first that fails is said on stdout.
 """
@@ -61,7 +61,10 @@ def try_out(*paths: Path) -> None:
         name = signal.Signals(-done.returncode).name
         raise ModelError(f"{path}: self-test failed: the model crashes the runtime ({name})")
     if done.returncode:
-        said = done.stdout.decode(errors="replace").strip() or "no answer"
+        said = done.stdout.decode(errors="replace").strip()
+        if not said:
+            told = done.stderr.decode(errors="replace").strip() or "no answer"
+            said = f"{path}: self-test failed: {told.splitlines()[-1]}"
         raise ModelError(said.splitlines()[-1].replace(str(path.absolute()), str(path)))
 
 
@@ -124,12 +127,10 @@ def check(path: Path) -> ModelCard:
         if card.task == "landmarks":
             LandmarkModel.load(path).check()
             return card
-        classifier = TFLiteClassifier.load(path)
-        classifier.check()
+        return TFLiteClassifier.load(path).card
     except ModelError as error:
         named = str(error).startswith(f"{path}: ")
         raise ModelError(str(error) if named else f"{path}: {error}") from error
-    return classifier.card
 
 
 def main(paths: Iterable[Path]) -> int:
@@ -147,7 +148,7 @@ def main(paths: Iterable[Path]) -> int:
             check(path)
         except (ModelError, MemoryError) as error:
             too_much = f"{path}: self-test failed: more than {MAX_DATA >> 20} MiB of memory"
-            print(str(error) or too_much)
+            print(" ".join(str(error).splitlines()) or too_much)
             return ModelError.exit_status
     return 0
 

@@ -29,6 +29,7 @@ OTHER_TESTS = {
     "fleet": "many devices at one broker",
     "golden": "files with known answers",
     "image": "the flashable image, booted",
+    "reliability": "attacks and what they cost, the page about them",
 }
 MIRRORED = (*SOURCE, "systemd")
 NO_CODE = {

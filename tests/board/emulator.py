@@ -65,7 +65,7 @@ def qemu_version() -> tuple[int, int]:
 
 
 def run(
-    core: Core, plugin: Path, root: Path, networks: Path, label: str, what: str = "all"
+    core: Core, plugin: Path, root: Path, networks: Path, label: str, what: str
 ) -> tuple[dict[str, Section], dict[str, Any]]:
     """One run of the whole workload.
 

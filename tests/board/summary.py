@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tests.board.counts import KINDS, Counts, Section
 
 STAGES = ("track", "detect", "landmarks", "quality", "classify", "smooth")
-CYCLE = 3  # frames from one detection to the next: 0.2 s at 15 frames a second
+KINDS_OF_FRAME = ("detection", "tracking", "mean")
 Json = dict[str, Any]
 
 
 def summarise(sections: Mapping[str, Section], seen: Json) -> Json:
-    """Instructions of each stage of a frame with a detection and of one without, and of the rest.
+    """Instructions of each stage of a frame with a detection, of one without, of the mean, and the rest.
 
     Args:
         sections: of one run.
@@ -27,6 +27,7 @@ def summarise(sections: Mapping[str, Section], seen: Json) -> Json:
         by_kind: dict[str, list[int]] = defaultdict(list)
         for number in range(len(what["faces"])):
             by_kind["detection" if number in what["detections"] else "tracking"].append(number)
+            by_kind["mean"].append(number)
         for kind, numbers in by_kind.items():
             for stage in STAGES:
                 found = [sections.get(f"{cycle}/{number}/{stage}", Section()) for number in numbers]
@@ -46,6 +47,12 @@ def summarise(sections: Mapping[str, Section], seen: Json) -> Json:
     return {"stages": stages, "libraries": libraries, "cycles": seen["cycles"]}
 
 
+def joined(parts: Sequence[Json]) -> Json:
+    """The parts of one core's run as one summary."""
+    keys = ("stages", "libraries", "cycles")
+    return {key: {name: v for part in parts for name, v in part[key].items()} for key in keys}
+
+
 def largest_difference(first: Json, second: Json, least: float = 1e6) -> tuple[float, str]:
     """By how many per cent two runs of one core differ at most, and where.
 
@@ -61,7 +68,7 @@ def largest_difference(first: Json, second: Json, least: float = 1e6) -> tuple[f
         if name in second["stages"]
     }
     for cycle in second["cycles"]:
-        for kind in ("detection", "tracking"):
+        for kind in KINDS_OF_FRAME:
             name = f"{cycle}/{kind}"
             totals[name] = one.frame(cycle, kind).total, other.frame(cycle, kind).total
     differences = {name: 100 * abs(a - b) / a for name, (a, b) in totals.items() if a >= least}
@@ -80,26 +87,23 @@ class Counted:
         return Counts(tuple(map(float, self.summary["stages"].get(name, [0] * len(KINDS)))))
 
     def frame(self, cycle: str, kind: str, model: str = "expression") -> Counts:
-        """A whole frame of ``detection`` or ``tracking``.
+        """A whole frame of a kind of ``KINDS_OF_FRAME``.
 
         Args:
             cycle: detector and number of faces, such as ``haar/4``.
             kind: which of its frames.
             model: the network; all frames were counted with ``expression``, another one's share
-                is put in its place by what both take for so many faces.
+                is put in its place by what both take for a face.
         """
         counts = Counts()
         for stage in STAGES:
             part = self.get(f"{cycle}/{kind}/{stage}")
-            num_faces = cycle.rpartition("/")[2]
-            if stage == "classify" and model != "expression" and num_faces != "0":
-                ours = self.get(f"blazeface/{num_faces}/tracking/classify")
-                theirs = self.get(f"{model}/{num_faces}")
+            if stage == "classify" and model != "expression" and part.total:
+                ours, theirs = self.get("expression/1"), self.get(f"{model}/1")
                 part = theirs.scaled(part.total / ours.total)
             counts += part
         return counts
 
     def mean(self, cycle: str, model: str = "expression") -> Counts:
-        """The mean frame of a second at 15 frames a second: every third with a detection."""
-        searched = self.frame(cycle, "detection", model).scaled(1 / CYCLE)
-        return searched + self.frame(cycle, "tracking", model).scaled(1 - 1 / CYCLE)
+        """The mean frame at 15 frames a second, of all that were counted."""
+        return self.frame(cycle, "mean", model)

@@ -62,7 +62,8 @@ def summary(detect: int, track: int = 3_000_000) -> dict[str, object]:
         add(f"haar/4/{number}/track", 1, track)
         for detector in ("haar", "blazeface"):
             add(f"{detector}/4/{number}/classify", 1, 40_000_000)
-    add("expression-tiny/4", 2, 8_000_000)
+    add("expression/1", 1, 10_000_000)
+    add("expression-tiny/1", 2, 2_000_000)
     cycles = {
         f"{name}/4": {"detections": [0], "faces": [4, 4, 4]} for name in ("haar", "blazeface")
     }
@@ -79,7 +80,7 @@ def test_the_mean_frame_has_a_third_of_a_detection() -> None:
 
 def test_another_network_takes_the_place_of_expression() -> None:
     counted = Counted(summary(detect=90_000_000))
-    assert counted.get("expression-tiny/4").total == 4_000_000  # of each of two times
+    assert counted.get("expression-tiny/1").total == 1_000_000  # of each of two times
     assert counted.frame("haar/4", "tracking", "expression-tiny").total == 7_000_000
 
 

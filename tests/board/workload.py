@@ -1,6 +1,6 @@
 """What is counted, run inside the emulator: the vision stage of this tree on fixed frames.
 
-    python3 -m tests.board.workload all|DETECTOR,... RESULT.json OTHER_NETWORK.tflite...
+    python3 -m tests.board.workload WORD,... RESULT.json OTHER_NETWORK.tflite...
 
 Every use of ``device`` stands in this file, imported where it is needed, so that a module that
 moves costs a line here and nothing else.
@@ -17,11 +17,13 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 MARK = 0x1000  # see count.c
-# How many faces each detector meets; what HOG costs hardly depends on it, and takes long to count.
-CROWDS = {"blazeface": (0, 1, 4, 8), "haar": (0, 1, 4, 8), "hog": (1,), "both": (1,)}
+# How many faces each detector meets; what a search costs hardly depends on it, and the slow
+# detectors take long to count.
+CROWDS = {"blazeface": (0, 1, 4, 8), "haar": (0, 1), "hog": (1,), "both": (1,)}
 RATE_HZ = 15
-WARM_UP_FRAMES = 3  # the first two are searched, so that faces are confirmed
-MOST_FRAMES = 6  # then, until one was searched and one was tracked; ghosts may delay the search
+WARM_UP_S = (-1.5, -1.2, -0.9, -0.6, -0.3)  # until faces are confirmed and expressions steady
+FRAMES = 30  # then: a steady face is searched for in every 3rd or 6th, and classified in every 5th
+SLOW, SLOW_FRAMES = ("hog", "both"), 6
 REPEATS = 1  # of what is not a cycle of frames, after a warm-up
 WIDTH, HEIGHT = 640, 480
 # px of the portrait
@@ -122,11 +124,12 @@ def vision_stage(key: str, value: str) -> tuple[Any, Any]:
 
 
 def cycles(sections: Sections, detector: str, crowds: tuple[int, ...]) -> dict[str, Any]:
-    """The vision stage at 15 frames a second: a frame that is searched and one that is tracked.
+    """The vision stage at 15 frames a second, with faces that keep their expression.
 
     Returns:
         By detector and number of faces: ``detections``, the numbers of the frames that were
-        searched, and ``faces``, how many each frame reported.
+        searched, ``classified``, of those in which a face was classified (once for each), and
+        ``faces``, how many each frame reported.
     """
     vision, settings = vision_stage("detector.kind", detector)
     return {
@@ -138,6 +141,7 @@ def cycle(
     sections: Sections, vision: Any, settings: Any, name: str, num_faces: int
 ) -> dict[str, Any]:
     """One number of faces of ``cycles``."""
+    from device.vision.interval_classifier import IntervalClassifier
     from device.vision.tracker import DetectAndTrack
     from device.vocabulary import Frame as CameraFrame
 
@@ -151,46 +155,47 @@ def cycle(
         settings.detector.interval_s,
         clock=lambda: 0.0,  # emulated time would say nothing: detect as often as on a fast board
     )
+    classifier = IntervalClassifier(vision.classifier.classify, settings.classifier.interval_s)
     smoother = type(vision.smoother)(settings.smoothing)
     detections: list[int] = []
+    classified: list[int] = []
     faces: list[int] = []
-    for number in range(-WARM_UP_FRAMES, MOST_FRAMES):
-        if 0 < len(detections) < len(faces):
-            break
-        image, now_s = scene(num_faces, number), number / RATE_HZ
+    first = -len(WARM_UP_S)
+    for number in range(first, SLOW_FRAMES if name.startswith(SLOW) else FRAMES):
+        image = scene(num_faces, number)
+        now_s = number / RATE_HZ if number >= 0 else WARM_UP_S[number - first]
         frame.name = f"{name}/{number}" if number >= 0 else "warm-up"
         calls = searcher.calls
         with frame.stage("track"):
             found = tracker.update(image, now_s)
-        if number < -1:
-            continue  # one warm-up is enough for the rest
         with frame.stage("quality"):
             found = stage.examine(image, found)
         with frame.stage("classify"):
-            classifications = vision.classifier.classify(found)
+            classifications = classifier.classify(found, now_s)
         with frame.stage("smooth"):
             smoother.update(classifications, now_s)
             smoother.scene(CameraFrame(image, now_s, "board"))
         if number >= 0:
             faces.append(len(found))
+            classified += [number] * sum(answer.is_new for answer in classifications)
             if searcher.calls > calls:
                 detections.append(number)
     stage.landmarks = landmarks  # the next number of faces marks it anew
-    return {"detections": detections, "faces": faces}
+    return {"detections": detections, "classified": classified, "faces": faces}
 
 
-def small_network(sections: Sections) -> None:
-    """``expression-tiny`` on 1, 4 and 8 crops."""
+def models(sections: Sections) -> None:
+    """``expression`` and ``expression-tiny`` on 1, 4 and 8 crops."""
     from device.vocabulary import BoundingBox, Face
 
-    vision, _ = vision_stage("classifier.model", "expression-tiny")
     box = BoundingBox(270.0, 190.0, 370.0, 290.0)
-    [face] = vision.stage.examine(scene(1), [Face(box, 1.0)])
-    classifier = vision.classifier
-    for num_faces in (1, 4, 8):
-        for number in range(1 + REPEATS):
-            with sections(f"expression-tiny/{num_faces}" if number else "warm-up"):
-                classifier.classify([face] * num_faces)
+    for model in ("expression", "expression-tiny"):
+        vision, _ = vision_stage("classifier.model", model)
+        [face] = vision.stage.examine(scene(1), [Face(box, 1.0)])
+        for num_faces in (1, 4, 8):
+            for number in range(1 + REPEATS):
+                with sections(f"{model}/{num_faces}" if number else "warm-up"):
+                    vision.classifier.classify([face] * num_faces)
 
 
 def generator(sections: Sections) -> None:
@@ -257,23 +262,24 @@ def main(what: str, result: Path, files: list[Path]) -> None:
     """Writes the sections' names and what was seen.
 
     Args:
-        what: ``all``, or only these detectors with one face, such as ``blazeface,haar``.
+        what: words with commas between: names of detectors; ``rest`` for all that is no detector;
+            ``one`` for frames with one face alone.
         result: the file to write.
         files: of the other networks.
     """
     import cv2
 
     cv2.setNumThreads(1)
-    sections = Sections()
+    sections, words = Sections(), what.split(",")
     for _ in range(100):
         with sections("empty"):
             pass
     seen: dict[str, Any] = {}
     for detector, crowds in CROWDS.items():
-        if what == "all" or detector in what.split(","):
-            seen |= cycles(sections, detector, crowds if what == "all" else (1,))
-    if what == "all":
-        small_network(sections)
+        if detector in words:
+            seen |= cycles(sections, detector, (1,) if "one" in words else crowds)
+    if "rest" in words:
+        models(sections)
         generator(sections)
         usb_camera(sections)
         peers(sections, files)

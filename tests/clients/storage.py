@@ -52,7 +52,7 @@ def write(folder: Path, broker_port: int) -> None:
     """Makes the folder ``.storage``."""
     folder.mkdir()
     _write(folder, "auth", 1, AUTH)
-    entry = {
+    entry: dict[str, Any] = {
         "created_at": CREATED,
         "data": {"broker": "127.0.0.1", "port": broker_port},
         "disabled_by": None,

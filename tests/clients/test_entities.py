@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
 from tests.clients.house import House
+from tests.subscriber import Subscriber
 
 pytestmark = pytest.mark.slow
 SEEN = {
@@ -20,6 +23,7 @@ SEEN = {
 ENTITIES = SEEN | {
     "event.{}_expression_event",
     "binary_sensor.{}_problem",
+    "button.{}_calibrate",
     "button.{}_identify",
     "button.{}_restart",
     "number.{}_dwell",
@@ -46,13 +50,16 @@ def unavailable(house: House, name: str) -> set[str]:
     return {i for i, state in states.items() if state == "unavailable"} & named(ENTITIES, name)
 
 
+def is_complete(house: House, name: str) -> bool:
+    return found(house, name) == named(ENTITIES, name) and not unavailable(house, name)
+
+
 def test_two_devices_appear_with_every_entity_in_any_alphabet(house: House) -> None:
     home = house.home
     with house.device("kitchen", "Küche"), house.device("second", "Кухня"):
         for name in NAMES:
             home.wait_for(f"sensor.{name}_faces", "1")
-            home.wait(lambda name=name: found(house, name) == named(ENTITIES, name))
-            home.wait(lambda name=name: not unavailable(house, name), what=name)
+            home.wait(partial(is_complete, house, name), what=name)
         devices = [home.render(f"{{{{ device_id('switch.{n}_recognition') }}}}") for n in NAMES]
         assert len({*devices}) == 2
         for name, device in zip(NAMES, devices, strict=True):
@@ -88,6 +95,27 @@ def test_a_device_that_is_paused_stopped_or_killed_is_unavailable(house: House) 
         assert home.wait_for("number.gate_threshold", "0.37")
         daemon.stop(signal.SIGKILL)
         home.wait(lambda: unavailable(house, "gate") == everything, what="killed")
+
+
+OLD = {"name": "mien", "sw_version": "0.1.0"}
+
+
+def test_the_problem_sensor_of_an_earlier_version_goes(house: House) -> None:
+    topic = "homeassistant/device/mien_attic/config"
+    sensor = {"p": "sensor", "name": "Problem", "state_topic": "mien/attic/health"}
+    sensor |= {"unique_id": "mien_attic_problem", "value_template": "{{ value_json.problem }}"}
+    device = {"identifiers": ["mien_attic"], "name": "Attic"}
+    announcement = {"dev": device, "o": OLD, "cmps": {"problem": sensor}}
+    state = house.folder / "attic" / "state" / "settings.json"
+    state.parent.mkdir(parents=True)
+    state.write_text(json.dumps({"announced": topic}))
+    with Subscriber(house.broker.port) as client:
+        client.publish(topic, json.dumps(announcement).encode())
+        house.home.wait(lambda: "sensor.attic_problem" in house.home.states("attic"))
+    with house.device("attic", "Attic"):
+        house.home.wait_for("binary_sensor.attic_problem", "off")
+        house.home.wait(lambda: "sensor.attic_problem" not in house.home.states("attic"))
+        house.home.wait(lambda: found(house, "attic") == named(ENTITIES, "attic"))
 
 
 def test_clear_removes_the_device(house: House) -> None:

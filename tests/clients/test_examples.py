@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_the_examples_fire(house: House) -> None:
     with house.device("hall", "Hall") as daemon:
         home.wait_for("light.hall", "on", 60.0)
         for automation in (*SMILES, BY_MQTT):
-            home.wait(lambda name=automation: fired(house, name), 60.0, automation)
+            home.wait(partial(fired, house, automation), 60.0, automation)
         home.set_state("schedule.watch", "off")
         home.wait_for("switch.hall_recognition", "off")
         home.set_state("schedule.watch", "on")

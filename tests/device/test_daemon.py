@@ -7,6 +7,7 @@ import random
 import signal
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from tests.broker import TestBroker
 from tests.device.daemon import DEVICE, DaemonProcess, running_daemon
 from tests.device.mqtt.appliance import wait_until
-from tests.device.mqtt.test_commands import fuzzed
+from tests.device.mqtt.test_command_queue import fuzzed
 from tests.device.mqtt.validation import check_message
 from tests.subscriber import Seen, Subscriber
 
@@ -192,7 +193,10 @@ def test_rubbish_sent_to_the_daemon_leaves_it_answering(
 
 @pytest.mark.parametrize("kills", [1, pytest.param(50, marks=pytest.mark.slow)])
 def test_kill_9_of_the_daemon_damages_neither_outbox_nor_settings(
-    mosquitto: TestBroker, tmp_path: Path, kills: int
+    mosquitto: TestBroker,
+    tmp_path: Path,
+    kills: int,
+    record_property: Callable[[str, object], None],
 ) -> None:
     outbox, rng = tmp_path / "outbox.db", random.Random(5)
     more = f'[outbox]\npath = "{outbox}"\n[smoothing]\ndwell_s = 0\nrefractory_s = 0\n'
@@ -224,6 +228,7 @@ def test_kill_9_of_the_daemon_damages_neither_outbox_nor_settings(
         seen = subscriber.wait_for("event", all_there, START_S)
     first = [(m.json()["boot_id"], m.json()["seq"]) for m in seen][: len(ids)]
     assert first == ids
+    record_property("events", len(ids))
     assert all(m.json()["historical"] for m in seen[: len(ids)])
 
 

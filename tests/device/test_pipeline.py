@@ -1,10 +1,11 @@
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from device.errors import CameraError
-from device.pipeline import MAX_FAILED_FRAMES, Parts, run
+from device.pipeline import MAX_FAILED_FRAMES, Parts, find_problem, run
 from device.settings.tree import Smoothing
 from device.vision.expression_smoother import ExpressionSmoother
 from device.vocabulary import CameraState, Classification, EventType, Frame, Scene
@@ -175,7 +176,7 @@ def test_a_pause_ends_each_face_at_once_and_afterwards_it_is_another_one() -> No
     parts, told = watched([grey_frame(number / 10) for number in range(3)])
 
     def pause_for_a_frame(scene: Scene, frame: Frame | None) -> None:
-        parts.paused = frame is not None and frame.captured_at_s == 0.1
+        parts.paused = frame is not None and frame.captured_at_s == 0.0
 
     run(parts, pause_for_a_frame, never)
     assert told == [
@@ -184,3 +185,46 @@ def test_a_pause_ends_each_face_at_once_and_afterwards_it_is_another_one() -> No
         (EventType.APPEARED, 2),
         (EventType.VANISHED, 2),
     ]
+
+
+def test_a_command_gets_what_was_seen_with_its_own_picture_or_none() -> None:
+    """Between two frames the newer one shows another place of the face than the scene does."""
+    parts = fake_parts([grey_frame(0.0), grey_frame(0.1), None, grey_frame(0.3), grey_frame(0.4)])
+    parts.tracker = FakeTracker(fails_at=(0.3,))
+    asked: list[tuple[float, float | None]] = []
+
+    def ask(scene: Scene, frame: Frame | None) -> None:
+        asked.append((scene.at_s, frame.captured_at_s if frame else None))
+
+    run(parts, ask, never, clock=lambda: 0.2)
+    assert asked == [(0.2, None), (0.0, 0.0), (0.1, 0.1), (0.2, None), (0.2, None)]
+
+
+def test_another_camera_goes_on_where_one_was_closed() -> None:
+    parts = fake_parts([grey_frame(0.0), grey_frame(0.1)])
+    first, second = parts.camera, FakeCamera([grey_frame(0.2), grey_frame(0.3)])
+
+    def exchange(scene: Scene, frame: Frame | None) -> None:
+        if frame is None:
+            parts.camera = second
+            first.close()
+
+    run(parts, exchange, never)
+    assert isinstance(parts.publisher, FakePublisher)
+    assert [e.at_s for e in parts.publisher.events] == [0.0, 0.2, 0.3]
+
+
+def test_of_several_problems_one_is_told_and_while_paused_the_cameras_is_none() -> None:
+    parts = fake_parts([])
+    assert find_problem(parts) is None
+    problems = ["the broker is away", "the state file is damaged", "the camera is lost"]
+    assert isinstance(parts.publisher, FakePublisher)
+    assert isinstance(parts.camera, FakeCamera)
+    parts.publisher.problem = problems[0]
+    assert find_problem(parts) == problems[0]
+    parts.status = replace(parts.status, problem=problems[1])
+    assert find_problem(parts) == problems[1]
+    parts.camera.problem = problems[2]
+    assert find_problem(parts) == problems[2]
+    parts.paused = True
+    assert find_problem(parts) == problems[1]

@@ -26,7 +26,7 @@ def test_the_pair_is_what_the_contract_says(drawn_pair: Path) -> None:
     model = TFLiteModel(content)
     assert model.inputs == (Tensor((1, 48, 48, 1), np.uint8),)
     assert model.outputs == (Tensor((1, 7), np.float32),)
-    assert model.run_batch(np.zeros((5, 48, 48, 1), np.uint8)).shape == (5, 7)
+    assert model.run_each(np.zeros((5, 48, 48, 1), np.uint8)).shape == (5, 7)
     assert card.facts["parity"]["int8"]["agreement"] >= 0.98
     assert card.facts["bytes"] == len(content) <= 100_000
     assert set(card.facts["metrics"]) == {"validation"}

@@ -56,7 +56,7 @@ def test_files_take_any_number_of_crops(files: dict[str, bytes], precision: str)
     assert model.inputs == (Tensor((1, 48, 48, 1), taken),)
     assert model.outputs == (Tensor((1, 7), np.float32),)
     for number in (1, 3, 8):
-        assert model.run_batch(CROPS[:number, ..., None].astype(taken)).shape == (number, 7)
+        assert model.run_each(CROPS[:number, ..., None].astype(taken)).shape == (number, 7)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

@@ -1,6 +1,8 @@
 """The service, the installer and going back, under a booted systemd. Run by ``make image-test``.
 
 The tests build on each other in the order of the file, as the life of an appliance does.
+
+Longer than 300 lines: one life of one container.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from pathlib import Path
 import pytest
 
 from device.vision.blazeface_models import LAYOUTS
+from device.vision.model_card import read_model
+from device.vision.trial import PASSED, passed_mark
+from tests.device.vision.mutated import CRASHES, changed
 from tests.systemd.bundles import make_key, sign, sum_up
 from tests.systemd.container import Container, booted, wait_until
 
@@ -35,6 +40,7 @@ password_file = "/run/credentials/mien.service/mqtt-password"
 [display]
 backend = "none"
 """
+GAVE_WAY = "Mien died at 2 starts with it; back to the model before"
 CHANGING = ("proc", "sys", "dev", "run", "tmp", "var/log", "var/tmp", "root")
 
 
@@ -262,6 +268,47 @@ def test_an_update_is_checked_by_the_installed_script_and_can_be_taken_back(cont
     assert active(container)
 
 
+def put_behind_the_trial(container: Container, number: str) -> None:
+    """Installs a model that crashes the runtime as if it had passed its self-test here."""
+    state = container.root / "var/lib/private/mien"
+    model = changed(container.root / f"root/{number}", *CRASHES[number])
+    place = state / "models/expression/9-crashes"
+    place.mkdir(parents=True)
+    for path in (model, model.with_suffix(".json")):
+        shutil.copy(path, place / f"expression{path.suffix}")
+    (place / PASSED).write_bytes(passed_mark(*read_model(model)))
+    (place.parent / "current").symlink_to(place.name)
+    owner = state.stat().st_uid
+    for path in (state / "models", *(state / "models").rglob("*")):
+        os.chown(path, owner, owner, follow_symlinks=False)
+
+
+@pytest.mark.parametrize("number", CRASHES)
+def test_a_model_that_crashes_the_runtime_gives_way_within_two_restarts(container, number):
+    settings = container.root / "etc/mien/mien.toml"
+    container.run("systemctl", "stop", "mien")
+    before = len(container.journal())
+    put_behind_the_trial(container, number)
+    settings.write_text(SETTINGS.replace('model = "/etc/mien/brightness.tflite"', ""))
+    container.run("systemctl", "reset-failed", "mien")
+    container.run("systemctl", "start", "--no-block", "mien")
+    ran = r"runs: camera demo, detector \w+, model expression 20"
+    wait_until(lambda: re.search(ran, container.journal()[before:]), 90, "the shipped one serves")
+    wait_until(lambda: active(container), 30, "the service is ready")
+    assert container.show("NRestarts") == "2"
+    process = container.show("MainPID")
+    container.run("sleep", "7")  # longer than RestartSec
+    assert container.show("MainPID") == process
+    status = {"SIGSEGV": "status=11/SEGV", "SIGABRT": "status=6/ABRT"}[number]
+    said = container.journal()[before:]
+    assert (said.count(status), said.count(GAVE_WAY)) == (2, 1)
+    container.run("systemctl", "stop", "mien")
+    shutil.rmtree(container.root / "var/lib/private/mien/models")
+    settings.write_text(SETTINGS)
+    container.run("systemctl", "reset-failed", "mien")
+    container.run("systemctl", "start", "mien")
+
+
 def test_a_damaged_bundle_is_refused(container, bundle):
     damaged = bundle.with_name("damaged")
     shutil.copytree(bundle, damaged)
@@ -269,6 +316,24 @@ def test_a_damaged_bundle_is_refused(container, bundle):
     done = install(container, damaged)
     assert done.returncode == 1
     assert "the bundle is damaged" in done.stdout
+
+
+def test_a_signed_bundle_of_an_older_version_is_refused(container, bundle, key):
+    before = release(container)
+    older = bundle.with_name("older")
+    shutil.copytree(bundle, older)
+    (wheel,) = older.glob("wheels/mien-*.whl")
+    wheel.rename(wheel.with_name("mien-0.0.9-py3-none-any.whl"))
+    sum_up(older)
+    sign(older, key)
+    packed = container.root / "root/older.tar"
+    subprocess.run(["tar", "-C", older.parent, "-cf", packed, older.name], check=True)
+    script = "/opt/mien/current/systemd/install.sh"
+    done = container.run(script, "/root/older.tar", check=False)
+    assert done.returncode == 1
+    assert "has version 0.0.9, older than" in done.stdout
+    assert release(container) == before
+    assert active(container)
 
 
 def test_an_update_signed_by_somebody_else_is_refused(container, bundle, tmp_path):

@@ -251,50 +251,6 @@ def test_a_first_bundle_whose_signature_went_is_refused(device, bundle):
     assert device.state() == before
 
 
-def with_version(bundle: Path, version: str, key: Path) -> Path:
-    """The same bundle as if it were of another version, signed."""
-    (wheel,) = bundle.glob("wheels/mien-*.whl")
-    wheel.rename(wheel.with_name(f"mien-{version}-py3-none-any.whl"))
-    bundles.sum_up(bundle)
-    bundles.sign(bundle, key)
-    return bundle
-
-
-@pytest.mark.parametrize("own_script", [True, False], ids=["own script", "installed script"])
-def test_an_older_bundle_is_refused_however_well_it_is_signed(
-    device, bundle, later, key, own_script
-):
-    with_version(bundle, "1.10.0", key)
-    with_version(later, "1.9.2", key)
-    (later / "install.sh").chmod(0o755)
-    assert device.install(bundle / "install.sh").returncode == 0
-    before = device.state()
-    script = [later / "install.sh"] if own_script else [device.installed, later]
-    done = device.install(*script)
-    assert done.returncode == 1
-    assert "has version 1.9.2, older than 1.10.0, which runs here" in done.stderr
-    assert device.state() == before
-    done = device.install(*script, "--allow-downgrade")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert os.readlink(device.opt / "mien/current").startswith("releases/1.9.2-")
-
-
-@pytest.mark.parametrize("version", ["1.10.0", "1.10.1", "2.0.0"])
-def test_a_bundle_of_the_same_or_a_later_version_is_taken(device, bundle, later, key, version):
-    with_version(bundle, "1.10.0", key)
-    assert device.install(bundle / "install.sh").returncode == 0
-    done = device.install(device.installed, with_version(later, version, key))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert os.readlink(device.opt / "mien/current").startswith(f"releases/{version}-")
-
-
-def test_what_is_made_on_the_device_may_be_older(device, bundle, later, key):
-    with_version(bundle, "1.10.0", key)
-    assert device.install(bundle / "install.sh").returncode == 0
-    done = device.install(with_version(later, "1.9.2", key) / "install.sh", "--local")
-    assert (done.returncode, done.stderr) == (0, "")
-
-
 def test_a_bundle_that_everybody_may_change_is_refused(known, later):
     (later / "mien.toml").chmod(0o666)
     done = known.install(later / "install.sh")

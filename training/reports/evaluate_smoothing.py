@@ -1,8 +1,8 @@
 """``training evaluate-smoothing``: flicker against delay, to choose the smoothing's defaults.
 
 A still face is filmed: one picture under sensor noise, drifting and flickering light and a
-trembling box, through the real crop, network and smoother. Every reported change on it is
-wrong. The delay is what a true change takes: the picture is exchanged for one that shows
+trembling box, through the real crop, network and smoother. Classified as often as
+the device does: in every frame until the answer is steady. Every reported change on it is wrong. The delay is what a true change takes: the picture is exchanged for one that shows
 another expression, and the clock runs until that is reported.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,12 @@ import numpy.typing as npt
 from device.errors import UsageError
 from device.settings import Settings, Smoothing
 from device.vision.preprocess import crop_face
-from device.vision.stage import ExpressionSmoother, TFLiteClassifier, build_detector
+from device.vision.stage import (
+    ExpressionSmoother,
+    IntervalClassifier,
+    TFLiteClassifier,
+    build_detector,
+)
 from device.vocabulary import EXPRESSIONS, BoundingBox, Classification, EventType, Expression, Face
 from training.data.listings import read_labels
 from training.data.pictures import read_grey
@@ -40,7 +45,22 @@ WINDOWS_S = (0.1, 0.2, 0.3, 0.4, 0.6)
 DWELLS_S = (0.1, 0.2, 0.3, 0.4, 0.6)
 
 Grey = npt.NDArray[np.uint8]
-Film = npt.NDArray[np.float32]  # (frames, 7) probabilities
+
+
+@dataclass(frozen=True)
+class Film:
+    """What the classifier sees, and would say, in every frame.
+
+    Attributes:
+        crops: (frames, 48, 48) uint8.
+        probabilities: (frames, 7).
+    """
+
+    crops: Grey
+    probabilities: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.crops)
 
 
 @dataclass(frozen=True)
@@ -48,8 +68,8 @@ class Clip:
     """A face that keeps still, then shows another expression.
 
     Attributes:
-        still: probabilities of every frame without a change.
-        change: of every frame after it.
+        still: every frame without a change.
+        change: every frame after it.
         becomes: what the second picture shows, as its label and the network say.
     """
 
@@ -75,7 +95,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     classifier = TFLiteClassifier.load(arguments.model, Settings().classifier.prior)
     clips = film_all(arguments.pictures, classifier, arguments.faces, random)
     headings = ["window s", "dwell s", "wrong changes a minute", "delay s (median)",
-                "delay s (90 %)", "missed"]  # fmt: skip
+                "delay s (90 %)", "missed", "frames classified"]  # fmt: skip
     print(f"| {' | '.join(headings)} |\n|{'---|' * len(headings)}")
     rows = []
     for window_s, dwell_s in itertools.product(WINDOWS_S, DWELLS_S):
@@ -133,17 +153,17 @@ def film(
     classifier: TFLiteClassifier,
     random: np.random.Generator,
 ) -> Film:
-    """Probabilities of every frame of a picture under noise, changing light, a trembling box."""
-    frames = []
+    """Every frame of a picture under noise, changing light, a trembling box."""
+    crops = []
     phase = random.uniform(0, 2 * np.pi)
     for number in range(round(lasts_s * FRAME_RATE_HZ)):
         drift = np.sin(2 * np.pi * number / FRAME_RATE_HZ / LIGHT_PERIOD_S + phase)
         gain = 1 + LIGHT_DRIFT * drift + random.normal(0, LIGHT_FLICKER)
         noise = random.standard_normal(picture.shape, np.float32) * SENSOR_NOISE
         image = np.clip(picture * np.float32(gain) + noise, 0, 255).astype(np.uint8)
-        crop = crop_face(image, Face(tremble(face.box, random), face.score))
-        frames.append(classifier.probabilities(crop[None])[0])
-    return np.stack(frames)
+        crops.append(crop_face(image, Face(tremble(face.box, random), face.score)))
+    stacked = np.stack(crops)
+    return Film(stacked, classifier.probabilities(stacked))
 
 
 def tremble(box: BoundingBox, random: np.random.Generator) -> BoundingBox:
@@ -153,33 +173,61 @@ def tremble(box: BoundingBox, random: np.random.Generator) -> BoundingBox:
     return BoundingBox(x - half, y - half, x + half, y + half)
 
 
-def measure(clips: list[Clip], settings: Smoothing) -> dict[str, float]:
-    """Flicker and delay of one setting over all clips."""
-    wrong, delays = 0, []
+def measure(
+    clips: list[Clip], settings: Smoothing, interval_s: float = Settings().classifier.interval_s
+) -> dict[str, float]:
+    """Flicker and delay of one setting over all clips.
+
+    Args:
+        clips: from ``film_all``.
+        settings: the smoother's.
+        interval_s: between two answers for a steady face.
+    """
+    wrong, classified, delays = 0, 0, []
     for clip in clips:
-        smoother = ExpressionSmoother(settings)
-        wrong += sum(1 for _ in changes(smoother, clip.still, 0.0))
+        watched = WatchedFace(settings, interval_s)
+        wrong += sum(1 for _ in watched.changes(clip.still, 0.0))
+        classified += watched.classified
         begins_s = len(clip.still) / FRAME_RATE_HZ
-        later = changes(smoother, clip.change, begins_s)
+        later = watched.changes(clip.change, begins_s)
         reported = [at_s for at_s, expression in later if expression is clip.becomes]
         if reported:
             delays.append(reported[0] - begins_s)
-    minutes = sum(len(clip.still) for clip in clips) / FRAME_RATE_HZ / 60
+    frames = sum(len(clip.still) for clip in clips)
     return {
-        "wrong_a_minute": wrong / minutes,
+        "wrong_a_minute": wrong / (frames / FRAME_RATE_HZ / 60),
         "delay_s": float(np.median(delays)) if delays else float("nan"),
         "delay_p90_s": float(np.percentile(delays, 90)) if delays else float("nan"),
         "missed": 1 - len(delays) / len(clips),
+        "classified": classified / frames,
     }
 
 
-def changes(
-    smoother: ExpressionSmoother, film: Film, start_s: float
-) -> Iterator[tuple[float, Expression]]:
-    """(time, expression) of every change that the smoother reports."""
-    face = Face(BoundingBox(0, 0, 100, 100), 1.0, track_id=1)
-    for number, probabilities in enumerate(film):
-        now_s = start_s + number / FRAME_RATE_HZ
-        for event in smoother.update([Classification(face, probabilities)], now_s):
-            if event.event_type is EventType.CHANGED:
-                yield now_s, event.expression
+class WatchedFace:
+    """One face in front of the device: classified now and then, and smoothed.
+
+    Attributes:
+        classified: frames whose crop the model was shown.
+    """
+
+    def __init__(self, settings: Smoothing, interval_s: float) -> None:
+        self._classifier = IntervalClassifier(self._answer, interval_s)
+        self._smoother = ExpressionSmoother(settings)
+        self._probabilities = np.zeros(len(EXPRESSIONS), np.float32)
+        self.classified = 0
+
+    def changes(self, film: Film, start_s: float) -> Iterator[tuple[float, Expression]]:
+        """(time, expression) of every change that the smoother reports."""
+        for number, (crop, self._probabilities) in enumerate(
+            zip(film.crops, film.probabilities, strict=True)
+        ):
+            face = Face(BoundingBox(0, 0, 100, 100), 1.0, track_id=1, crop=crop)
+            now_s = start_s + number / FRAME_RATE_HZ
+            for event in self._smoother.update(self._classifier.classify([face], now_s), now_s):
+                if event.event_type is EventType.CHANGED:
+                    yield now_s, event.expression
+
+    def _answer(self, faces: Sequence[Face]) -> list[Classification]:
+        """What the model said when the film was made."""
+        self.classified += len(faces)
+        return [Classification(face, self._probabilities) for face in faces]

@@ -10,6 +10,7 @@ from typing import Any
 from device.errors import UsageError
 from training.files import write_text
 from training.reports.tables import table
+from training.sequences.table import sequences_table
 
 OUTPUT = Path("docs/faces.md")
 NUMBERS = Path("docs/faces")
@@ -33,9 +34,9 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Fills the template with tables and draws the curve."""
-    detectors, crops, smoothing = (
+    detectors, crops, smoothing, sequences = (
         read_numbers(arguments.numbers / f"{name}.json")
-        for name in ("detectors", "crops", "smoothing")
+        for name in ("detectors", "crops", "smoothing", "sequences")
     )
     plot_smoothing(smoothing, arguments.numbers / PLOT)
     template = (arguments.numbers / "template.md").read_text(encoding="utf-8")
@@ -43,6 +44,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         template.replace("{detectors}", detector_table(detectors).rstrip())
         .replace("{crops}", crop_table(crops).rstrip())
         .replace("{smoothing}", smoothing_table(smoothing).rstrip())
+        .replace("{sequences}", sequences_table(sequences).rstrip())
     )
     write_text(arguments.output, text)
     print(f"wrote {arguments.output}")

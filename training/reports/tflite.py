@@ -48,7 +48,7 @@ class TfliteClassifier:
         """(n, 7) outputs for (n, 48, 48) uint8 crops; logits for ours."""
         if not len(pixels):
             return np.zeros((0, 7), np.float32)
-        return self.model.run_batch(self.prepare(pixels))
+        return self.model.run_each(self.prepare(pixels))
 
     def prepare(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
         """(n, side, side, 1) in the type and range that the model takes."""

@@ -6,22 +6,46 @@ from pathlib import Path
 
 import pytest
 
+from device.camera import jetson
+from device.camera.argus import choose_mode, read_modes
 from device.camera.jetson import JetsonSource, picture_size, pipeline
 from device.errors import CameraAbsentError, CameraError
 from device.settings.tree import Camera as CameraSettings
 
+MODES = """
+GST_ARGUS: Creating output stream
+CONSUMER: Waiting until producer is connected...
+GST_ARGUS: Available Sensor modes :
+GST_ARGUS: 3264 x 2464 FR = 21.000000 fps Duration = 47619048 ; Analog Gain range min 1.000000, max 10.625000; Exposure Range min 13000, max 683709000;
+
+GST_ARGUS: 3264 x 1848 FR = 28.000001 fps Duration = 35714284 ; Analog Gain range min 1.000000, max 10.625000; Exposure Range min 13000, max 683709000;
+
+GST_ARGUS: 1920 x 1080 FR = 29.999999 fps Duration = 33333334 ; Analog Gain range min 1.000000, max 10.625000; Exposure Range min 13000, max 683709000;
+
+GST_ARGUS: 1640 x 1232 FR = 29.999999 fps Duration = 33333334 ; Analog Gain range min 1.000000, max 10.625000; Exposure Range min 13000, max 683709000;
+
+GST_ARGUS: 1280 x 720 FR = 59.999999 fps Duration = 16666667 ; Analog Gain range min 1.000000, max 10.625000; Exposure Range min 13000, max 683709000;
+
+GST_ARGUS: Running with following settings:
+   Camera index = 0
+"""
 FAKE_GST_LAUNCH = """
-import re, sys, time
+import os, re, sys, time
 line = " ".join(sys.argv[1:])
+behaviour = {behaviour!r}
+if {modes!r}:
+    print({modes!r}, flush=True)
+if "fakesink" in line:
+    sys.exit()
+pictures = os.fdopen(int(re.search("fd=(\\d+)", line)[1]), "wb")
 width, height = (int(n) for n in re.findall(r"width=(\\d+),height=(\\d+)", line)[-1])
 bytes_px = 4 if "RGBA" in line else 1
-behaviour = {behaviour!r}
 for number in range(1, 1 if behaviour in ("absent", "no jetson") else 4):
     row = bytes([number, 2, 3, 255][:bytes_px]) * width
     picture = (row + bytes(-len(row) % 4)) * height
     half = len(picture) // 2
-    sys.stdout.buffer.write(picture[:half]); sys.stdout.buffer.flush()
-    sys.stdout.buffer.write(picture[half:]); sys.stdout.buffer.flush()
+    pictures.write(picture[:half]); pictures.flush()
+    pictures.write(picture[half:]); pictures.flush()
     if behaviour == "hang":
         time.sleep(60)
 if behaviour == "fail":
@@ -34,10 +58,10 @@ if behaviour == "no jetson":
 """
 
 
-def gst_launch(folder: Path, behaviour: str = "fail") -> list[str]:
-    """A program that speaks gst-launch's side: raw pictures on stdout, complaints on stderr."""
+def gst_launch(folder: Path, behaviour: str = "fail", modes: str = "") -> list[str]:
+    """Speaks gst-launch's side: raw pictures in a pipe, Argus's lines on stdout, complaints."""
     path = folder / "gst-launch"
-    path.write_text(FAKE_GST_LAUNCH.format(behaviour=behaviour))
+    path.write_text(FAKE_GST_LAUNCH.format(behaviour=behaviour, modes=modes))
     return [sys.executable, str(path)]
 
 
@@ -57,6 +81,59 @@ def test_the_pipeline_asks_the_hardware_for_grey_of_our_size_and_rate() -> None:
 )
 def test_the_picture_is_not_stretched(width: int, height: int, expected: tuple[int, int]) -> None:
     assert picture_size(CameraSettings(width=width, height=height)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "width", "mode", "size", "sensor_rate"),
+    [
+        (15, 640, 3, "1640,height=1232", 30),
+        (15, 1920, 0, "3264,height=2464", 21),
+        (30, 1920, 3, "1640,height=1232", 30),  # the largest is too slow
+        (60, 640, 3, "1640,height=1232", 30),
+    ],
+)
+def test_the_whole_field_of_view_is_asked_for(
+    rate_hz: float, width: int, mode: int, size: str, sensor_rate: int
+) -> None:
+    height = width * 3 // 4
+    chosen = choose_mode(read_modes(MODES), width, height, rate_hz)
+    assert chosen is not None
+    settings = CameraSettings(frame_rate_hz=rate_hz, width=width, height=height)
+    line = " ".join(pipeline(settings, False, chosen, 7))
+    assert f"sensor-id=0 sensor-mode={mode} ! " in line
+    assert f"width={size},framerate={sensor_rate}/1 !" in line
+    assert f"format=GRAY8,width={width},height={height} !" in line
+    assert line.endswith("fdsink fd=7 sync=false")
+
+
+def test_modes_are_read_in_any_language_and_none_is_no_mode() -> None:
+    assert read_modes(MODES.replace(".", ",")) == read_modes(MODES)
+    assert [mode.number for mode in read_modes(MODES)] == [0, 1, 2, 3, 4]
+    assert choose_mode(read_modes("nothing of the kind"), 640, 480, 15) is None
+
+
+def test_what_argus_says_on_standard_output_is_no_picture(tmp_path: Path) -> None:
+    source = JetsonSource(CameraSettings(), program=gst_launch(tmp_path, modes=MODES))
+    source.open()
+    try:
+        for number in (1, 2, 3):
+            image = source.read()
+            assert image is not None
+            assert image.shape == (480, 640)  # the whole sensor has the picture's aspect
+            assert (image == number).all()
+    finally:
+        source.close()
+    assert str(source.view) == "sensor mode 3, 1640 × 1232 px, the whole field of view"
+
+
+def test_an_argus_that_hangs_when_it_is_asked_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jetson, "ASK_S", 0.1)
+    source = JetsonSource(CameraSettings(), program=["sleep", "60", "#"][:2])
+    source.open()
+    source.close()
+    assert source.view is None
 
 
 def test_grey_pictures_come_whole_though_the_pipe_cuts_them(tmp_path: Path) -> None:
@@ -96,7 +173,7 @@ def test_a_real_gstreamer_delivers_what_we_read(tmp_path: Path, width: int, colo
     program.write_text(
         "import re, subprocess, sys\n"
         "line = re.sub('nvarguscamerasrc.*nvvidconv', sys.argv[1], ' '.join(sys.argv[2:]))\n"
-        "sys.exit(subprocess.call(['gst-launch-1.0', *line.split()]))\n"
+        "sys.exit(subprocess.call(['gst-launch-1.0', *line.split()], close_fds=False))\n"
     )
     settings = CameraSettings(width=width, stale_after_s=20)
     source = JetsonSource(settings, color, [sys.executable, str(program), test_picture])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,13 @@ NO_MARK = (".mpg",)  # a program stream does not say where it ends
 INDEX_LAST = (".mp4", ".m4v", ".mov", ".3gp")  # nothing can be decoded without the end
 
 
-def count(path: Path) -> int:
-    video, number = Video(path, color=False), 0
-    try:
+def count(path: Path, read: list[int] | None = None) -> int:
+    """The frames of a video; ``read`` gets their numbers, also where it ends with an error."""
+    frames = [] if read is None else read
+    with closing(Video(path, color=False)) as video:
         while video.read() is not None:
-            number += 1
-    finally:
-        video.close()
-    return number
+            frames.append(len(frames))
+    return len(frames)
 
 
 @pytest.mark.parametrize("suffix", CODECS)
@@ -49,6 +49,25 @@ def test_a_cut_off_video_without_its_index_says_what_is_missing(
     path = cut_off(write_clip(tmp_path / f"clip{suffix}"))
     with pytest.raises(CameraError, match=r"damaged \(\d+ of \d+ bytes are there\)"):
         Video(path, color=False)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])  # Matroska, AVI: OpenCV passes over them
+def test_zeros_in_the_middle_cost_the_frames_that_were_there_and_are_said(
+    tmp_path: Path, suffix: str
+) -> None:
+    path = write_clip(tmp_path / f"clip{suffix}")
+    data = bytearray(path.read_bytes())
+    start, length = len(data) * 2 // 5, len(data) // 5
+    data[start : start + length] = bytes(length)
+    path.write_bytes(data)
+    frames: list[int] = []
+    with pytest.raises(CameraError, match="damaged: ") as raised:
+        count(path, frames)
+    good = len(frames)
+    assert NUM_FRAMES // 2 < good < NUM_FRAMES
+    assert str(raised.value).endswith(
+        f"damaged: {NUM_FRAMES - good} frames cannot be decoded, the other {good} are done"
+    )
 
 
 def test_sound_that_lasts_longer_is_no_damage(tmp_path: Path) -> None:

@@ -131,10 +131,9 @@ def test_a_broker_whose_name_is_unknown(capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.skipif(not MOSQUITTO, reason="mosquitto is not installed")
 def test_a_broker_that_refuses_names_the_remedy_and_not_the_password(tmp_path: Path) -> None:
+    login = {"MIEN_MQTT__USERNAME": "mien", "MIEN_MQTT__PASSWORD": PASSWORD}
     with start_broker(tmp_path, "allow_anonymous false") as broker:
-        done = run_doctor(
-            **broker_at(broker.port), MIEN_MQTT__USERNAME="mien", MIEN_MQTT__PASSWORD=PASSWORD
-        )
+        done = run_doctor(**broker_at(broker.port), **login)
     mark, text = findings(done.stdout)["broker"]
     assert mark == "!!"
     assert text.startswith(f"broker 127.0.0.1:{broker.port} refuses: ")
@@ -288,8 +287,7 @@ def test_a_reader_that_leaves_early_makes_no_noise() -> None:
     command = ["bash", "-o", "pipefail", "-c", f"{sys.executable} -m device doctor | head -n 1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60)
     assert done.stdout.startswith(("ok  settings", "!!  settings"))
-    assert "Traceback" not in done.stderr
-    assert "BrokenPipe" not in done.stderr
+    assert not [word for word in ("Traceback", "BrokenPipe") if word in done.stderr]
 
 
 def test_nothing_is_left_behind(installed: Path) -> None:

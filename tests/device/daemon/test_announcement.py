@@ -44,6 +44,23 @@ def announced(
         yield publisher
 
 
+def test_the_problem_sensor_of_earlier_versions_is_taken_back_once(
+    mosquitto: TestBroker, tmp_path: Path
+) -> None:
+    topic = "homeassistant/device/mien_one/config"
+    (tmp_path / "settings.json").write_text(f'{{"announced": "{topic}"}}')
+    for folder, times in ((tmp_path, 1), (tmp_path, 0), (tmp_path / "new", 0)):
+        folder.mkdir(exist_ok=True)
+        with Subscriber(mosquitto.port, "#") as subscriber:
+            with announced(mosquitto.port, folder):
+                pass
+            subscriber.wait_for("availability", lambda seen: seen[-1].payload == b"stopped")
+            said = [m.json()["cmps"]["problem"] for m in subscriber.seen() if m.topic == topic]
+        assert said.count({"p": "sensor"}) == times
+        known = json.loads(known_devices(mosquitto.port)[topic])
+        assert known["cmps"]["problem"]["p"] == "binary_sensor"  # what is retained
+
+
 def known_devices(port: int) -> dict[str, bytes]:
     """What Home Assistant would find after a restart."""
     with Subscriber(port, "#") as subscriber:

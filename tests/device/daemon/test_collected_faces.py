@@ -170,6 +170,14 @@ def test_one_face_is_collected_now_and_then_and_never_when_rejected(
     wait_until(lambda: len(list_captures(tmp_path / "capture")) == 3)
 
 
+def test_a_face_that_was_not_classified_in_this_frame_is_not_collected(
+    store: CaptureStore, tmp_path: Path
+) -> None:
+    store.collect([Classification(FACE, HAPPY, is_new=False)], 0.0)
+    store.close()
+    assert list(tmp_path.rglob("*.png")) == []
+
+
 def test_the_export_is_a_folder_an_expression_and_a_list(
     store: CaptureStore, tmp_path: Path
 ) -> None:

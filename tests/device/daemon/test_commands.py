@@ -2,113 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from device.daemon.appliance import SETTABLE, Appliance
-from device.daemon.commands import COMMANDS, Control
-from device.daemon.state_file import StateFile
-from device.mqtt.command_queue import NAMES, CommandQueue
+from device.daemon.appliance import SETTABLE
+from device.daemon.commands import COMMANDS
+from device.errors import DetectorError
+from device.mqtt.command_queue import NAMES
 from device.mqtt.schemas import read_schema
-from device.settings import Settings, replace_setting
-from device.settings.tree import Quality
-from device.vision.classifier import TFLiteClassifier
-from device.vision.expression_smoother import ExpressionSmoother
-from device.vision.generator import LazySynthesizer
+from device.settings.tree import Detector
 from device.vision.haar import HaarDetector
-from device.vision.model_store import ModelStore
-from device.vision.stage import FaceStage, Vision
-from device.vision.tracker import DetectAndTrack
-from device.vision.trial import try_out
-from device.vocabulary import Expression, Face, Frame, Scene
-from tests.fakes import FakeDisplay, fake_parts
-from tests.generators import STEPS
+from device.vocabulary import Expression, Face
+from tests.device.daemon.bench import FRAME, NOBODY, Bench, real_vision
 from tests.scenes import scene_with
-
-NOBODY = Scene((), 640, 480, 0.0)
-FRAME = Frame(np.full((480, 640), 128, np.uint8), 0.0)
-BRIGHTNESS = Path(__file__).parents[2] / "golden/brightness.tflite"
-
-
-def real_vision() -> Vision:
-    stage = FaceStage(HaarDetector(40, 5), Quality())
-    classifier = TFLiteClassifier.load(BRIGHTNESS)
-    smoother = ExpressionSmoother(Settings().smoothing)
-    return Vision(stage, DetectAndTrack(stage.detect, 0.2), classifier, smoother)
-
-
-class Bench:
-    """A device without its camera and network around the commands."""
-
-    def __init__(
-        self, folder: Path, publish_pictures: bool = False, vision: Vision | None = None
-    ) -> None:
-        self.answers: list[dict[str, Any]] = []
-        self.pictures: list[bytes] = []
-        self.stops = self.reports = 0
-        self.screen = FakeDisplay()
-        state = StateFile(folder / "settings.json")
-        settings = replace_setting(Settings(), "classifier.model", "brightness")
-        self.device = Appliance(
-            state.apply(settings),
-            state,
-            replace(fake_parts([]), paused=state.paused),
-            vision,
-            card=vision.classifier.card if vision else None,
-            store=ModelStore(folder / "models"),
-            generator=LazySynthesizer(lambda: [STEPS]),
-            screen=self.screen,
-            stop=self.stop,
-            say_picture=self.pictures.append if publish_pictures else None,
-        )
-        self.commands = CommandQueue(self.respond, clock=lambda: 0.0)
-        self.control = Control(self.device, self.commands, self.report)
-
-    def stop(self) -> None:
-        self.stops += 1
-
-    def report(self) -> None:
-        self.reports += 1
-
-    def respond(
-        self,
-        name: str,
-        transaction: str | None,
-        *,
-        data: Any = None,
-        error: str = "",
-        reply_to: object = None,
-    ) -> None:
-        self.answers.append({"name": name, "data": data, "error": error})
-
-    def ask(
-        self, name: str, scene: Scene = NOBODY, frame: Frame | None = None, **body: Any
-    ) -> dict[str, Any]:
-        self.send(name, **body)
-        self.control.carry_out(scene, frame)
-        return self.answers[-1]
-
-    def send(self, name: str, **body: Any) -> None:
-        self.commands.receive(f"mien/x/command/{name}", json.dumps(body).encode(), False)
-
-    def install(self, folder: Path, version: str, break_it: bool = False) -> None:
-        """Another version of the model, as ``mien model install`` puts it there."""
-        bundle = folder / f"bundle-{version}"
-        bundle.mkdir()
-        shutil.copy(BRIGHTNESS, bundle)
-        card = json.loads(BRIGHTNESS.with_suffix(".json").read_text())
-        (bundle / "brightness.json").write_text(json.dumps({**card, "version": version}))
-        self.device.store.install(bundle, try_out)
-        if break_it:
-            path = self.device.store.find("brightness")
-            assert path
-            path.write_bytes(b"damaged")
 
 
 @pytest.fixture
@@ -191,6 +100,24 @@ def test_a_setting_that_cannot_be_remembered_is_taken_back(blocked: Bench) -> No
     assert blocked.device.parts.status.detector != "hog"
 
 
+def test_a_full_disk_is_the_answer_whatever_else_would_fail(
+    blocked: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[str] = []
+
+    def build_once(settings: Detector) -> HaarDetector:
+        built.append(settings.kind)
+        if len(built) > 1:
+            raise DetectorError("taking it back fails")
+        return HaarDetector(40, 5)
+
+    monkeypatch.setattr("device.daemon.appliance.build_detector", build_once)
+    error = blocked.ask("set", settings={"detector.kind": "haar"})["error"]
+    assert "taking it back" not in error
+    assert "file" in error  # its path
+    assert blocked.device.settings.detector.kind == "auto"
+
+
 def test_what_can_be_set_is_what_the_schema_says() -> None:
     schema = read_schema("command-set")["properties"]["settings"]["properties"]
     assert tuple(schema) == SETTABLE
@@ -214,6 +141,22 @@ def test_a_pause_counts_even_when_it_cannot_be_remembered(blocked: Bench) -> Non
     assert blocked.device.parts.paused
 
 
+def test_a_resume_that_cannot_be_remembered_watches_nobody(blocked: Bench) -> None:
+    blocked.device.parts.paused = True
+    assert blocked.ask("resume")["error"]
+    assert blocked.device.parts.paused
+
+
+def test_health_shows_at_once_what_a_command_has_changed(bench: Bench, tmp_path: Path) -> None:
+    bench.install(tmp_path, "2")
+    for number, name in enumerate(("pause", "resume", "reload-model"), start=1):
+        assert bench.ask(name)["error"] == ""
+        assert bench.reports == number, name
+    for name in ("get", "identify", "resume"):
+        bench.ask(name)
+    assert bench.reports == 3
+
+
 def test_get_tells_settings_and_what_runs(bench: Bench) -> None:
     data = bench.ask("get")["data"]
     assert data["paused"] is False
@@ -224,8 +167,10 @@ def test_get_tells_settings_and_what_runs(bench: Bench) -> None:
 def test_a_new_model_takes_the_place_of_the_old_one(bench: Bench, tmp_path: Path) -> None:
     bench.install(tmp_path, "2")
     assert bench.ask("reload-model")["data"]["model"]["version"] == "2"
-    assert bench.device.parts.classifier.classify([]) == []
+    assert bench.device.parts.classifier.classify([], 0.0) == []
     assert bench.device.parts.status.model == "brightness 2"
+    assert bench.device.vision
+    assert bench.device.vision.classifier.card.version == "2"
     assert bench.stops == 0
 
 
@@ -251,6 +196,15 @@ def test_in_safe_mode_settings_are_remembered_for_the_next_start(tmp_path: Path)
     settings = {"detector.kind": "haar", "smoothing.threshold": 0.7}
     assert Bench(tmp_path).ask("set", settings=settings)["error"] == ""
     assert Bench(tmp_path).device.settings.detector.kind == "haar"
+
+
+def test_in_safe_mode_a_detector_that_cannot_be_built_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("cv2.HOGDescriptor")  # OpenCV 5
+    answer = Bench(tmp_path).ask("set", settings={"detector.kind": "hog"})
+    assert "no HOG detector" in answer["error"]
+    assert not (tmp_path / "settings.json").exists()
 
 
 def test_a_mistake_of_ours_is_answered_and_the_next_command_is_not_lost(

@@ -21,7 +21,7 @@ def loop_metrics() -> Metrics:
     metrics = Metrics()
     for number in range(20):
         metrics.frame(100.0 + number / 10)
-        with metrics.stage("classify"):
+        with metrics.timed("classify"):
             pass
     return metrics
 

@@ -12,9 +12,12 @@ import pytest
 
 from device.daemon.appliance import use_model
 from device.errors import ModelError
+from device.pipeline import process
+from device.settings.tree import Smoothing
 from device.vision.classifier import TFLiteClassifier
-from device.vocabulary import Classification, Expression, Face
-from tests.device.daemon.test_commands import BRIGHTNESS, NOBODY, Bench, real_vision
+from device.vocabulary import Classification, EventType, Expression, Face
+from tests.device.daemon.bench import BRIGHTNESS, FRAME, NOBODY, Bench, real_vision
+from tests.fakes import FakeCamera, FakePublisher, grey_frame
 from tests.scenes import scene_with
 
 
@@ -41,7 +44,7 @@ def test_a_model_that_fails_in_the_loop_gives_way_to_the_one_before(
     face = Face(
         scene_with(Expression.HAPPY).faces[0].box, 1.0, crop=np.full((48, 48), 255, np.uint8)
     )
-    [answer] = bench.device.parts.classifier.classify([face])
+    [answer] = bench.device.parts.classifier.classify([face], 0.0)
     assert answer.face is face
     assert bench.device.model()["version"] == "2"
     assert bench.device.parts.status.model == "brightness 2"
@@ -51,7 +54,7 @@ def test_where_no_model_is_left_the_device_goes_on_in_safe_mode(bench: Bench) ->
     use_model(bench.device, cast(TFLiteClassifier, Failing()))
     parts = bench.device.parts
     face = Face(scene_with(Expression.HAPPY).faces[0].box, 1.0)
-    assert parts.classifier.classify([face]) == []
+    assert parts.classifier.classify([face], 0.0) == []
     assert "cannot run the model" in (parts.status.problem or "")
     assert bench.ask("get")["data"]["model"]["name"] == "none"
 
@@ -60,9 +63,38 @@ def test_a_start_that_works_is_not_held_against_the_model(bench: Bench, tmp_path
     bench.install(tmp_path, "2")
     bench.device.store.begin("brightness")
     assert (tmp_path / "models" / "starting").exists()
-    for _ in range(30):
-        bench.control.carry_out(NOBODY, None)
+    for turn in range(60):
+        assert (tmp_path / "models" / "starting").exists(), turn
+        bench.control.carry_out(NOBODY, FRAME if turn % 2 else None)  # the camera comes and goes
     assert not (tmp_path / "models" / "starting").exists()
+
+
+def test_a_model_that_is_not_tried_while_paused_is_not_blamed(bench: Bench, tmp_path: Path) -> None:
+    bench.install(tmp_path, "2")
+    bench.device.store.begin("brightness")
+    bench.device.parts.paused = True
+    bench.control.carry_out(NOBODY, None)
+    assert not (tmp_path / "models" / "starting").exists()
+
+
+def test_who_is_in_view_vanishes_when_safe_mode_begins(bench: Bench) -> None:
+    parts, vision = bench.device.parts, real_vision()
+    parts.smoother = vision.smoother
+    parts.smoother.retune(Smoothing(dwell_s=0))
+    use_model(bench.device, vision.classifier)
+    camera = parts.camera
+    process(parts, grey_frame(0.0))
+    use_model(bench.device, cast(TFLiteClassifier, Failing()))
+    process(parts, grey_frame(0.1))
+    process(parts, grey_frame(0.2))
+    assert isinstance(parts.publisher, FakePublisher)
+    assert [(e.event_type, e.at_s) for e in parts.publisher.events] == [
+        (EventType.APPEARED, 0.0),
+        (EventType.VANISHED, 0.1),
+    ]
+    assert isinstance(camera, FakeCamera)
+    assert camera.is_closed
+    assert "cannot run the model" in (parts.camera.problem or "")
 
 
 def test_a_damaged_memory_is_a_problem_until_somebody_resumes(tmp_path: Path) -> None:

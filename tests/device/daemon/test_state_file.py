@@ -113,7 +113,7 @@ def test_damage_is_told_until_somebody_decides_about_the_pause(tmp_path: Path) -
     path = tmp_path / "settings.json"
     path.write_text("{")
     state = StateFile(path)
-    state.remember_announced("homeassistant/device/x/config")
+    state.remember_announced("homeassistant/device/x/config", 2)
     state.remember(settings={"smoothing.threshold": 0.5})
     assert state.paused
     assert state.problem

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from device.mqtt.discovery import Announcer, discovery_payload, discovery_topic
-from device.mqtt.identity import Identity, Topics, make_name
+from device.mqtt.identity import Identity, Topics, find_support_url, make_name
 from device.mqtt.schemas import read_schema
 from device.settings import Settings
 from device.settings.tree import Detector
@@ -101,7 +101,7 @@ def test_a_component_has_documented_keys_only(name: str, component: Component) -
     platform = component["p"]
     assert set(component) <= EVERY_PLATFORM | PLATFORMS[platform], name
     assert set(component) >= REQUIRED[platform] | {"unique_id", "name"}, name
-    assert component.get("device_class", "enum") in CLASSES.get(platform, {"enum"})
+    assert component.get("device_class") in {None, *CLASSES.get(platform, set())}
     assert not component.keys() & {"object_id", "default_entity_id"}  # it makes better ones
     assert "icon" in component or "device_class" in component, name
     assert component.get("entity_category") in {None, "config", "diagnostic"}
@@ -136,6 +136,7 @@ def test_the_specified_entities_are_there() -> None:
         ("number", "dwell"),
         ("number", "refractory_time"),
         ("select", "detector"),
+        ("button", "calibrate"),
         ("button", "identify"),
         ("button", "restart"),
         ("binary_sensor", "problem"),
@@ -228,6 +229,15 @@ def test_what_few_people_want_is_off_until_they_turn_it_on() -> None:
         "refractory_time", "detector", "memory", "uptime", "dropped_events",
         "last_rejection_reason",
     }  # fmt: skip
+
+
+def test_the_projects_page_stands_there_where_the_package_names_one() -> None:
+    assert "support_url" not in PAYLOAD["o"]
+    url = find_support_url("paho-mqtt")
+    assert url.startswith("https://")
+    payload = discovery_payload(Identity("x"), TOPICS, support_url=url)
+    assert payload["o"]["support_url"] == url
+    assert find_support_url("no-such-package") == ""
 
 
 def test_what_earlier_versions_announced_is_taken_back() -> None:

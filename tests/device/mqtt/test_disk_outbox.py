@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -119,7 +119,7 @@ def kill_writer(path: Path, first: int, after_s: float) -> int:
 
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.slow)])
 def test_kill_9_loses_nothing_that_was_taken_and_damages_nothing(
-    tmp_path: Path, kills: int
+    tmp_path: Path, kills: int, record_property: Callable[[str, object], None]
 ) -> None:
     path, rng, last = tmp_path / "o", random.Random(7), 0
     for _ in range(kills):
@@ -132,6 +132,7 @@ def test_kill_9_loses_nothing_that_was_taken_and_damages_nothing(
         assert kept[-1] >= last  # the one after the last word may be there, too
         assert kept == list(range(kept[0], kept[-1] + 1))
         last = kept[-1]
+    record_property("events", last)
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def test_a_full_disk_drops_the_oldest_says_so_and_recovers(
 
 def test_a_disk_that_others_fill_later_costs_no_event(small_disk: Path) -> None:
     outbox = DiskOutbox(small_disk / "o", 2000)
-    wait_until(lambda: outbox.settled)
+    wait_until(lambda: outbox.has_room)
     stuff(small_disk / "filler")
     for lap in range(3):
         fill(outbox, 2000, first=lap * 2000 + 1, text="x" * 450)
@@ -195,7 +196,7 @@ def test_a_disk_that_others_fill_later_costs_no_event(small_disk: Path) -> None:
 def test_removing_many_at_once_takes_no_room(tmp_path: Path) -> None:
     """On a full disk the log cannot grow by all the pages that it takes to delete them."""
     outbox, log = DiskOutbox(tmp_path / "o", 8000), tmp_path / "o-wal"
-    wait_until(lambda: outbox.settled)
+    wait_until(lambda: outbox.has_room)
     fill(outbox, 8000, text="x" * 450)
     size = log.stat().st_size
     outbox.remove(range(1, 8001))
@@ -225,7 +226,7 @@ def held_by_somebody_else(path: Path) -> Iterator[None]:
 
 def test_a_lock_costs_no_event_and_is_told_until_it_goes(tmp_path: Path) -> None:
     outbox = DiskOutbox(tmp_path / "o", 100, retry_s=0.05)
-    wait_until(lambda: outbox.settled)
+    wait_until(lambda: outbox.has_room)
     fill(outbox, 50)
     with held_by_somebody_else(tmp_path / "o"):
         outbox.remove(range(1, 21))

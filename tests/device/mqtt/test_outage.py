@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,17 +79,20 @@ def first_copies(seen: list[Seen]) -> dict[tuple[str, int], Seen]:
         pytest.param(20, "memory", marks=pytest.mark.slow),
     ],
 )
-def test_no_event_is_lost_invented_or_misplaced(tmp_path: Path, kills: int, kind: str) -> None:
+def test_no_event_is_lost_invented_or_misplaced(
+    tmp_path: Path, kills: int, kind: str, record_property: Callable[[str, object], None]
+) -> None:
     if not MOSQUITTO:
         pytest.skip("mosquitto is not installed; see tests/install-mosquitto.sh")
     rng = random.Random(kills)
     with start_broker(tmp_path, FORWARD_AT_ONCE) as broker:
-        go_through_outages(broker, rng, tmp_path, kills, kind)
+        record_property("events", go_through_outages(broker, rng, tmp_path, kills, kind))
 
 
 def go_through_outages(
     broker: TestBroker, rng: random.Random, tmp_path: Path, kills: int, kind: str
-) -> None:
+) -> int:
+    """Returns how many events there were."""
     outbox: Outbox = Outbox(50_000)
     if kind == "disk":
         outbox = DiskOutbox(tmp_path / "outbox", 50_000)
@@ -124,3 +128,4 @@ def go_through_outages(
             assert message.json()["historical"], produced
     late = sum(message.json()["historical"] for message in kept)
     assert kills * EVENTS_AN_OUTAGE * 0.5 < late < count
+    return count

@@ -13,6 +13,7 @@ import pytest
 
 from device.errors import BrokerError
 from device.mqtt.access import BrokerAccess
+from device.mqtt.payloads import encode
 from device.vocabulary import Expression
 from tests.broker import Mosquitto, TestBroker, free_port
 from tests.device.mqtt.appliance import DEVICE, Gate, running_publisher, wait_until
@@ -221,3 +222,16 @@ def test_frames_that_change_nothing_do_not_wake_the_client(mosquitto: TestBroker
             publisher.show(scene_with(Expression.HAPPY, at_s=0.1), ONLINE)
             time.sleep(0.002)  # so that each wake-up would be one
         assert switches_of_the_client() - before < 50
+
+
+def test_another_device_with_the_same_id_is_a_problem_of_the_publisher(
+    mosquitto: TestBroker,
+) -> None:
+    """So state and screen tell it, as health does."""
+    with running_publisher(mosquitto.port) as publisher:
+        wait_until(lambda: publisher.connected)
+        assert publisher.problem is None
+        for boot_id in (publisher.identity.boot_id, "another's"):
+            payload = encode({"boot_id": boot_id})
+            publisher.duplicates.receive(publisher.topics("health"), payload, False)
+        assert "another appliance publishes" in (publisher.problem or "")

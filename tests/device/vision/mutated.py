@@ -12,6 +12,7 @@ from device.vision import MODELS
 
 TINY = MODELS / "expression-tiny.tflite"
 STRUCTURE = 71_448  # from here on tensors, operators and offsets; before it mostly weights
+CRASHES = {"SIGSEGV": (71_692, b"\xff" * 4), "SIGABRT": (71_840, b"\1")}  # the runtime itself
 WORDS = (0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF)
 
 

@@ -94,3 +94,18 @@ def test_finds_a_face_that_fills_the_frame() -> None:
     faces = build_detector(Detector(kind="blazeface")).detect(np.ascontiguousarray(close))
     assert len(faces) == 1
     assert faces[0].box.width > 0.5 * close.shape[1]
+
+
+@pytest.mark.skipif(not FETCHED, reason="BlazeFace is not installed here (mien fetch)")
+def test_pictures_of_any_shape_one_after_the_other() -> None:
+    picture = cv2.imread(str(ASTRONAUT), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
+    detector = build_detector(Detector(kind="blazeface", min_face_px=24))
+    for height, width in ((480, 640), (640, 480), (360, 640), (512, 512), (480, 640)):
+        image = np.zeros((height, width), np.uint8)
+        side = min(height, width)
+        image[:side, :side] = cv2.resize(picture, (side, side))
+        [face] = detector.detect(image)
+        x, y = (value * 512 / side for value in face.box.center)
+        assert 170 < x < 280
+        assert 65 < y < 195

@@ -8,12 +8,16 @@ from device.vision.tracker import MAX_INTERVAL_S, DetectionInterval
 
 
 def detections(
-    interval: DetectionInterval, frame_rate_hz: float, cost_s: float, frames: int = 60
+    interval: DetectionInterval,
+    frame_rate_hz: float,
+    cost_s: float,
+    frames: int = 60,
+    sure: bool = False,
 ) -> list[int]:
     found = []
     for number in range(frames):
         now_s = 5.0 + number / frame_rate_hz
-        if interval.due(now_s, unconfirmed=False):
+        if interval.due(now_s, unconfirmed=False, sure=sure):
             found.append(number)
             interval.detected(now_s, cost_s)
     return found
@@ -53,3 +57,13 @@ def test_a_clock_that_starts_again_does_not_stop_detection() -> None:
     interval = DetectionInterval(0.2)
     interval.detected(100.0, 0.01)
     assert interval.due(0.0, unconfirmed=False)
+
+
+def test_faces_that_are_followed_surely_are_searched_for_half_as_often() -> None:
+    assert detections(DetectionInterval(0.2), 15, cost_s=0.01, sure=True)[:3] == [0, 6, 12]
+
+
+def test_a_slow_board_detects_more_rarely() -> None:
+    interval = DetectionInterval(0.2)
+    interval.slowness = 2.0
+    assert detections(interval, 15, cost_s=0.01)[:3] == [0, 6, 12]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -215,3 +216,72 @@ def test_a_number_is_used_once_though_the_tracker_goes_on_with_a_track() -> None
         (EventType.APPEARED, 2),
     ]
     assert scene_of(smoother).faces[0].track_id == 2
+
+
+def looks_sad_at_rest() -> Classification:
+    """Sad leads and neutral follows: a face at rest that the model takes for a sad one."""
+    probabilities = np.array([0.02, 0.02, 0.02, 0.02, 0.57, 0.02, 0.33], np.float32)
+    return Classification(Face(BoundingBox(0, 0, 50, 50), 0.9, track_id=1), probabilities)
+
+
+def test_a_face_that_looks_sad_at_rest_becomes_neutral_and_says_how_well_that_is_known() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    play(smoother, [[looks_sad_at_rest()]] * 15)
+    first = scene_of(smoother).faces[0]
+    assert first.expression is Expression.SAD
+    assert first.rest_known < 0.3
+    events = play(smoother, [[looks_sad_at_rest()]] * 300, start_s=1.0)
+    assert [e.expression for e in events] == [Expression.NEUTRAL]
+    assert scene_of(smoother).faces[0].rest_known > 0.8
+
+
+def test_without_the_rest_the_answer_is_taken_as_it_is() -> None:
+    smoother = ExpressionSmoother(replace(SETTINGS, rest="off"))
+    play(smoother, [[looks_sad_at_rest()]] * 300)
+    state = scene_of(smoother).faces[0]
+    assert (state.expression, state.rest_known) == (Expression.SAD, 0)
+    assert smoother.calibrate(299 * FRAME_S) == 0
+
+
+def test_a_rest_ends_with_its_track() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    play(smoother, [[looks_sad_at_rest()]] * 300)
+    smoother.update([], 30.0)
+    (event,) = play(smoother, [[looks_sad_at_rest()]] * 15, start_s=30.1)
+    assert (event.event_type, event.expression) == (EventType.APPEARED, Expression.SAD)
+
+
+def test_only_faces_that_are_in_view_are_calibrated() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    play(smoother, [[looks_sad_at_rest(), answer(Expression.HAPPY, track_id=2)]] * 15)
+    smoother.update([looks_sad_at_rest()], 1.1)
+    assert smoother.calibrate(1.1) == 1
+    play(smoother, [[looks_sad_at_rest()]] * 40, start_s=1.2)
+    assert scene_of(smoother).faces[0].expression is Expression.NEUTRAL
+    assert scene_of(smoother).faces[0].rest_known > 0.9
+
+
+def test_a_frame_without_a_new_answer_keeps_the_name_and_the_mean_and_shows_the_face() -> None:
+    smoother = ExpressionSmoother(SETTINGS)
+    play(smoother, [[answer(Expression.HAPPY)]] * 15)
+    before = scene_of(smoother, 14 * FRAME_S).faces[0]
+    repeated = replace(answer(Expression.SAD), is_new=False)
+    assert play(smoother, [[repeated]] * 30, start_s=1.0) == []
+    at_s = 1.0 + 29 * FRAME_S
+    after = scene_of(smoother, at_s).faces[0]
+    assert after.expression is Expression.HAPPY
+    assert after.missing_s == 0
+    assert np.array_equal(after.probabilities, before.probabilities)
+
+
+def test_answers_now_and_then_fade_by_the_time_between_them() -> None:
+    dense, sparse = ExpressionSmoother(SETTINGS), ExpressionSmoother(SETTINGS)
+    for number in range(40):
+        dense.update([answer(Expression.HAPPY)], number * FRAME_S)
+        new = number % 4 == 0
+        sparse.update([replace(answer(Expression.HAPPY), is_new=new)], number * FRAME_S)
+    for smoother in (dense, sparse):
+        smoother.update([answer(Expression.SAD)], 40 * FRAME_S)
+    happy = EXPRESSIONS.index(Expression.HAPPY)
+    means = [scene_of(s, 40 * FRAME_S).faces[0].probabilities[happy] for s in (sparse, dense)]
+    assert means[0] < means[1]  # fewer answers stand for the past

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -9,6 +12,7 @@ from device.camera import demo
 from device.settings import Settings
 from device.settings.tree import Quality
 from device.vision.haar import HaarDetector
+from device.vision.landmarks import LandmarkModel
 from device.vision.preprocess import crop_face
 from device.vision.stage import FaceStage, build_stage
 from device.vocabulary import BoundingBox, Face
@@ -47,3 +51,36 @@ def test_another_detector_is_used_from_then_on() -> None:
     assert stage.find(grey)
     stage.use(Blind())
     assert stage.find(grey) == []
+
+
+class CountingLandmarks:
+    """Points at the box's corners and middle; counts the faces that it was asked for."""
+
+    def __init__(self) -> None:
+        self.placed = 0
+
+    def place(self, image: np.ndarray, faces: Sequence[Face]) -> list[Face]:
+        self.placed += len(faces)
+        return [replace(face, landmarks=corners(face.box)) for face in faces]
+
+
+def corners(box: BoundingBox) -> np.ndarray:
+    points = [(box.xmin, box.ymin), (box.xmax, box.ymin), box.center]
+    points += [(box.xmin, box.ymax), (box.xmax, box.ymax)]
+    return np.array(points, np.float32)
+
+
+def test_landmarks_move_with_a_tracked_face_until_it_is_detected_anew() -> None:
+    landmarks = CountingLandmarks()
+    stage = FaceStage(HaarDetector(40, 5), Quality(), cast(LandmarkModel, landmarks))
+    grey = stage.grey(PORTRAIT)
+    here, there = BoundingBox(150, 50, 250, 150), BoundingBox(160, 45, 280, 165)
+    other = Face(BoundingBox(300, 200, 400, 300), 0.9, 2, tracked=True)
+    stage.examine(grey, [Face(here, 0.9, 1)])
+    assert landmarks.placed == 1
+    moved, _ = stage.examine(grey, [Face(there, 0.9, 1, tracked=True), other])
+    assert landmarks.placed == 2  # the other one, which was not seen before
+    assert moved.landmarks is not None
+    assert np.allclose(moved.landmarks, corners(there))
+    stage.examine(grey, [Face(there, 0.9, 1)])
+    assert landmarks.placed == 3

@@ -39,7 +39,7 @@ def test_without_a_wish_the_file_says_what_it_takes() -> None:
 def test_a_batch_gives_what_single_rows_give(number: int) -> None:
     model = TFLiteModel(BRIGHTNESS)
     rows = bright(number)
-    together = model.run_batch(rows)
+    together = model.run_each(rows)
     assert together.shape == (number, 7)
     assert together.dtype == np.float32
     for row, answer in zip(rows, together, strict=True):

@@ -104,3 +104,27 @@ def test_faces_come_largest_first() -> None:
     tracker.update(scene(100), 0.0)
     faces = tracker.update(scene(100), FRAME_S)
     assert [round(face.box.width) for face in faces] == [64, 20]
+
+
+def test_a_face_that_is_followed_surely_is_searched_for_half_as_often() -> None:
+    detector = ScriptedDetector()
+    tracker = tracker_of(detector)
+    detector.positions = [100]
+    tracked = []
+    for number in range(26):
+        tracked += [face.tracked for face in tracker.update(scene(100), number * FRAME_S)]
+    assert detector.calls == 2 + 24 // 6
+    assert tracked.count(False) == detector.calls - 1  # the first one waits for its second
+
+
+def test_a_face_that_changes_is_searched_for_as_often_as_any() -> None:
+    detector = ScriptedDetector()
+    tracker = tracker_of(detector)
+    detector.positions = [100]
+    random = np.random.default_rng(2)
+    for number in range(26):
+        image = scene(100)
+        changing = np.kron(random.integers(0, 255, (3, 8)), np.ones((8, 8)))
+        image[80:104, 100 : 100 + SIDE] = changing  # a good third of it
+        tracker.update(image, number * FRAME_S)
+    assert detector.calls >= 2 + 24 // 3

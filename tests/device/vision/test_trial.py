@@ -1,50 +1,66 @@
 from __future__ import annotations
 
-import hashlib
 import json
+import resource
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
 
 from device.errors import ModelError
 from device.vision import MODELS, trial
-from device.vision.classifier import TFLiteClassifier
 from device.vision.model_store import ModelStore
 from device.vision.trial import PASSED, require_trial, try_out
-
-TINY = MODELS / "expression-tiny.tflite"
-NO_BATCH_OF_TWO = (73_740, bytes(4))  # one face passes, two do not
+from tests.device.vision.mutated import CRASHES, TINY, changed, write_model
 
 
-def changed(folder: Path, at: int, to: bytes) -> Path:
-    """The tiny model with other bytes, and a card that says so."""
-    folder.mkdir()
-    content = bytearray(TINY.read_bytes())
-    content[at : at + len(to)] = to
-    card = json.loads(TINY.with_suffix(".json").read_text())
-    card["sha256"] = hashlib.sha256(content).hexdigest()
-    (folder / "m.tflite").write_bytes(content)
-    (folder / "m.json").write_text(json.dumps(card))
-    return folder / "m.tflite"
-
-
-def test_a_model_that_takes_one_face_but_not_two_is_refused(tmp_path: Path) -> None:
-    model = changed(tmp_path / "m", *NO_BATCH_OF_TWO)
-    TFLiteClassifier.load(model)
-    with pytest.raises(ModelError, match="batch of 2"):
+@pytest.mark.parametrize(("number", "change"), CRASHES.items())
+def test_a_model_that_crashes_the_runtime_is_refused_and_the_daemon_lives(
+    tmp_path: Path, number: str, change: tuple[int, bytes]
+) -> None:
+    model = changed(tmp_path / "m", *change)
+    # A read outside the file is a SIGSEGV nearly always: it depends on what lies there.
+    sentence = (
+        rf"^{model}: self-test failed: (the model crashes the runtime \({number}\)$|\w+Error)"
+    )
+    with pytest.raises(ModelError, match=sentence):
         try_out(model)
-    with pytest.raises(ModelError, match="batch of 2"):
+    with pytest.raises(ModelError, match="self-test failed"):
         ModelStore(tmp_path / "models").install(model.parent, try_out)
+    assert not (tmp_path / "models").exists()
+
+
+def test_what_the_runtime_says_in_several_lines_is_one_that_names_the_file(tmp_path: Path) -> None:
+    model = changed(tmp_path / "m", 73_316, b"\xff" * 4)
+    with pytest.raises(
+        ModelError, match=rf"^{model}: the TFLite runtime cannot hold the model: [^\n]+$"
+    ):
+        try_out(model)
+
+
+def test_a_model_that_asks_for_gigabytes_gets_a_quarter_of_one(tmp_path: Path) -> None:
+    small, large = (struct.pack("<4i", 1, side, side, 1) for side in (48, 6000))
+    model = write_model(tmp_path / "m", TINY.read_bytes().replace(small, large))
+    before_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    with pytest.raises(ModelError):
+        try_out(model)
+    peak_kb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of all children so far
+    assert peak_kb <= max(400 << 10, before_kb)
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
         ("import os; os.abort()", "crashes the runtime .SIGABRT"),
+        ("import os; os.kill(os.getpid(), 11)", "crashes the runtime .SIGSEGV"),
+        (
+            "raise UnicodeDecodeError('utf-8', b'', 0, 1, 'wrong')",
+            "self-test failed: UnicodeDecodeError",
+        ),
         ("while True: pass", "more than 1 s"),
         ("print('a.tflite: wrong'); raise SystemExit(78)", "a.tflite: wrong"),
-        ("raise SystemExit(1)", "no answer"),
+        ("raise SystemExit(1)", "a.tflite: self-test failed: no answer"),
     ],
 )
 def test_whatever_happens_to_the_child_is_a_sentence(

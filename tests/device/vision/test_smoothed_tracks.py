@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from device.vision.tracks import MAX_UNDETECTED_S, Tracks
+from device.vision.smoothed_tracks import MAX_UNDETECTED_S, Tracks
 from device.vocabulary import BoundingBox, Face
 
 SIDE = 60

@@ -33,6 +33,7 @@ class Track:
         velocity: (x, y) of the centre, px a second.
         hits: detections so far.
         misses: detections in a row that did not find it.
+        likeness: correlation of its template with the newest frame; 1 when it was just detected.
         template: (32, 32) uint8, the face when it was last detected; None: at the frame's edge.
     """
 
@@ -44,6 +45,7 @@ class Track:
     velocity: tuple[float, float] = (0.0, 0.0)
     hits: int = 1
     misses: int = 0
+    likeness: float = 1.0
     template: GreyImage | None = None
 
     @property
@@ -78,7 +80,7 @@ class Track:
         side = max(expected.width, expected.height)
         measured = max(face.box.width, face.box.height)
         self.move_to(center, side + SIZE_GAIN * (measured - side), now_s)
-        self.score, self.detected_s = face.score, now_s
+        self.score, self.detected_s, self.likeness = face.score, now_s, 1.0
         self.hits += 1
         self.misses = 0
 

@@ -1,0 +1,55 @@
+"""How the daemon's parts are opened and closed."""
+
+from __future__ import annotations
+
+import io
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from device.daemon.build import Surroundings, open_daemon
+from device.daemon.watchdog import SystemdWatchdog
+from device.settings import Settings, replace_setting
+from tests.broker import free_port
+from tests.device.daemon.test_watchdog import FakeNotifier
+
+
+def settings_of(**changes: object) -> Settings:
+    """Of a device with the demo camera, no screen, and a broker that is away."""
+    settings = Settings()
+    wanted = {"mqtt.host": "127.0.0.1", "mqtt.port": free_port(), "camera.source": "demo"}
+    for dotted, value in {**wanted, "display.backend": "none", **changes}.items():
+        settings = replace_setting(settings, dotted, value)
+    return settings
+
+
+def surroundings(folder: Path, under_systemd: bool = False) -> Surroundings:
+    return Surroundings(io.StringIO(), False, under_systemd, folder, lambda: None)
+
+
+def cameras() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "camera"]
+
+
+def test_in_safe_mode_no_camera_is_read(tmp_path: Path) -> None:
+    for model, num_cameras in (("expression-tiny", 1), ("none", 0)):
+        settings = settings_of(**{"classifier.model": model})
+        with open_daemon(settings, surroundings(tmp_path)) as (parts, _, _):
+            assert len(cameras()) == num_cameras
+            assert bool(parts.status.problem) == (num_cameras == 0)
+
+
+@pytest.mark.parametrize("failure", [None, ZeroDivisionError])
+def test_systemd_is_told_of_the_end_whatever_the_reason(
+    failure: type[Exception] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systemd = FakeNotifier()
+    monkeypatch.setattr("device.daemon.build.SystemdWatchdog", lambda: SystemdWatchdog(systemd))
+    settings = settings_of(**{"classifier.model": "none"})
+    around = surroundings(tmp_path, under_systemd=True)
+    with suppress(ZeroDivisionError), open_daemon(settings, around):
+        if failure:
+            raise failure
+    assert systemd.told == ["STOPPING=1"]

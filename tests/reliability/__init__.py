@@ -1,0 +1,1 @@
+"""What was done to the product, how often, and what it lost: ``docs/reliability.md``."""
