@@ -1,4 +1,4 @@
-"""The model of ``training face-check``: 6 k weights, 0.25 million multiplications a box."""
+"""The model of ``training face-check``: 19 k weights, 0.92 million multiplications a box."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ def build() -> Any:
 
     pixels = keras.Input((CROP_PX, CROP_PX, 1))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
-    x = keras.layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False)(x)
+    x = keras.layers.Conv2D(12, 3, strides=2, padding="same", use_bias=False)(x)
     x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
-    x = separable(x, 16, strides=2)
-    x = separable(x, 24)
-    x = separable(x, 32, strides=2)
-    x = separable(x, 48)
+    x = separable(x, 24, strides=2)
+    x = separable(x, 40)
+    x = separable(x, 40)
+    x = separable(x, 64, strides=2)
+    x = separable(x, 96)
     # Where in the crop a feature lies matters: a kernel as large as the map, no mean.
     x = keras.layers.DepthwiseConv2D(x.shape[1], use_bias=False)(x)
     x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))

@@ -38,7 +38,8 @@ LAX_DISTANCE = 0.8  # HOG's threshold is this much lower while samples are gathe
 SAME_FACE = 0.5  # intersection over union with an annotated box
 NO_FACE = 0.1  # at most, with anything that may be a face
 BESIDE = 0.3  # at most, of a box around a part of a face
-PARTS_A_FACE = 6
+PARTS_A_FACE = 24
+ANYWHERE_A_PICTURE = 12
 ZOOM, SHIFT, TILT_DEG = 0.14, 0.07, 7.0  # of a look: log of the side, share of it, deviation
 CHOOSING_SHARE = 0.6  # files beyond this, but not held out, choose the threshold
 
@@ -74,7 +75,7 @@ def gather(afw: Path, faceless: Path, random: np.random.Generator) -> tuple[Samp
     groups: tuple[tuple[list[Grey], list[Grey]], ...] = (([], []), ([], []))
     for name, faces, others in [
         *of_annotated(afw, finds, random),
-        *of_faceless(faceless, finds),
+        *of_faceless(faceless, finds, random),
     ]:
         group = groups[chooses(name)]
         group[0].extend(faces)
@@ -102,25 +103,52 @@ def of_annotated(
         if is_held_out(name):
             continue
         picture = read_grey(folder / path, 10_000)
-        found = [face.box for find in finds for face in find(picture)]
         # The annotation is not complete: what may be a face all the same is left out.
         maybe = [*boxes, *(face.box for face in blazeface.detect(picture))]
+        found = [face.box for find in finds for face in find(picture)]
         faces = boxes + [box for box in found if overlap(box, boxes) >= SAME_FACE]
-        others = [box for box in found if overlap(box, maybe) <= NO_FACE]
-        others += parts_of(boxes, maybe, random)
-        yield name, [wide(picture, box) for box in faces], [wide(picture, box) for box in others]
+        others = [wide(picture, box) for box in parts_of(boxes, maybe, random)]
+        for view, avoided in turned(picture, maybe):
+            found = [face.box for find in finds for face in find(view)]
+            found += anywhere(view, random)
+            others += [wide(view, box) for box in found if overlap(box, avoided) <= NO_FACE]
+        yield name, [wide(picture, box) for box in faces], others
 
 
 def of_faceless(
-    folder: Path, finds: Sequence[Find]
+    folder: Path, finds: Sequence[Find], random: np.random.Generator
 ) -> Iterator[tuple[str, list[Grey], list[Grey]]]:
     """(file name, no faces, what was taken for some) of each picture that is not held out."""
     for name, picture in read_folder(folder):
         if is_held_out(name):
             continue
-        turned = [picture, np.rot90(picture).copy()]
-        others = [wide(p, face.box) for p in turned for find in finds for face in find(p)]
+        others = []
+        for view, _ in turned(picture, []):
+            found = [face.box for find in finds for face in find(view)] + anywhere(view, random)
+            others += [wide(view, box) for box in found]
         yield name, [], others
+
+
+def turned(picture: Grey, boxes: Sequence[BoundingBox]) -> Iterator[tuple[Grey, list[BoundingBox]]]:
+    """The picture and its boxes, upright and turned by one, two and three quarters."""
+    boxes = list(boxes)
+    for _ in range(4):
+        yield picture, boxes
+        width = picture.shape[1]
+        picture = np.rot90(picture).copy()
+        boxes = [BoundingBox(b.ymin, width - b.xmax, b.ymax, width - b.xmin) for b in boxes]
+
+
+def anywhere(picture: Grey, random: np.random.Generator) -> list[BoundingBox]:
+    """Boxes of any place and size, also where no detector sees anything."""
+    height, width = picture.shape
+    boxes = []
+    for _ in range(ANYWHERE_A_PICTURE):
+        largest = max(min(height, width), MIN_FACE_PX)
+        side = float(np.exp(random.uniform(np.log(MIN_FACE_PX), np.log(largest))))
+        x, y = random.uniform(0, max(width - side, 1)), random.uniform(0, max(height - side, 1))
+        boxes.append(BoundingBox(x, y, x + side, y + side))
+    return boxes
 
 
 def parts_of(

@@ -13,6 +13,7 @@ from training.data.pictures import is_held_out
 from training.face_check.network import build
 from training.face_check.samples import (
     Samples,
+    anywhere,
     chooses,
     look,
     of_pictures,
@@ -20,8 +21,9 @@ from training.face_check.samples import (
     parts_of,
     read_zip,
     straight,
+    turned,
 )
-from training.face_check.train import choose_threshold, predict, train
+from training.face_check.train import Drawn, choose_threshold, predict, train
 
 
 def test_no_file_that_is_held_out_is_learned_or_chooses_alone() -> None:
@@ -36,6 +38,33 @@ def test_parts_of_a_face_are_not_nearly_the_face() -> None:
     parts = parts_of([box] * 20, [box], np.random.default_rng(0))
     assert parts
     assert all(overlap(part, [box]) <= 0.3 for part in parts)
+
+
+def test_boxes_turn_with_their_picture() -> None:
+    picture = np.zeros((60, 100), np.uint8)
+    picture[10:20, 70:90] = 255
+    for view, (box,) in turned(picture, [BoundingBox(70, 10, 90, 20)]):
+        x, y, right, bottom = box.as_pixels()
+        assert view[y:bottom, x:right].min() == 255
+        assert int(view.sum()) == 255 * 200
+
+
+def test_boxes_anywhere_lie_in_the_picture_and_a_small_picture_has_some_too() -> None:
+    random = np.random.default_rng(0)
+    for box in anywhere(np.zeros((100, 300), np.uint8), random):
+        assert box.xmin >= 0
+        assert box.xmax <= 301
+        assert 40 <= box.width <= 100.001
+    assert anywhere(np.zeros((20, 20), np.uint8), random)
+
+
+def test_the_hardest_tenth_is_drawn_more_often() -> None:
+    others = np.stack([np.full((80, 80), grey, np.uint8) for grey in range(40)])
+    drawn = Drawn(Samples(others, others), others[:0], others[:0])
+    drawn.mine(lambda crops, training: crops[:, :1, 0, 0])  # the brighter, the harder
+    random = np.random.default_rng(0)
+    greys = np.array([drawn.other(random)[0, 0] for _ in range(1000)])
+    assert 0.4 < (greys >= 36).mean() < 0.55
 
 
 def test_looks_vary_and_the_straight_one_is_the_middle() -> None:
@@ -69,7 +98,7 @@ def test_the_model_learns_to_tell_two_kinds_apart(monkeypatch: pytest.MonkeyPatc
     bright, dark = (np.full((8, 80, 80), grey, np.uint8) for grey in (90, 90))
     bright[:, 20:60, 20:60] = 220
     model = build()
-    rows = list(train(model, Samples(bright, dark), bright, 3, random))
+    rows = list(train(model, Drawn(Samples(bright, dark), bright, dark), 3, random))
     assert [row["epoch"] for row in rows] == [1, 2, 3]
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert predict(model, straight(bright)).mean() > predict(model, straight(dark)).mean()
