@@ -7,7 +7,7 @@ DEVICE_VENV := .venv
 DEV_VENV := .venv-dev
 DEV := $(DEV_VENV)/bin
 
-.PHONY: help run test test-device test-slow clients-test coverage check format train export report bench board-cost docs bundle deb release install image image-test flash lock
+.PHONY: help run test test-device test-slow clients-test browser-test coverage check format train export report bench board-cost docs bundle deb release install image image-test flash lock
 IMAGE ?= $(lastword $(sort $(wildcard dist/mien-*-arm64.img)))
 .DEFAULT_GOAL := help
 
@@ -36,6 +36,11 @@ test-slow: $(DEV_VENV)/.ready ## the slow ones: hundreds of kills, floods, whole
 clients-test: $(DEV_VENV)/.ready ## a real Home Assistant and Node-RED hear Mien; the first run installs them into ~/.cache
 	@tests/install-mosquitto.sh
 	$(DEV)/python -m pytest -m slow tests/clients
+
+browser-test: $(DEV_VENV)/.ready ## the page in a real browser; installs playwright, and chromium where it may
+	$(DEV_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || apt-get install -y -qq --no-install-recommends chromium >/dev/null
+	$(DEV)/python -m pytest -m slow tests/device/web
 
 check: $(DEV_VENV)/.ready ## format, lint, types
 	$(DEV)/ruff format --check .
