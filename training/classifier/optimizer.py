@@ -6,7 +6,7 @@ import keras
 from keras.optimizers.schedules import CosineDecay
 
 from training.classifier.networks import HEADS
-from training.classifier.posed_pairs import DifferenceLoss
+from training.classifier.posed_pairs import DifferenceLoss, LabelLoss
 from training.classifier.recipe import Recipe
 
 
@@ -39,7 +39,7 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
         head: keras.losses.CategoricalCrossentropy(from_logits=True) for head in HEADS
     }
     if recipe.posed_pairs:
-        losses["crowd"] = DifferenceLoss()
+        losses = {"fer2013": LabelLoss(), "crowd": DifferenceLoss()}
     model.compile(
         optimizer,
         loss=losses,

@@ -39,9 +39,23 @@ class DifferenceLoss(keras.losses.Loss):
         own, difference = y_true[:, :NUM_CLASSES], y_true[:, NUM_CLASSES : 2 * NUM_CLASSES]
         rest = ops.take(y_pred, ops.cast(y_true[:, -2], "int32"), axis=0)
         apart = y_pred - rest + REST_LEAD * ops.one_hot([NEUTRAL], NUM_CLASSES)
-        losses = ops.categorical_crossentropy(own, y_pred, from_logits=True)
-        apart_losses = ops.categorical_crossentropy(difference, apart, from_logits=True)
-        return losses + y_true[:, -1] * apart_losses
+        return cross_entropy(own, y_pred) + y_true[:, -1] * cross_entropy(difference, apart)
+
+
+class LabelLoss(keras.losses.Loss):
+    """Cross-entropy of the rows whose targets (b, 7) say something; the others count nothing."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """(b,) losses."""
+        return cross_entropy(y_true, y_pred)
+
+
+def cross_entropy(targets: Any, logits: Any) -> Any:
+    """(b,) from (b, 7) and (b, 7); 0 without a gradient for targets that are all 0.
+
+    Keras' own takes for granted that targets sum to 1: its gradient is wrong where they do not.
+    """
+    return -keras.ops.sum(targets * keras.ops.log_softmax(logits), axis=-1)
 
 
 def find_pairs(pictures: Pictures) -> tuple[Rows, Rows]:

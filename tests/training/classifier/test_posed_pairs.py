@@ -10,7 +10,13 @@ import pytest
 from device.errors import UsageError
 from training.classifier.batches import Batches
 from training.classifier.fitting import fit
-from training.classifier.posed_pairs import NEUTRAL, DifferenceLoss, find_pairs, with_difference
+from training.classifier.posed_pairs import (
+    NEUTRAL,
+    DifferenceLoss,
+    LabelLoss,
+    find_pairs,
+    with_difference,
+)
 from training.classifier.recipe import Recipe, targets_of
 from training.data.extended import POSES_A_FACE
 from training.data.fer2013 import Pictures, Split
@@ -101,6 +107,17 @@ def test_the_loss_counts_a_row_and_its_difference() -> None:
     apart = np.log(np.exp([4.0, *[0.0] * 5, 1.0]).sum()) - 4.0
     assert clear[1] == pytest.approx(alone[1] + 2 * apart, rel=1e-5)
     assert blind[1] - blind[0] > clear[1] - alone[1]
+
+
+def test_rows_without_a_label_move_nothing() -> None:
+    tf = pytest.importorskip("tensorflow")
+    logits = tf.Variable([[1.0, 0, 0, 0, 0, 0, 0], [0.0, 2, 0, 0, 0, 0, 0]])
+    targets = np.eye(7, dtype=np.float32)[[0, 0]] * np.array([[0], [1]], np.float32)
+    with tf.GradientTape() as tape:
+        loss = LabelLoss()(targets, logits)
+    gradient = tape.gradient(loss, logits).numpy()
+    assert not gradient[0].any()
+    assert gradient[1, 0] < 0 < gradient[1, 1]
 
 
 def test_training_with_pairs_learns_the_difference(tmp_path: Path) -> None:
