@@ -18,11 +18,21 @@ def main(words: list[str] | None = None) -> int:
     except MienError as error:
         print(f"export: {error}", file=sys.stderr)
         return error.exit_status
-    from export import benchmark, calibrate, classifier, face_hog, generator, landmarks, measure
+    from export import (
+        benchmark,
+        calibrate,
+        classifier,
+        face_check,
+        face_hog,
+        generator,
+        landmarks,
+        measure,
+    )
 
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for module in (classifier, generator, landmarks, face_hog, calibrate, measure, benchmark):
+    for module in (classifier, generator, landmarks, face_check, face_hog, calibrate,
+                   measure, benchmark):  # fmt: skip
         module.add_arguments(commands)
     words = sys.argv[1:] if words is None else words
     arguments = parser.parse_args(words)

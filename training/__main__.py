@@ -22,18 +22,19 @@ def main(words: list[str] | None = None) -> int:
     from training.classifier import chain, evaluate, hog_svm
     from training.classifier import train as classifier
     from training.data import captured, posed
+    from training.face_check import train as face_check
     from training.face_hog import train as face_hog
     from training.gan import augment as augment_with_gan
     from training.gan import command as generators
     from training.gan import evaluate as evaluate_gan
     from training.landmarks import train as landmarks
-    from training.reports import evaluate_crop, evaluate_detector, evaluate_smoothing, report
+    from training.reports import evaluate_crop, evaluate_detector, evaluate_smoothing, paper, report
     from training.reports import faces as report_faces
     from training.sequences import evaluate as evaluate_sequences
 
     for module in (classifier, chain, evaluate, hog_svm, report, generators, evaluate_gan,
-                   augment_with_gan, captured, posed, face_hog, landmarks, evaluate_detector,
-                   evaluate_crop, evaluate_smoothing, evaluate_sequences, report_faces):  # fmt: skip
+                   augment_with_gan, captured, posed, face_check, face_hog, landmarks, evaluate_detector,
+                   evaluate_crop, evaluate_smoothing, evaluate_sequences, report_faces, paper):  # fmt: skip
         module.add_arguments(commands)
     words = sys.argv[1:] if words is None else words
     arguments = parser.parse_args(words)

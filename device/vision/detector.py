@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from device.errors import DetectorError
+from device.errors import DetectorError, ModelError
 from device.settings.tree import Detector as DetectorSettings
 from device.vision import MODELS
 from device.vision.blazeface import BlazeFaceDetector
 from device.vision.blazeface_models import LAYOUTS, is_sound
 from device.vision.both import HaarAndHogDetector
+from device.vision.face_check import SHIPPED_CHECK, CheckedDetector, FaceCheck
 from device.vision.haar import HaarDetector
 from device.vision.hog import HogDetector
 from device.vocabulary import Face, GreyImage
@@ -27,11 +27,7 @@ class FaceDetector(Protocol):
         """Faces of a (height, width) uint8 image, largest first, without track ids."""
 
 
-WITHOUT_MODELS: dict[str, Callable[[int, int], FaceDetector]] = {
-    "haar": HaarDetector,
-    "hog": HogDetector,
-    "both": HaarAndHogDetector,
-}
+MAX_BOXES = 48  # at least so many boxes of a detector are checked
 
 
 def build_detector(settings: DetectorSettings, models: Path = MODELS) -> FaceDetector:
@@ -57,7 +53,30 @@ def build_detector(settings: DetectorSettings, models: Path = MODELS) -> FaceDet
         )
     if kind == "blazeface":
         return BlazeFaceDetector(models, *limits)
-    return WITHOUT_MODELS[kind](*limits)
+    return build_checked(kind, *limits, check=load_check(models / SHIPPED_CHECK.name))
+
+
+def load_check(path: Path = SHIPPED_CHECK) -> FaceCheck | None:
+    """The second stage; None, with a warning, when it is missing or damaged."""
+    try:
+        return FaceCheck.load(path)
+    except ModelError as error:
+        log.warning("the boxes of Haar and HOG go unchecked, expect ghosts: %s", error)
+        return None
+
+
+def build_checked(
+    kind: str, min_face_px: int, max_faces: int, check: FaceCheck | None
+) -> FaceDetector:
+    """``haar``, ``hog`` or ``both``; each checks its own boxes where there is a check."""
+    if kind == "both":
+        haar, hog = (build_checked(k, min_face_px, max_faces, check) for k in ("haar", "hog"))
+        return HaarAndHogDetector(haar.detect, hog.detect, max_faces)
+    if check is None:
+        return (HaarDetector if kind == "haar" else HogDetector)(min_face_px, max_faces)
+    most = max(MAX_BOXES, max_faces)
+    detector = (HaarDetector if kind == "haar" else HogDetector)(min_face_px, most)
+    return CheckedDetector(detector.detect, check, max_faces)
 
 
 def choose_kind(kind: str, models: Path = MODELS) -> str:

@@ -59,10 +59,10 @@ def read_weights(path: Path = WEIGHTS_PATH) -> tuple[npt.NDArray[np.float32], fl
 class HogDetector:
     """Slides the window over the whole frame."""
 
-    def __init__(self, min_face_px: int, max_faces: int, min_windows: int = 1) -> None:
-        """Takes ``min_windows``: overlapping windows that must agree on a face."""
-        weights, self._threshold = read_weights()
-        self._min_windows = min_windows
+    def __init__(self, min_face_px: int, max_faces: int, relax: float = 0.0) -> None:
+        """Takes ``relax``: how far below the trained threshold a window may be, for a check after it."""
+        weights, threshold = read_weights()
+        self._threshold = threshold - relax
         self._min_face_px, self._max_faces = min_face_px, max_faces
         self._hog = make_descriptor()
         self._hog.setSVMDetector(weights)
@@ -92,7 +92,6 @@ class HogDetector:
         faces = [
             Face(BoundingBox(*map(float, merged.box)), merged.score)
             for merged in merge_overlapping(boxes, scores, MIN_OVERLAP)
-            if len(merged.members) >= self._min_windows
         ]
         return sorted(faces, key=lambda face: -face.box.area)[: self._max_faces]
 

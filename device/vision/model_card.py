@@ -27,7 +27,7 @@ MAX_GOLDEN = 64  # vectors
 MAX_SHIFT = 6  # of logits: a class that is 400 times rarer than another
 SHOW = reprlib.Repr()
 SHOW.maxlist = 8
-TASKS = ("classify", "synthesize", "landmarks", "detect")
+TASKS = ("classify", "synthesize", "landmarks", "detect", "check")
 LABELS = [expression.value for expression in EXPRESSIONS]
 
 

@@ -17,10 +17,10 @@ from device.settings import Settings
 from device.settings.tree import Quality
 from device.vision import MODELS
 from device.vision.blazeface import BlazeFaceDetector
-from device.vision.both import HaarAndHogDetector
 from device.vision.classifier import TFLiteClassifier
-from device.vision.detector import FaceDetector, build_detector
+from device.vision.detector import FaceDetector, build_checked, build_detector, load_check
 from device.vision.expression_smoother import ExpressionSmoother
+from device.vision.face_check import CHECK_MARGIN
 from device.vision.haar import HaarDetector, load_cascade
 from device.vision.hog import CELL_PX, WEIGHTS_PATH, WINDOW_PX, HogDetector, make_descriptor
 from device.vision.interval_classifier import IntervalClassifier
@@ -31,10 +31,11 @@ from device.vision.tracker import DetectAndTrack, DetectionInterval
 from device.vocabulary import Face, GreyImage, Image
 
 __all__ = [
-    "CELL_PX", "MODELS", "SHIPPED", "WEIGHTS_PATH", "WINDOW_PX", "BlazeFaceDetector",
-    "DetectAndTrack", "DetectionInterval", "ExpressionSmoother", "FaceStage", "HaarAndHogDetector",
+    "CELL_PX", "CHECK_MARGIN", "MODELS", "SHIPPED", "WEIGHTS_PATH", "WINDOW_PX",
+    "BlazeFaceDetector", "DetectAndTrack", "DetectionInterval", "ExpressionSmoother", "FaceStage",
     "HaarDetector", "HogDetector", "IntervalClassifier", "LandmarkModel", "TFLiteClassifier",
-    "Vision", "build_detector", "build_stage", "load_cascade", "make_descriptor",
+    "Vision", "build_checked", "build_detector", "build_stage", "load_cascade", "load_check",
+    "make_descriptor",
 ]  # fmt: skip
 
 log = logging.getLogger("mien")

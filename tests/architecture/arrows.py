@@ -43,7 +43,7 @@ SIDE_BY_SIDE = {
 }
 # Adapters made of others of their folder, with the reason.
 COMPOSED = {
-    "device.vision.both": "looks with Haar and HOG, and one confirms the other",
+    "device.vision.both": "adds to Haar's faces those that only HOG finds",
     "device.vision.stage": "makes the detector that the settings name",
     "device.display.choose": "tries one screen after another",
 }

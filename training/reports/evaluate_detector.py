@@ -21,10 +21,9 @@ from device.errors import MienError, UsageError
 from device.vision.stage import (
     BlazeFaceDetector,
     DetectionInterval,
-    HaarAndHogDetector,
-    HaarDetector,
-    HogDetector,
+    build_checked,
     load_cascade,
+    load_check,
 )
 from device.vocabulary import BoundingBox, Face
 from training.data.listings import read_rows
@@ -61,9 +60,11 @@ class UsualCall:
 
 DETECTORS: dict[str, Callable[[], Detector]] = {
     "usual call": UsualCall,
-    "haar": lambda: HaarDetector(MIN_FACE_PX, MAX_FACES),
-    "hog": lambda: HogDetector(MIN_FACE_PX, MAX_FACES),
-    "both": lambda: HaarAndHogDetector(MIN_FACE_PX, MAX_FACES),
+    "haar": lambda: build_checked("haar", MIN_FACE_PX, MAX_FACES, load_check()),
+    "hog": lambda: build_checked("hog", MIN_FACE_PX, MAX_FACES, load_check()),
+    "both": lambda: build_checked("both", MIN_FACE_PX, MAX_FACES, load_check()),
+    "haar, unchecked": lambda: build_checked("haar", MIN_FACE_PX, MAX_FACES, None),
+    "hog, unchecked": lambda: build_checked("hog", MIN_FACE_PX, MAX_FACES, None),
     "blazeface": lambda: BlazeFaceDetector(MODELS, MIN_FACE_PX, MAX_FACES),
 }
 
@@ -91,7 +92,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     print(f"{len(pictures)} pictures with {sum(map(len, boxes.values()))} faces; "
           f"{len(faceless)} without, {megapixels:.1f} megapixels\n")  # fmt: skip
     headings = ["detector", *(f"{low}-{high} px" for low, high in SIZES[:-1]), "100 px and more",
-                "60 px and more", "false alarms", "a megapixel", "ms a picture",
+                "60 px and more", "of held-out files", "false alarms", "a megapixel", "ms a picture",
                 "ms at 640×480", "amortised"]  # fmt: skip
     print(f"| {' | '.join(headings)} |\n|{'---|' * len(headings)}")
     results = {}
@@ -129,6 +130,8 @@ def measure(
         f"recall_{low}_{high}": recall(found, boxes, low, high) for low, high in SIZES
     }
     row["recall_60"] = recall(found, boxes, 60, 10_000)
+    unseen = {name: listed for name, listed in boxes.items() if is_held_out(Path(name).name)}
+    row["recall_60_held_out"] = recall(found, unseen, 60, 10_000)
     alarms = sum(len(detector.detect(picture)) for picture in faceless)
     row["false_alarms"] = str(alarms)
     row["false_alarms_a_megapixel"] = alarms / (sum(p.size for p in faceless) / 1e6)

@@ -34,3 +34,22 @@ def test_the_baseline_learns_what_can_be_learnt(
 def test_a_missing_baseline_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no trained HOG baseline"):
         HogSvm.load(tmp_path / "hog-svm.npz")
+
+
+@pytest.mark.parametrize(("cell_px", "numbers"), [(8, 3780), (16, 756), (32, 108)])
+def test_a_cell_may_be_larger_and_a_blocks_numbers_have_length_one(
+    cell_px: int, numbers: int
+) -> None:
+    features = describe(draw(3, np.random.default_rng(0))[None], cell_px)[0]
+    assert features.shape == (numbers,)
+    lengths = np.linalg.norm(features.reshape(-1, 36), axis=1)
+    assert np.allclose(lengths[lengths > 0.5], 1, atol=0.02)
+
+
+def test_a_run_with_larger_cells_reads_its_own_size(
+    drawn: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "hog"
+    assert main(["hog-svm", "--data", str(drawn[0]), "--run", str(run), "--cell", "32"]) == 0
+    machine = HogSvm.load(run / "hog-svm.npz")
+    assert machine.logits(np.zeros((2, 48, 48), np.uint8)).shape == (2, 7)

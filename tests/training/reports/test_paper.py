@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from training.__main__ import main
+from training.reports.published import TEST_COUNTS, implied_accuracy
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_table_2_implies_less_than_any_accuracy_that_the_paper_states() -> None:
+    assert sum(TEST_COUNTS.values()) == 7178
+    assert implied_accuracy() == pytest.approx(0.744, abs=5e-4)
+
+
+def test_the_page_is_what_the_command_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    folder = tmp_path / "paper"
+    shutil.copytree("docs/paper", folder)
+    output = tmp_path / "paper.md"
+    assert main(["paper", "--folder", str(folder), "--output", str(output)]) == 0
+    assert output.read_text() == (ROOT / "docs/paper.md").read_text()
+    assert (folder / "hog.png").stat().st_size > 1000
+
+
+def test_what_was_not_run_is_said_with_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    folder = tmp_path / "paper"
+    folder.mkdir()
+    (folder / "template.md").write_text("{table_2}\n{missing}\n")
+    results = json.loads((ROOT / "docs/results.json").read_text())
+    results["results"] = results["results"][:1]
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    output = tmp_path / "paper.md"
+    words = ["paper", "--folder", str(folder), "--output", str(output)]
+    assert main([*words, "--results", str(tmp_path / "results.json")]) == 0
+    text = output.read_text()
+    assert "| `expression`, PrivateTest |" in text
+    assert "five-block CNN, FER2013's labels, PrivateTest: not run" in text
+    assert "`python -m training paper --data fer2013.csv`" in text

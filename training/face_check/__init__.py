@@ -1,0 +1,1 @@
+"""The second stage of the face detectors: is this box a face?"""

@@ -1,0 +1,135 @@
+"""``training paper``: docs/paper.md, the paper that Mien follows beside what is here.
+
+Tables 2 and 3 come from the numbers behind docs/results.md; the counts and shares of the paper are
+in ``published.py``. ``--data`` measures the paper's own test set, both held-out splits together.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from training.classifier.metrics import scores
+from training.data.fer2013 import Split, read_pictures
+from training.files import MODELS, write_json, write_text
+from training.reports.baselines import of_pair
+from training.reports.faces import read_numbers
+from training.reports.hog_picture import draw_hog
+from training.reports.published import TABLE_2, TABLE_3, TEST_COUNTS, implied_accuracy
+from training.reports.tables import percent, table
+
+OUTPUT = Path("docs/paper.md")
+FOLDER = Path("docs/paper")
+RESULTS = Path("docs/results.json")
+BOTH = "both-splits.json"
+PORTRAIT = Path("device/camera/astronaut.jpg")
+MISSING = "not run"
+# The paper's two networks and those that ship, as the report names them;
+# the command makes one that the report lacks.
+ROWS = {
+    "paper-cnn-fer2013 (fer2013 head)": "five-block CNN",
+    "mini-xception-fer2013 (fer2013 head)": "mini-Xception",
+    "expression-fer2013 (fer2013 head)": "`expression-fer2013`",
+    "expression (crowd head)": "`expression`",
+}
+
+
+def add_arguments(commands: Any) -> None:
+    """Adds the command to ``python -m training``."""
+    parser = commands.add_parser("paper", help="write docs/paper.md from the report's numbers")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="of `training report`")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="template, picture, numbers")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--data", type=Path, help="fer2013.csv: measure both held-out splits anew")
+    parser.add_argument("--pair", type=Path, action="append",
+                        help="what --data measures; may be repeated; default: what ships")  # fmt: skip
+    parser.set_defaults(run=run_command)
+
+
+def run_command(arguments: argparse.Namespace, command: str) -> int:
+    """Measures if asked, draws Figure 3 and fills the template."""
+    both_path = arguments.folder / BOTH
+    if arguments.data:
+        pairs = arguments.pair or sorted(MODELS.glob("expression*.tflite"))
+        write_json(both_path, measure_both_splits(arguments.data, pairs))
+    results = {row["name"]: row for row in read_numbers(arguments.results)["results"]}
+    both = read_numbers(both_path) if both_path.exists() else {}
+    draw_hog(PORTRAIT, arguments.folder / "hog.png")
+    text = (arguments.folder / "template.md").read_text(encoding="utf-8")
+    parts = {
+        "table_2": table_2(results, both),
+        "implied": f"{implied_accuracy():.1%}".replace("%", " %"),
+        "counts": ", ".join(f"{name} {count}" for name, count in TEST_COUNTS.items()),
+        "table_3": table_3(results),
+        "missing": missing_runs(results, both),
+    }
+    for name, part in parts.items():
+        text = text.replace("{" + name + "}", part.rstrip())
+    write_text(arguments.output, text)
+    print(f"wrote {arguments.output}")
+    return 0
+
+
+def measure_both_splits(data: Path, pairs: list[Path]) -> dict[str, Any]:
+    """Scores on ``PublicTest`` and ``PrivateTest`` together, by FER2013's labels."""
+    pictures = read_pictures(data)
+    held_out = pictures.subset(pictures.splits != Split.TRAIN)
+    return {
+        candidate.name: scores(candidate.logits(held_out.pixels), held_out.labels)
+        for candidate in map(of_pair, pairs)
+    }
+
+
+def table_2(results: dict[str, Any], both: dict[str, Any]) -> str:
+    """Precision, recall and F1 of each class: the paper's beside ours."""
+    columns = [(label, results[name]["protocols"]["fer2013"], "PrivateTest")
+               for name, label in ROWS.items() if name in results]  # fmt: skip
+    columns += [(label, both[name], "both splits") for name, label in ROWS.items() if name in both]
+    head = ["class", "paper", *(f"{label}, {split}" for label, _, split in columns)]
+    rows = [
+        [name, triple(published),
+         *(triple([100 * measured["classes"][name][key] for key in ("precision", "recall", "f1")])
+           for _, measured, _ in columns)]
+        for name, published in TABLE_2.items()
+    ]  # fmt: skip
+    rows.append(["accuracy", f"{implied_accuracy() * 100:.1f} (implied)",
+                 *(f"{100 * measured['accuracy']:.1f}" for _, measured, _ in columns)])  # fmt: skip
+    return table(head, rows)
+
+
+def triple(values: Any) -> str:
+    """Precision / recall / F1 in percent."""
+    return " / ".join(f"{value:.1f}" for value in values)
+
+
+def table_3(results: dict[str, Any]) -> str:
+    """The paper's list, then what was run here, each with its protocol."""
+    rows = [[author, network, f"{value:g} %", "as the paper lists it; protocol not stated"]
+            for author, network, value in TABLE_3]  # fmt: skip
+    for name, result in results.items():
+        measured = result["protocols"]["fer2013"]
+        who = "peer, run here" if name.startswith("fer:") else "here"
+        protocol = f"FER2013's labels, PrivateTest, n = {measured['n']}, one forward pass"
+        rows.append([who, name, percent(measured), protocol])
+    return table(["who", "network", "accuracy", "protocol"], rows)
+
+
+def missing_runs(results: dict[str, Any], both: dict[str, Any]) -> str:
+    """Which columns wait for a run, each with the commands that make it."""
+    lines = []
+    for name, label in ROWS.items():
+        pair = name.split(" (")[0]
+        network = {"paper-cnn-fer2013": "paper", "mini-xception-fer2013": "mini-xception"}.get(pair)
+        if network and name not in results:
+            lines.append(
+                f"- {label}, FER2013's labels, PrivateTest: {MISSING}. "
+                f"`python -m training classifier --network {network} --run runs/{network}`, "
+                f"`python -m export classifier runs/{network}`, then "
+                f"`python -m training report --pair {pair}.tflite`."
+            )
+        if name not in both:
+            option = f" --pair {pair}.tflite" if network else ""
+            lines.append(f"- {label}, both splits: {MISSING}. "
+                         f"`python -m training paper --data fer2013.csv{option}`.")  # fmt: skip
+    return "\n".join(lines) if lines else "Nothing."
