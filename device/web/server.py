@@ -132,10 +132,19 @@ def tls_context(web: Web) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(web.cert_file, web.key_file)
-    except (OSError, ssl.SSLError) as error:
-        reason = error.strerror if isinstance(error, FileNotFoundError) else error
+        # An empty passphrase: OpenSSL would ask the terminal for that of an encrypted key.
+        context.load_cert_chain(web.cert_file, web.key_file, password=lambda: "")
+    except (OSError, ValueError) as error:
+        reason = _what_is_wrong(error) if isinstance(error, ssl.SSLError) else error
+        reason = getattr(reason, "strerror", None) or reason
         raise ConfigurationError(
             f"web.cert_file = {web.cert_file!r}, {web.key_file!r}: cannot use it: {reason}"
         ) from error
     return context
+
+
+def _what_is_wrong(error: ssl.SSLError) -> str:
+    """Of a certificate and its key; OpenSSL itself says no more than ``PEM lib``."""
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "the key is not that of the certificate"
+    return "the first is no certificate in PEM, or the second no PEM key without a passphrase"
