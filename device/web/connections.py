@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from waitress.channel import ClientDisconnected, HTTPChannel
+from waitress.channel import HTTPChannel
 from waitress.server import create_server
 from waitress.wasyncore import loop
 
@@ -73,9 +73,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.total_outbufs_len > most:
             self._flush_exception(self._flush_some, do_close=False)
             if self.total_outbufs_len > most:
-                self.will_close = True
+                self.will_close, self.connected = True, False  # who writes sees that it is over
                 self.server.pull_trigger()
-                raise ClientDisconnected
 
 
 class TlsChannel(Channel):

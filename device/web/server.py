@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import ssl
 import threading
@@ -53,7 +54,7 @@ class WebServer:
             )
         except OSError as error:
             raise ConfigurationError(
-                f"{key} = {port}: cannot listen on {address}: {error.strerror}"
+                f"{key} = {port}: cannot listen on {address}: {os.strerror(error.errno or 0)}"
             ) from error
         self._sockets.append((listening, tls, threads))
         return int(listening.getsockname()[1])

@@ -71,7 +71,10 @@ def test_a_port_that_is_taken_is_a_wrong_setting() -> None:
         assert side
         (port,) = side.server.ports
         assert not is_free("127.0.0.1", port)
-        with pytest.raises(ConfigurationError, match=rf"web.port = {port}: cannot listen"):
+        with pytest.raises(
+            ConfigurationError,
+            match=rf"web.port = {port}: cannot listen on 127.0.0.1: Address already in use$",
+        ):
             open_web(replace(Settings(), web=Web(enabled=True, port=port)), stack)
     assert is_free("127.0.0.1", port)
 
