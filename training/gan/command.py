@@ -16,12 +16,13 @@ from training.classifier.ranges import check_ranges
 from training.classifier.train import DATA, VOTES
 from training.data.cleaning import clean
 from training.data.fer2013 import Pictures, Split, read_pictures
-from training.gan.recipe import LOSSES, GanRecipe, read_gan_recipe, write_recipe
+from training.gan.recipe import LOSSES, PLAIN, GanRecipe, read_gan_recipe, write_recipe
 from training.runs import RUNS, new_run, read_settings, refuse_given
 
 GAN_RUNS = RUNS / "gan"
 HELP = {
     "stargan": "train the generator that makes a face show another expression",
+    PLAIN: "train StarGAN as the paper says it, for comparison",
     "cgan": "train StarGAN's first baseline, a conditional GAN alone",
     "wgan": "train StarGAN's second baseline, a conditional Wasserstein GAN",
 }
@@ -108,10 +109,10 @@ def recipe_of(arguments: argparse.Namespace) -> GanRecipe:
     check_ranges(losses)
     if recipe.start_from:
         recipe = replace(recipe, steps_before=steps_before(Path(recipe.start_from), recipe))
-    from training.gan.generator import GeneratorSettings, build_generator
+    from training.gan.generator import build_generator, settings_of
 
     try:
-        build_generator(GeneratorSettings(recipe.width, recipe.blocks))
+        build_generator(settings_of(recipe))
     except ValueError as error:
         raise UsageError(f"--width {recipe.width} --blocks {recipe.blocks}: {error}") from error
     return recipe

@@ -58,7 +58,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     pictures = sample(pictures, arguments.head, arguments.faces, arguments.seed, arguments.rest)
     from training.gan import judging, sheets  # TensorFlow takes seconds to load
     from training.gan.faces import cut_by_landmarks
-    from training.gan.generator import GeneratorSettings
+    from training.gan.generator import settings_of
     from training.gan.translation import load_generator, steps_done
 
     pictures = replace(pictures, pixels=cut_by_landmarks(pictures.pixels))
@@ -66,7 +66,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     results = []
     for run, recipe in recipes.items():
         print(f"judging {run}", flush=True)
-        generator = load_generator(run, GeneratorSettings(recipe.width, recipe.blocks))
+        generator = load_generator(run, settings_of(recipe))
         result = judging.judge_generator(generator, pictures, judge, arguments.seed)
         result |= {
             "kind": recipe.kind,

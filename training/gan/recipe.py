@@ -62,7 +62,27 @@ class WganLosses:
     critic_steps: int = 2
 
 
-LOSSES = {"stargan": StarGanLosses, "cgan": CganLosses, "wgan": WganLosses}
+@dataclass(frozen=True)
+class PlainStarGanLosses:
+    """Weights of the three losses that the paper names, as Choi et al. have them.
+
+    ``lambda_penalty``: R1 on real faces, every ``penalty_interval`` steps, instead of WGAN-GP.
+    """
+
+    lambda_adversarial: float = 1.0
+    lambda_domain: float = 1.0
+    lambda_reconstruction: float = 10.0
+    lambda_penalty: float = 0.01
+    penalty_interval: int = 8
+
+
+PLAIN = "stargan-plain"
+LOSSES = {
+    "stargan": StarGanLosses,
+    PLAIN: PlainStarGanLosses,
+    "cgan": CganLosses,
+    "wgan": WganLosses,
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +90,7 @@ class GanRecipe:
     """Everything else; the same for StarGAN and its baselines.
 
     Attributes:
-        kind: ``stargan``, ``cgan`` or ``wgan``.
+        kind: ``stargan``, ``stargan-plain``, ``cgan`` or ``wgan``.
         steps: generator steps of the whole training.
         round_steps: steps between two sample sheets.
         batch_size: faces a step.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
@@ -11,10 +12,25 @@ import training.__main__
 from training.ablation import ablate
 from training.ablation.ablate import summarize
 from training.ablation.variants import folder_name, variants_of
+from training.classifier import train
+from training.classifier.metrics import scores, truth_of
 from training.classifier.read_recipe import read_recipe
 from training.classifier.recipe import recipe_for
+from training.classifier.trained import load_network, predict
+from training.data.fer2013 import Pictures, Split
+from training.files import write_json
 from training.reports.ablation import ablation_part
 from training.runs import is_finished
+
+
+def measure(run: Path, pictures: Pictures, split: Split) -> list[str]:
+    """What ``training evaluate`` writes of the FER2013 head, without its plots."""
+    chosen = pictures.split(split)
+    logits = predict(load_network(run), chosen.pixels)["fer2013"]
+    truths = {protocol: truth_of(chosen, protocol) for protocol in ("fer2013", "majority")}
+    measured = {p: scores(logits[t.chosen], t.labels) for p, t in truths.items()}
+    write_json(run / f"metrics-{split.name.lower()}.json", {"fer2013": measured})
+    return []
 
 
 class Commands:
@@ -28,7 +44,10 @@ class Commands:
         if len(self.done) == self.fails_at:
             return 3
         self.done.append(" ".join(words[1:]))
-        return training.__main__.main(words[1:])
+        with pytest.MonkeyPatch.context() as patch:
+            for module in ("train", "evaluate"):
+                patch.setattr(f"training.classifier.{module}.evaluate_run", measure)
+            return training.__main__.main(words[1:])
 
 
 @pytest.fixture
@@ -49,12 +68,12 @@ def test_every_variant_changes_the_recipe_in_one_thing() -> None:
     variants = variants_of(recipe, has_votes=True)
     assert {"base", "nothing removed", "without flip", "without erasing", "class weights",
             "class oversampling", "pixels from 0 to 255"} <= set(variants)  # fmt: skip
-    parser = training.__main__.argparse.ArgumentParser()
-    training.classifier.train.add_arguments(parser.add_subparsers())
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser.add_subparsers())
     recipes = []
     for _, options in variants.values():
         arguments = parser.parse_args(["classifier", "--network", "expression", *options])
-        recipes.append(training.classifier.train.recipe_of(arguments))
+        recipes.append(train.recipe_of(arguments))
     assert recipes[0] == recipe
     assert all(recipes.count(one) == 1 for one in recipes)
 
