@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from training.reports.plots import plt, save
+from matplotlib import pyplot as plt
+
+from training.reports.plots import save
 from training.reports.tables import table
 
 NOT_RUN = (
