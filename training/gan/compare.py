@@ -1,6 +1,7 @@
 """``training compare-gans``: all generators by one budget, trained and judged by one command.
 
-Each kind of ``recipe.LOSSES`` gets the same steps, batches, seed, size and faces. A run that has all
+Each kind of ``recipe.LOSSES`` gets the same steps, batches, seed, size and faces, once with the guide
+and once without. A run that has all
 its steps is not trained again, an interrupted one goes on; then ``evaluate-gan`` judges them all.
 """
 
@@ -17,7 +18,7 @@ from training.classifier.train import DATA, default_votes
 from training.data.fer2013 import require_data
 from training.gan.command import GAN_RUNS
 from training.gan.evaluate import JUDGE_HELP, SPLITS
-from training.gan.recipe import LOSSES, GanRecipe, read_gan_recipe
+from training.gan.recipe import LOSSES, GanRecipe, StarGanLosses, read_gan_recipe
 from training.runs import has_run
 
 DEFAULT = GanRecipe()
@@ -34,7 +35,7 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--seed", type=int, default=DEFAULT.seed)
     parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
     parser.add_argument("--split", default="validation", choices=SPLITS)
-    parser.add_argument("--runs", type=Path, default=GAN_RUNS / "compared", help="of the four")
+    parser.add_argument("--runs", type=Path, default=GAN_RUNS / "compared", help="of the eight")
     parser.add_argument("--report", type=Path, help="Markdown file whose marked part is rewritten")
     parser.set_defaults(run=run_command)
 
@@ -46,10 +47,13 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if votes is None:
         raise UsageError("generators are judged on faces on which people agree: name --votes")
     source = ["--data", str(arguments.data), "--votes", str(votes)]
-    runs = {kind: arguments.runs / kind for kind in LOSSES}
-    steps = [["training", *words] for kind, run in runs.items()
-             if (words := training_words(kind, run, source, arguments))]  # fmt: skip
-    judged = ["training", "evaluate-gan", *map(str, runs.values()), *source,
+    steps, runs = [], []
+    for kind in LOSSES:
+        for name, weight in (("guided", StarGanLosses.lambda_guide), ("unguided", 0.0)):
+            runs.append(arguments.runs / f"{kind}-{name}")
+            words = training_words(kind, weight, runs[-1], source, arguments)
+            steps += [["training", *words]] if words else []
+    judged = ["training", "evaluate-gan", *map(str, runs), *source,
               "--judge", str(arguments.judge), "--split", arguments.split]  # fmt: skip
     judged += ["--report", str(arguments.report)] if arguments.report else []
     for words in [*steps, judged]:
@@ -61,7 +65,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
 
 
 def training_words(
-    kind: str, run: Path, source: list[str], arguments: argparse.Namespace
+    kind: str, guide_weight: float, run: Path, source: list[str], arguments: argparse.Namespace
 ) -> list[str]:
     """The command that begins or goes on with a generator; empty when all its steps are done.
 
@@ -73,9 +77,11 @@ def training_words(
     }
     if not has_run(run):
         options = [w for n, v in budget.items() for w in ("--" + n.replace("_", "-"), str(v))]
+        options += ["--lambda-guide", str(guide_weight)]
         return [kind, *source, *options, "--run", str(run)]
     recipe = read_gan_recipe(run)
-    if any(getattr(recipe, name) != value for name, value in budget.items()):
+    same = recipe.losses.lambda_guide == guide_weight
+    if not same or any(getattr(recipe, name) != value for name, value in budget.items()):
         raise UsageError(f"{run}: has another budget; name another folder with --runs")
     from training.gan.translation import steps_done
 

@@ -17,7 +17,7 @@ from training.classifier.train import DATA, VOTES
 from training.data.cleaning import clean, lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
 from training.files import write_json
-from training.gan.recipe import read_gan_recipe
+from training.gan.recipe import name_of, read_gan_recipe
 from training.gan.tables import marked_part, rewrite, tables
 
 JUDGE_HELP = "classifier: a pair NAME.tflite, or a run"
@@ -69,7 +69,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         generator = load_generator(run, settings_of(recipe))
         result = judging.judge_generator(generator, pictures, judge, arguments.seed)
         result |= {
-            "kind": recipe.kind,
+            "kind": name_of(recipe),
             "steps": recipe.steps_before + steps_done(run),
             "split": arguments.split,
             "rest": arguments.rest,

@@ -15,8 +15,8 @@ from device.errors import UsageError
 from training.files import whole
 from training.gan.faces import BalancedFaces, Faces, Pixels, RandomFaces, VotedFaces
 from training.gan.generator import settings_of
-from training.gan.guide import GuideTraining, build_guide, rarity_of
-from training.gan.recipe import PLAIN, GanRecipe
+from training.gan.guide import Guidance, GuideTraining, build_guide, rarity_of
+from training.gan.recipe import PLAIN, RARE_MARGIN, GanRecipe
 from training.gan.sheets import plot_losses, sample_sheet, write_picture
 from training.gan.translation import Translation
 
@@ -127,13 +127,18 @@ def build(recipe: GanRecipe, voted: VotedFaces, run: Path) -> Translation:
     }
     keras.utils.set_random_seed(recipe.seed)
     model: Translation
-    if recipe.kind == "stargan":
+    guide = None
+    if recipe.losses.lambda_guide or recipe.kind == "stargan":
         path = run / "guide.weights.h5"
         if recipe.start_from and not path.exists():
             copy_guide(Path(recipe.start_from), path)
         guide = train_guide(voted, recipe, path)
+    if recipe.kind == "stargan":
         model = StarGan(guide, rarity_of(voted), recipe.losses, **options)
     else:
+        if guide is not None:
+            margins = RARE_MARGIN * rarity_of(voted)
+            options["guidance"] = Guidance(guide, margins, recipe.losses.lambda_guide)
         model = {"cgan": Cgan, "wgan": Wgan, PLAIN: PlainStarGan}[recipe.kind](
             recipe.losses, **options
         )

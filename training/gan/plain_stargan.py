@@ -53,6 +53,7 @@ class PlainStarGan(Translation):
                 weights.lambda_adversarial * adversarial
                 + weights.lambda_domain * domain
                 + weights.lambda_reconstruction * reconstruction
+                + self.guided(fake, targets)
             )
         update(self.generator_optimizer, generator_tape, loss, self.generator.trainable_variables)
         self.average_generator()

@@ -23,12 +23,13 @@ def words_in(folder: Path, drawn: tuple[Path, Path]) -> list[str]:
 
 
 def write_run(folder: Path, kind: str, done: int | None, steps: int = 5) -> None:
-    (folder / kind).mkdir()
+    run = folder / f"{kind}-unguided"
+    run.mkdir()
     recipe = GanRecipe(kind=kind, steps=steps, guide_steps=2, precision="float32",
-                       losses=LOSSES[kind]())  # fmt: skip
-    write_recipe(folder / kind, recipe, {}, "")
+                       losses=LOSSES[kind](lambda_guide=0.0))  # fmt: skip
+    write_recipe(run, recipe, {}, "")
     if done is not None:
-        np.savez(folder / kind / "state.npz", **{"progress/0": done})
+        np.savez(run / "state.npz", **{"progress/0": done})
 
 
 def test_all_kinds_get_the_same_budget_and_are_judged_together(
@@ -36,10 +37,16 @@ def test_all_kinds_get_the_same_budget_and_are_judged_together(
 ) -> None:
     assert main(words_in(tmp_path, drawn)) == 0
     *trained, judged = called
-    assert [words[0] for words in trained] == list(LOSSES)
-    budgets = {tuple(words[words.index("--steps") : -2]) for words in trained}
+    assert [words[0] for words in trained[::2]] == list(LOSSES)
+    budgets = {tuple(words[words.index("--steps") : words.index("--lambda-guide")])
+               for words in trained}  # fmt: skip
     assert len(budgets) == 1
-    assert judged[:5] == ["evaluate-gan", *(str(tmp_path / kind) for kind in LOSSES)]
+    weights = [words[words.index("--lambda-guide") + 1] for words in trained]
+    assert weights == ["4.5", "0.0"] * len(LOSSES)
+    assert judged[:3] == [
+        "evaluate-gan",
+        *(str(tmp_path / f"stargan-{n}guided") for n in ("", "un")),
+    ]
 
 
 def test_what_is_finished_is_not_trained_again_and_what_is_not_goes_on(
@@ -49,7 +56,7 @@ def test_what_is_finished_is_not_trained_again_and_what_is_not_goes_on(
     write_run(tmp_path, "cgan", done=3)
     write_run(tmp_path, "wgan", done=None)
     assert main(words_in(tmp_path, drawn)) == 0
-    begun = [words[:2] for words in called[:-1]]
+    begun = [words[:2] for words in called[:-1] if "guided" not in Path(words[-1]).name.split("-")]
     assert begun == [["stargan-plain", "--data"], ["cgan", "--resume"], ["wgan", "--resume"]]
 
 
