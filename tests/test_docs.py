@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from device.__main__ import COMMANDS
 from device.mqtt.command_queue import NAMES
+from device.mqtt.schemas import read_schema
 from device.settings import Settings
 from tests.words import leftovers
 
@@ -41,14 +43,14 @@ def test_commands_and_make_targets_exist(page: Path) -> None:
         assert command in COMMANDS, f"{page.name} speaks of `mien {command}`"
 
 
-def test_every_command_stands_in_the_readme() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_every_command_stands_on_its_page() -> None:
+    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     for command in COMMANDS:
         assert f"`mien {command}" in text, command
 
 
-def test_every_command_over_mqtt_stands_in_the_readme() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_every_command_over_mqtt_stands_on_the_overview() -> None:
+    text = (ROOT / "docs" / "overview.md").read_text(encoding="utf-8")
     [row] = re.findall(r"^\| `command/<name>`.*\| `([a-z -]+)` \|$", text, re.MULTILINE)
     assert sorted(row.split()) == sorted(NAMES)
 
@@ -60,12 +62,44 @@ def test_make_help_lists_every_target() -> None:
     assert sorted(phony) == sorted(explained)
 
 
-def test_settings_in_the_readme_are_settings() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_settings_on_a_page_are_settings(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
     sections = vars(Settings())
+    said = read_schema("health")["properties"]  # `health.problem` is a key of the payload
     for section, key in re.findall(r"`([a-z_]+)\.([a-z_]+)[ `]", text):
-        if section in sections:
+        if section in sections and not (section == "health" and key in said):
             assert hasattr(sections[section], key), f"{section}.{key}"
+
+
+def test_the_index_lists_every_page() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^- \[[^]]+\]\(([^)]+)\)", index, re.MULTILINE))
+    there = {path.name for path in (ROOT / "docs").glob("*.md")} | {"examples/README.md"}
+    assert there - listed == {"index.md"}
+
+
+FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.stem)
+def test_issue_forms_can_be_read_and_ask_for_mien_doctor(path: Path) -> None:
+    form = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if path.stem == "config":
+        assert form == {"blank_issues_enabled": False}
+        return
+    assert {"name", "description", "body"} <= set(form)
+    labels = [field["attributes"].get("label", "") for field in form["body"]]
+    assert "mien doctor" in labels
+    ids = [field["id"] for field in form["body"] if "id" in field]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_readme_and_the_changelog_of_a_release_fit_a_screen() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 60
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    first = changelog[changelog.index("## [0.1.0]") :]
+    assert len(first.splitlines()) <= 50
 
 
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")

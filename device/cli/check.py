@@ -13,13 +13,16 @@ from device.daemon.paths import state_folder
 from device.errors import ConfigurationError, ModelError
 from device.mqtt.access import broker_access
 from device.mqtt.identity import make_device_id
-from device.settings import load_settings
+from device.settings import Settings, load_settings
+from device.settings.hosts import join_address
 from device.vision.detector import choose_kind
 from device.vision.generator import LazySynthesizer, find_generators
 from device.vision.model_store import ModelStore, try_classifier
 from device.vision.stage import build_stage
 from device.vision.tflite import runtime_name
 from device.vision.trial import damaged_shipped, try_out
+from device.web.password import configured_hash
+from device.web.server import tls_context
 
 CREDENTIALS = "/run/credentials/"  # there only for a service, and only while it runs
 
@@ -60,8 +63,27 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
             print(f"password  {mqtt.password_file}: systemd gives it to the running service")
             mqtt = replace(mqtt, password_file="")
         broker_access(mqtt, make_device_id(settings.device.id))
+    print(f"page      {page_line(settings)}")
     print(f"broker    {settings.mqtt.host or 'embedded, loopback only'} (not contacted)")
     return 0
+
+
+def page_line(settings: Settings) -> str:
+    """Where the page would be, after a look at its password and certificate.
+
+    Raises:
+        ConfigurationError: one of them cannot be used.
+    """
+    web = settings.web
+    if not web.enabled:
+        return "off (web.enabled)"
+    if web.password_file.startswith(CREDENTIALS):
+        password = f"password from {web.password_file}: systemd gives it to the running service"
+    else:
+        password = "with a password" if configured_hash(web) else "this device alone, no password"
+    scheme = "https" if tls_context(web) else "http"
+    picture = ", shows the camera's picture" if web.show_camera else ""
+    return f"{scheme}://{join_address(web.address, web.port)} ({password}{picture})"
 
 
 def require_shipped() -> None:

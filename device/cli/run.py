@@ -22,7 +22,9 @@ from device.daemon.paths import state_folder
 from device.errors import ConfigurationError, MienError
 from device.pipeline import run
 from device.settings import Settings, load_settings
+from device.settings.tree import Web
 from device.vocabulary import Status
+from device.web.server import is_free
 
 log = logging.getLogger("mien")
 
@@ -41,6 +43,8 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         settings = replace(settings, camera=replace(settings.camera, source="demo"))
         if settings.display.backend == "auto":  # never a newcomer's console
             settings = replace(settings, display=replace(settings.display, backend="terminal"))
+        if "MIEN_WEB__ENABLED" not in environment:
+            settings = replace(settings, web=_page_of_demo(settings.web, args.source is None))
     if args.source:
         camera = replace(settings.camera, source="replay", path=str(args.source))
         settings = replace(settings, camera=camera)
@@ -63,6 +67,12 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         except ConfigurationError as error:  # it worked at the start: not for a person to mend
             raise MienError(str(error)) from error
     return 0
+
+
+def _page_of_demo(web: Web, is_portrait: bool) -> Web:
+    """The page on this machine; the demo's portrait is in the public domain and may be seen."""
+    port = web.port if is_free(web.address, web.port) else 0
+    return replace(web, enabled=True, port=port, show_camera=web.show_camera or is_portrait)
 
 
 def _tell(settings: Settings, status: Status, broker: BrokerSide) -> None:

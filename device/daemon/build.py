@@ -11,31 +11,28 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from device.camera.choose import make_source
 from device.camera.newest_frame import NewestFrameCamera
 from device.daemon.appliance import Appliance, use_model
-from device.daemon.board import Board
+from device.daemon.build_health import govern, report_health
 from device.daemon.build_mqtt import BrokerSide, make_publisher, open_broker_side
+from device.daemon.build_web import WebSide, open_page, open_web, shows_picture
 from device.daemon.collected_faces import open_captures
 from device.daemon.commands import Control
-from device.daemon.governor import Governor
-from device.daemon.health import HealthReporter, Report
 from device.daemon.metrics import Metrics
 from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
-from device.daemon.use_pace import use_pace
 from device.daemon.watchdog import NoWatchdog, SystemdWatchdog
 from device.display.choose import open_display
 from device.display.live_face import LiveFace
-from device.display.screen import NoScreen
+from device.display.screen import NoScreen, Screen
 from device.errors import DetectorError, ModelError
 from device.mqtt.identity import make_device_id, make_name
 from device.mqtt.outbox import Outbox
-from device.pipeline import Parts, collect_nothing, find_problem
+from device.pipeline import Parts, collect_nothing
 from device.settings import Settings
 from device.vision.detector import choose_kind
 from device.vision.expression_smoother import ExpressionSmoother
@@ -80,14 +77,14 @@ def open_daemon(
         state = StateFile(around.state_dir / "settings.json")
         settings = _named(state.apply(settings))
         store = ModelStore(around.state_dir / "models")
+        web = open_web(settings, stack)
         broker = open_broker_side(settings, state, around.state_dir, stack)
         make_face = make_live_face(settings, store)
         camera = _open_camera(settings, make_face is not None, stack)
         store.begin(settings.classifier.model)
         stack.callback(store.settle)  # an end in good order is not held against the model
         vision, problem = _build_or_explain(settings, store, around.under_systemd)
-        screen = open_display(settings, around.out, around.color, make_face)
-        stack.callback(screen.close)
+        screen = _open_screen(settings, around, make_face, stack)
         captures = open_captures(settings.capture, around.state_dir / "capture", stack)
         watchdog, metrics = SystemdWatchdog() if around.under_systemd else NoWatchdog(), Metrics()
         parts = Parts(
@@ -106,16 +103,40 @@ def open_daemon(
         )
         if vision:
             use_model(device, vision.classifier)
-        report = _report_health(device, metrics, broker, stack)
+        report = _tell_about(device, metrics, broker, web, stack)
         stack.callback(watchdog.stopping)  # first of all, whatever ends it
         yield parts, Control(device, broker.commands, report), broker
 
 
 def _open_camera(settings: Settings, makes_faces: bool, stack: ExitStack) -> NewestFrameCamera:
-    source = make_source(settings.camera, settings.display.show_camera or makes_faces)
+    color = settings.display.show_camera or shows_picture(settings.web) or makes_faces
+    source = make_source(settings.camera, color)
     camera = NewestFrameCamera(source, settings.camera).start()
     stack.callback(camera.close)
     return camera
+
+
+def _open_screen(
+    settings: Settings, around: Surroundings, make_face: LiveFace | None, stack: ExitStack
+) -> Screen | NoScreen:
+    screen = open_display(settings, around.out, around.color, make_face)
+    stack.callback(screen.close)
+    return screen
+
+
+def _tell_about(
+    device: Appliance,
+    metrics: Metrics,
+    broker: BrokerSide,
+    web: WebSide | None,
+    stack: ExitStack,
+) -> Callable[[], None]:
+    """Begins to govern, to report and to show the page; what it returns reports at once."""
+    govern(device)
+    reporter = report_health(device, metrics, broker, stack)
+    if web:
+        open_page(web, device, reporter, broker, stack)
+    return reporter.report_now
 
 
 def _named(settings: Settings) -> Settings:
@@ -217,51 +238,3 @@ def _build_or_explain(
             raise
         log.error("safe mode: %s", error)
         return None, str(error)
-
-
-def _govern(device: Appliance) -> None:
-    """The pace follows what frames take and what the board says."""
-    parts, rate_hz = device.parts, device.settings.camera.frame_rate_hz
-    governor = Governor(1 / rate_hz, partial(use_pace, device))
-    parts.keep_pace = lambda took_s, now_s: governor.frame(took_s, now_s, parts.camera.dropped)
-    device.hear_report = governor.hear
-
-
-def _report_health(
-    device: Appliance, metrics: Metrics, broker: BrokerSide, stack: ExitStack
-) -> Callable[[], None]:
-    """Begins to report; returns a function that has a report made at once.
-
-    Raises:
-        ConfigurationError: the Prometheus port is taken.
-    """
-    _govern(device)
-    publisher, outbox, parts = broker.publisher, broker.publisher.outbox, device.parts
-    settings = device.settings.health
-
-    def facts() -> dict[str, Any]:
-        return {
-            "problem": find_problem(parts),
-            "model": device.model(),
-            "detector": parts.status.detector,
-            "pace": device.pace.name,
-            "settings": device.settable(),
-            "outbox_depth": outbox.depth,
-            "counts": {
-                "dropped_frames": parts.camera.dropped,
-                "dropped_events": outbox.dropped,
-                "refused_commands": broker.commands.refused,
-                "refused_publications": publisher.num_refused,
-            },
-        }
-
-    tell: list[Callable[[Report], None]] = [publisher.show_health, device.hear_report]
-    if settings.prometheus_file or settings.prometheus_port:
-        from device.daemon.prometheus import open_prometheus  # its libraries are slow to import
-
-        tell += open_prometheus(settings, stack)
-    reporter = HealthReporter(metrics, facts, Board(), tell, settings.interval_s)
-    publisher.when_back(reporter.report_now)  # the last report may say that the broker is away
-    reporter.start()
-    stack.callback(reporter.close)
-    return reporter.report_now

@@ -29,6 +29,7 @@ from device.mqtt.payloads import encode
 from device.mqtt.publisher import MqttPublisher
 from device.settings import Settings
 from device.settings.tree import MOST_IN_MEMORY
+from device.web.server import url_for_others
 
 log = logging.getLogger("mien.outbox")
 
@@ -126,6 +127,7 @@ def announce(
             publisher.topics,
             wanted.area,
             Board().has_temperature(),
+            page=url_for_others(settings.web),
             support_url=find_support_url(),
         )
         publisher.announce(topic, encode(announcement))

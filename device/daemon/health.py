@@ -1,4 +1,4 @@
-"""The health report: every so often to MQTT, to a Prometheus file and to its endpoint."""
+"""The health report: every so often to MQTT and to a Prometheus file; the page asks for one."""
 
 from __future__ import annotations
 
@@ -97,11 +97,15 @@ class HealthReporter:
             self._report()
             self._soon.wait(self._interval_s)
 
-    def _report(self) -> None:
+    def read(self) -> Report:
+        """A report made now, for whoever asks; from any thread."""
         now_s = self._clock()
+        uptime_s = now_s - self._started_s
+        return collect(self._metrics, self._facts(), self._board, uptime_s, now_s)
+
+    def _report(self) -> None:
         try:
-            uptime_s = now_s - self._started_s
-            report = collect(self._metrics, self._facts(), self._board, uptime_s, now_s)
+            report = self.read()
             for tell in self._tell:
                 tell(report)
         except (OSError, ValueError) as error:  # a file of the board, or of the report

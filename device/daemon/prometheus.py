@@ -1,47 +1,34 @@
-"""The health report for Prometheus: a text file for the node exporter, or an endpoint on loopback."""
+"""The health report in Prometheus' words, for ``/metrics`` and as a file for the node exporter."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
 from pathlib import Path
-from socket import SHUT_RDWR, socket
-from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
-from prometheus_client.exposition import ThreadingWSGIServer, make_wsgi_app
 from prometheus_client.registry import Collector
 
 from device.daemon.health import Report
 from device.daemon.paths import write_atomically
-from device.errors import ConfigurationError
-from device.settings.tree import Health
 
 log = logging.getLogger("mien.health")
 
-LOOPBACK = "127.0.0.1"
-MOST_CONNECTIONS = 8
-READ_WITHIN_S = 5.0
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class NewestReport(Collector):
-    """The newest report as Prometheus' metrics; what is not known is left out."""
+class ReportCollector(Collector):
+    """A report as Prometheus' metrics; what is not known is left out."""
 
-    def __init__(self, report: Report | None = None) -> None:
-        self.report = report
+    def __init__(self, report: Report) -> None:
+        self._report = report
         self.registry = CollectorRegistry()
         self.registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
-        """None before the first report."""
-        report = self.report
-        if report is None:
-            return
+        """The metrics."""
+        report = self._report
         memory_mb = report["memory_mb"]
         for name, text, value in (
             ("frames_per_second", "frames through the loop", report["fps"]),
@@ -71,7 +58,7 @@ class NewestReport(Collector):
 
 def render(report: Report) -> str:
     """The report in Prometheus' text format."""
-    return generate_latest(NewestReport(report).registry).decode()
+    return generate_latest(ReportCollector(report).registry).decode()
 
 
 class PrometheusFile:
@@ -94,64 +81,3 @@ class PrometheusFile:
             if not self._complained:
                 log.warning("health.prometheus_file = %s: %s", self._path, error.strerror)
             self._complained = True
-
-
-class _Server(ThreadingWSGIServer):
-    """Serves the newest connections and ends older ones, so that slow ones cannot pile up."""
-
-    request_queue_size = 128
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._newest: deque[socket] = deque(maxlen=MOST_CONNECTIONS)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if len(self._newest) == MOST_CONNECTIONS:
-            with suppress(OSError):  # it has been answered and closed
-                self._newest[0].shutdown(SHUT_RDWR)
-        self._newest.append(request)
-        super().process_request(request, client_address)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing: the connection was too slow or broke off."""
-
-
-class _Handler(WSGIRequestHandler):
-    timeout = READ_WITHIN_S
-
-    def log_message(self, *_: Any) -> None:
-        """Not in the journal."""
-
-
-def serve(port: int, newest: NewestReport, stack: ExitStack) -> int:
-    """Serves the newest report on loopback until the stack is closed; returns the port.
-
-    Raises:
-        ConfigurationError: the port is taken.
-    """
-    try:
-        server = make_server(LOOPBACK, port, make_wsgi_app(newest.registry), _Server, _Handler)
-    except OSError as error:
-        raise ConfigurationError(
-            f"health.prometheus_port = {port}: cannot listen: {error.strerror}"
-        ) from error
-    stack.callback(server.server_close)
-    stack.callback(server.shutdown)
-    threading.Thread(target=server.serve_forever, name="prometheus", daemon=True).start()
-    return server.server_port
-
-
-def open_prometheus(settings: Health, stack: ExitStack) -> list[Callable[[Report], None]]:
-    """Who gets each report, as the settings say.
-
-    Raises:
-        ConfigurationError: the port is taken.
-    """
-    found: list[Callable[[Report], None]] = []
-    if settings.prometheus_file:
-        found.append(PrometheusFile(Path(settings.prometheus_file)))
-    if settings.prometheus_port:
-        newest = NewestReport()
-        serve(settings.prometheus_port, newest, stack)
-        found.append(lambda report: setattr(newest, "report", report))
-    return found

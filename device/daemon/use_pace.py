@@ -36,7 +36,10 @@ def use_pace(device: Appliance, pace: Pace, reason: str | None) -> None:
         log.error("the model stays as it is: %s", error)
     if parts.status.problem in (None, ours):
         parts.status = replace(parts.status, problem=problem_of(pace))
-    log.warning("pace %s: %s", pace.name, reason or "the board has time again")
+    if reason:
+        log.warning("the board is too slow or too hot: pace %s: %s", pace.name, reason)
+    else:
+        log.warning("the board has time again: pace %s", pace.name)
 
 
 def problem_of(pace: Pace) -> str | None:

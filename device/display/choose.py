@@ -27,7 +27,9 @@ def open_display(
         make_face: makes what ``display.synthesis`` asks for; only the framebuffer shows it.
     """
     display, name = settings.display, settings.device.name
-    notice = notice_text(display.notice, settings.capture.enabled)
+    notice = notice_text(
+        display.notice, settings.capture.enabled, settings.web.enabled and settings.web.show_camera
+    )
     if display.backend == "none":
         return NoScreen()
     if display.backend in ("auto", "terminal") and stream.isatty():

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from device.vocabulary import CameraState, FaceState, Frame, Scene, Status, SyntheticFace
 
 NOTICE = "Expressions are being read here. No picture is kept."
+PAGE_NOTICE = "Expressions are being read here. A web page shows the picture; none is kept."
+CAPTURE_PAGE_NOTICE = "Expressions are being read here. Pictures are kept, and shown on a web page."
 CAPTURE_NOTICE = "Expressions are being read here. Pictures of faces are kept on this device."
 
 
-def notice_text(wanted: bool, capturing: bool) -> str:
-    """The notice; while faces are collected it stands there even if it was switched off."""
+def notice_text(wanted: bool, capturing: bool, on_page: bool = False) -> str:
+    """The notice; even if it was switched off while pictures are collected or can be looked at."""
     if capturing:
-        return CAPTURE_NOTICE
+        return CAPTURE_PAGE_NOTICE if on_page else CAPTURE_NOTICE
+    if on_page:
+        return PAGE_NOTICE
     return NOTICE if wanted else ""
 
 

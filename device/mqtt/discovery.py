@@ -52,6 +52,7 @@ def discovery_payload(
     area: str = "",
     has_temperature: bool = True,
     support_url: str = "",
+    page: str = "",
 ) -> dict[str, Any]:
     """The whole announcement.
 
@@ -61,6 +62,7 @@ def discovery_payload(
         area: suggested to Home Assistant; empty for none.
         has_temperature: whether the board has a sensor; without one there is no entity.
         support_url: the project's page; empty for none.
+        page: where others find the device's page; empty for none.
     """
     device = {
         "identifiers": [f"mien_{identity.device_id}"],
@@ -70,9 +72,10 @@ def discovery_payload(
         "sw_version": identity.version,
         "serial_number": identity.device_id,
     }
+    device |= {k: v for k, v in (("suggested_area", area), ("configuration_url", page)) if v}
     origin = {"name": "mien", "sw_version": identity.version}
     announcement = {
-        "dev": {**device, "suggested_area": area} if area else device,
+        "dev": device,
         "o": {**origin, "support_url": support_url} if support_url else origin,
         "cmps": _components(identity, topics, has_temperature),
         "availability": [{"topic": "availability"}],

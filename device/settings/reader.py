@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import re
 import reprlib
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 from device.errors import ConfigurationError
 from device.files import read_file
 from device.settings.hosts import is_host, without_password
-from device.settings.tree import MOST_IN_MEMORY, Settings
+from device.settings.tree import MOST_IN_MEMORY, Settings, Web
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -160,9 +161,31 @@ def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:
             "mqtt.host",
             "allowed is a name or address alone; the port is mqtt.port, encryption mqtt.tls",
         )
-    if bool(mqtt.cert_file) != bool(mqtt.key_file):
-        alone = "mqtt.cert_file" if mqtt.cert_file else "mqtt.key_file"
-        yield alone, "mqtt.cert_file and mqtt.key_file belong together"
+    for section in ("mqtt", "web"):
+        table = getattr(settings, section)
+        if bool(table.cert_file) != bool(table.key_file):
+            alone = "cert_file" if table.cert_file else "key_file"
+            together = f"{section}.cert_file and {section}.key_file belong together"
+            yield f"{section}.{alone}", together
+    yield from _misfits_of_page(settings.web)
+
+
+def _misfits_of_page(web: Web) -> Iterator[tuple[str, str]]:
+    """Keys of ``[web]`` whose values cannot be, and why."""
+    try:
+        is_local = ipaddress.ip_address(web.address).is_loopback
+    except ValueError:
+        yield "web.address", "allowed is an IP address of this device, 0.0.0.0 or ::"
+        return
+    names = [name.strip() for name in web.host_names.split(",") if name.strip()]
+    if not all(is_host(name) for name in names):
+        yield "web.host_names", "allowed are names alone, separated by commas"
+    if web.enabled and not (web.password_hash or web.password_file):
+        remedy = "needs a password: `mien web password` makes the line for web.password_hash"
+        if not is_local:
+            yield "web.address", f"an address that others reach {remedy}"
+        if names:
+            yield "web.host_names", f"a name that others use {remedy}"
 
 
 def _read(path: Path) -> str:

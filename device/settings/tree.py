@@ -204,7 +204,35 @@ class Health:
 
     interval_s: float = key(30.0, "s between health messages", 1, 3600)
     prometheus_file: str = key("", "Prometheus text file for the node exporter; empty: none")
-    prometheus_port: int = key(0, "Prometheus endpoint on 127.0.0.1; 0: none", 0, 65535)
+    prometheus_port: int = key(
+        0, "Prometheus endpoint on 127.0.0.1, beside that of [web]; 0: none", 0, 65535
+    )
+
+
+@dataclass(frozen=True)
+class Web:
+    """The page for a browser, with /metrics and /healthz."""
+
+    enabled: bool = key(False, "serve the page")
+    address: str = key(
+        "127.0.0.1",
+        "address it listens on: this device alone; 0.0.0.0 or :: for all, which needs a password",
+    )
+    port: int = key(8420, "TCP port; 0: any that is free", 0, 65535)
+    password_hash: str = key(
+        "", "made by `mien web password`; or MIEN_WEB__PASSWORD_HASH", secret=True
+    )
+    password_file: str = key("", "file that holds that line alone")
+    host_names: str = key(
+        "",
+        "names people type for this device, separated by commas, beside localhost, its host name "
+        "(with .local) and its addresses; needs a password",
+    )
+    cert_file: str = key("", "HTTPS: certificate with its chain (PEM)")
+    key_file: str = key("", "HTTPS: its key (PEM)")
+    show_camera: bool = key(
+        False, "show the camera's picture there, small and a few times a second; kept nowhere"
+    )
 
 
 @dataclass(frozen=True)
@@ -246,6 +274,7 @@ class Settings:
     home_assistant: HomeAssistant = HomeAssistant()
     display: Display = Display()
     health: Health = Health()
+    web: Web = Web()
     privacy: Privacy = Privacy()
     capture: Capture = Capture()
     log: Log = Log()

@@ -13,6 +13,7 @@ JSON_WRITERS = {
     "device.cli.analyze": "prints results for other programs",
     "device.cli.bench": "prints results for other programs",
     "device.daemon.state_file": "writes what is remembered over a restart",
+    "device.web.messages": "tells the page",
     "device.vision.model_card": "writes the card beside a model",
 }
 # Modules outside mqtt/ that ask what time it is for people, with the reason.

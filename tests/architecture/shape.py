@@ -27,6 +27,7 @@ OTHER_TESTS = {
     "board": "cost on arm64, counted",
     "clients": "Home Assistant and Node-RED",
     "fleet": "many devices at one broker",
+    "pages": "documents made from the code",
     "golden": "files with known answers",
     "image": "the flashable image, booted",
     "reliability": "attacks and what they cost, the page about them",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import threading
@@ -136,9 +137,9 @@ class HomeAssistant:
             return [c for c in self._changes if c["entity_id"] == entity_id]
 
     def complaints(self) -> list[str]:
-        """Errors and warnings of its log."""
-        lines = self.log_path.read_text().splitlines()
-        return [line for line in lines if " WARNING (" in line or " ERROR (" in line]
+        """Errors and warnings of its log, each with its traceback."""
+        entries = re.split(r"^(?=\d{4}-\d\d-\d\d )", self.log_path.read_text(), flags=re.MULTILINE)
+        return [each for each in entries if " WARNING (" in each or " ERROR (" in each]
 
     def _follow(self) -> None:
         """Keeps every change of state until Home Assistant ends."""

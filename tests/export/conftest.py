@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
+import keras
 import pytest
 
 from export import classifier, face_hog, gate, generator, landmarks
@@ -16,7 +18,8 @@ from tests.training.conftest import (  # noqa: F401 - the fixtures serve both
 )
 from tests.training.drawn import drawn_rows, write_csv, write_votes
 from tests.training.drawn_recipes import TINY
-from training.classifier.fitting import fit
+from training.classifier import fitting
+from training.classifier.checkpoint import save_checkpoint
 from training.data.fer2013 import read_pictures
 from training.runs import write_settings
 
@@ -56,5 +59,13 @@ def drawn_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run.mkdir()
     facts = {"path": str(data), "votes": str(votes), "train": 112}
     write_settings(run, asdict(recipe), facts, "test")
-    fit(run, read_pictures(data, votes), recipe, resume=False, say=lambda line: None)
+    num_steps = recipe.epochs * 112 // recipe.batch_size
+
+    def at_the_end(run: Path, model: keras.Model, averaged: list[Any]) -> None:
+        if int(model.optimizer.iterations) == num_steps:
+            save_checkpoint(run, model, averaged)
+
+    with pytest.MonkeyPatch.context() as patch:  # a checkpoint takes as long as its epoch
+        patch.setattr(fitting, "save_checkpoint", at_the_end)
+        fitting.fit(run, read_pictures(data, votes), recipe, resume=False, say=lambda line: None)
     return run

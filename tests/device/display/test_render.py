@@ -20,7 +20,7 @@ from device.display.render import (
     unit_px,
     wandering,
 )
-from device.display.wording import CAPTURE_NOTICE, NOTICE, caption, notice_text
+from device.display.wording import CAPTURE_NOTICE, NOTICE, PAGE_NOTICE, caption, notice_text
 from device.vocabulary import Expression, Image, SyntheticFace
 from tests.device.display.screens import (
     DOCS_FOLDER,
@@ -116,6 +116,8 @@ def test_the_notice_can_be_off_but_not_while_faces_are_collected() -> None:
     assert notice_text(True, False) == NOTICE
     assert notice_text(False, False) == ""
     assert notice_text(False, True) == CAPTURE_NOTICE
+    assert notice_text(False, False, on_page=True) == PAGE_NOTICE
+    assert "page" in notice_text(False, True, on_page=True)
     with_notice = render(STATES["no-face"], 640, 480, FRILLS)
     without = render(STATES["no-face"], 640, 480, replace(FRILLS, notice=""))
     assert count(with_notice[400:], QUIET) > count(without[400:], QUIET)

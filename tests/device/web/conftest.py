@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.device.web.site import QUICK_HASH, Site, running_site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with running_site(tmp_path) as site:
+        yield site
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Site]:
+    with running_site(tmp_path, password_hash=QUICK_HASH) as site:
+        yield site

@@ -1,0 +1,194 @@
+"""The demo's page in a real browser: Debian's chromium, driven by playwright.
+
+``make browser-test`` installs both. ``MIEN_SCREENSHOTS=FOLDER`` keeps what it looked like.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device.web.access import TRIES
+from tests.broker import free_port
+from tests.device.mqtt.appliance import wait_until
+from tests.device.web.site import PASSWORD, QUICK_HASH
+
+pytestmark = pytest.mark.slow
+api = pytest.importorskip("playwright.sync_api", reason="playwright: make browser-test")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+DESKTOP = {"width": 1440, "height": 1000}
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("chromium: apt-get install chromium")
+    with api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield opened
+        opened.close()
+
+
+@contextmanager
+def demo(folder: Path, **environment: str) -> Iterator[str]:
+    """``make run``; gives the address that it prints first."""
+    log_path = folder / "demo.log"
+    command = [sys.executable, "-m", "device", "run"]
+    given = {"MIEN_DEVICE__STATE_DIR": str(folder / "state"), "MIEN_WEB__PORT": str(free_port())}
+    with log_path.open("wb") as log:
+        daemon = subprocess.Popen(
+            command, stdout=log, stderr=log, env={**os.environ, **given, **environment}
+        )
+    try:
+        wait_until(lambda: b"\n" in log_path.read_bytes(), 60.0)
+        first = log_path.read_text().splitlines()[0]
+        found = re.fullmatch(r"INFO mien: page: (http://127\.0\.0\.1:\d+/)", first)
+        assert found, first
+        yield found[1]
+    except BaseException:
+        print(log_path.read_text()[-3000:])
+        raise
+    finally:
+        daemon.terminate()
+        assert daemon.wait(30) == 0
+    assert "Traceback" not in log_path.read_text()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with demo(tmp_path_factory.mktemp("demo")) as found:
+        yield found
+
+
+@contextmanager
+def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
+    """A page of a new context; no request leaves the origin, and the page has no error."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    requests: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if "Content Sec" in said.text else 0)
+    page.goto(address)
+    yield page
+    context.close()
+    assert requests
+    assert [url for url in requests if not url.startswith(address)] == []
+    assert errors == []
+
+
+def until(page: Any, condition: str) -> None:
+    """Waits for an expression; playwright's own way would need what the page's policy forbids."""
+    wait_until(lambda: bool(page.evaluate(condition)), 20.0)
+
+
+def keep(page: Any, name: str) -> None:
+    if folder := os.environ.get("MIEN_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder) / f"page-{name}.png"), full_page=True)
+
+
+def test_the_face_its_name_and_an_event_are_there_in_seconds(browser: Any, address: str) -> None:
+    with opened(browser, address, viewport=DESKTOP) as page:
+        page.wait_for_selector(".face .said strong", timeout=40_000)  # the demo's camera wanders
+    with opened(browser, address, viewport=DESKTOP) as page:
+        begun_s = time.monotonic()
+        page.wait_for_selector(".face .said strong", timeout=3000)
+        assert time.monotonic() - begun_s < 3.0
+        assert page.inner_text(".face .said strong") in ("happy", "uncertain", "neutral")
+        assert page.locator(".face tbody tr").count() == 7
+        page.wait_for_selector(".box b")
+        page.wait_for_selector("#event-list li")
+        assert "appeared" in page.inner_text("#event-list")
+        assert "Working" in page.inner_text("#watching")
+        until(page, "document.getElementById('broker').innerText == 'Broker connected'")
+        until(page, "document.getElementById('picture').naturalWidth == 480")
+        page.wait_for_selector("#guide .verdict")
+        page.wait_for_selector("#health-list dd")
+        keep(page, "desktop")
+
+
+def test_pause_works_with_the_keyboard_and_resume_too(browser: Any, address: str) -> None:
+    with opened(browser, address, viewport=DESKTOP) as page:
+        page.wait_for_selector("#pause:enabled")
+        page.focus("#pause")
+        page.keyboard.press("Enter")
+        until(page, "document.getElementById('watching').innerText == 'Paused'")
+        until(page, "document.getElementById('picture').hidden")
+        assert page.inner_text("#pause") == "Resume"
+        assert "nobody is watched" in page.inner_text("#headline")
+        assert page.locator(".face").count() == 0
+        keep(page, "paused")
+        page.keyboard.press("Enter")
+        until(page, "document.getElementById('watching').innerText.includes('Working')")
+
+
+def test_a_setting_is_saved_and_a_bad_one_is_said(browser: Any, address: str) -> None:
+    with opened(browser, address, viewport=DESKTOP) as page:
+        dwell = page.get_by_label("Dwell (s)")
+        until(page, "document.getElementById('set-smoothing.dwell_s').value == '0.4'")
+        dwell.fill("0.6")
+        page.get_by_role("button", name="Save").click()
+        until(page, "document.getElementById('set-said').innerText == 'Saved.'")
+        page.evaluate("document.getElementById('set').noValidate = true")
+        dwell.fill("99")
+        page.get_by_role("button", name="Save").click()
+        until(page, "document.getElementById('set-said').innerText.includes('0 to 10')")
+        page.reload()
+        until(page, "document.getElementById('set-smoothing.dwell_s').value == '0.6'")
+
+
+def test_it_fits_a_phone_and_the_dark(browser: Any, address: str) -> None:
+    phone = {"viewport": PHONE, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
+    for name, options in (
+        ("phone", phone),
+        ("dark", {"viewport": DESKTOP, "color_scheme": "dark"}),
+    ):
+        with opened(browser, address, **options) as page:
+            page.wait_for_selector(".face .said strong", timeout=40_000)
+            page.wait_for_selector("#health-list dd")
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+            names = page.evaluate(
+                "[...document.querySelectorAll('button, input, select')].filter((e) => "
+                "e.type != 'hidden' && !(e.innerText || (e.labels && e.labels.length))).length"
+            )
+            assert names == 0  # each control has a name for a screen reader
+            keep(page, name)
+
+
+def test_a_wrong_password_is_refused_and_throttled(browser: Any, tmp_path: Path) -> None:
+    with (
+        demo(tmp_path, MIEN_WEB__PASSWORD_HASH=QUICK_HASH) as address,
+        opened(browser, address, viewport=PHONE) as page,
+    ):
+        assert page.url == f"{address}login"
+        page.get_by_label("Password").fill(PASSWORD)
+        keep(page, "login")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#watching")
+        assert page.url == address
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_selector("#password")
+        for number in range(TRIES + 1):
+            page.get_by_label("Password").fill(f"wrong {number}")
+            with page.expect_navigation():
+                page.keyboard.press("Enter")
+            assert page.inner_text("#why")
+        assert "Too many tries" in page.inner_text("#why")
+        page.goto(address)
+        assert page.url == f"{address}login"

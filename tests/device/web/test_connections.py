@@ -1,0 +1,101 @@
+"""Slow, many and encrypted connections."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from device.web import connections
+from tests.certificates import Authority
+from tests.device.mqtt.appliance import wait_until
+from tests.device.web.site import NOBODY, QUICK_HASH, running_site, show
+from tests.scenes import ONLINE
+
+
+def test_many_connections_keep_nobody_out(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with running_site(tmp_path) as site, ExitStack() as stack:
+        assert site.ask("/").status == 200
+        threads = threading.active_count()
+        for number in range(200):
+            slow = socket.create_connection(("127.0.0.1", site.port))
+            stack.callback(slow.close)
+            if number % 2:
+                slow.send(b"GET / HT")
+        assert site.ask("/").status == 200
+        assert threading.active_count() <= threads
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_request_that_trickles_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "READ_WITHIN_S", 0.3)
+    with running_site(tmp_path) as site:
+        with socket.create_connection(("127.0.0.1", site.port), timeout=10) as slow:
+            is_open = True
+
+            def trickle() -> bool:
+                nonlocal is_open
+                try:
+                    slow.sendall(b"x")
+                    slow.settimeout(0.05)
+                    is_open = slow.recv(1) != b""
+                except TimeoutError:
+                    pass
+                except OSError:
+                    is_open = False
+                return not is_open
+
+            wait_until(trickle, 10.0)
+        assert site.ask("/").status == 200
+
+
+def test_the_page_ends_at_once_though_somebody_looks(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        with running_site(tmp_path) as site:
+            show(site, NOBODY, ONLINE)
+            address = ("127.0.0.1", site.port)
+            looking = stack.enter_context(socket.create_connection(address, timeout=10))
+            looking.sendall(b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            seen = b""
+            while b"event: about" not in seen:
+                seen += looking.recv(65536)
+            begun_s = time.monotonic()
+        assert time.monotonic() - begun_s < 4.0
+    with socket.create_server(("127.0.0.1", site.port)):
+        pass  # the port is free again
+
+
+def test_https_with_the_users_certificate(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "home")
+    pair = authority.issue("mien", "127.0.0.1")
+    context = ssl.create_default_context(cafile=str(authority.cert))
+    files = {"cert_file": str(pair.cert), "key_file": str(pair.key)}
+    with running_site(tmp_path, password_hash=QUICK_HASH, **files) as site, ExitStack() as stack:
+        for _ in range(20):  # they neither speak TLS nor anything
+            stack.callback(socket.create_connection(("127.0.0.1", site.port)).close)
+        plain = stack.enter_context(socket.create_connection(("127.0.0.1", site.port)))
+        plain.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        bare = stack.enter_context(socket.create_connection(("127.0.0.1", site.port), timeout=10))
+        connection = stack.enter_context(context.wrap_socket(bare, server_hostname="127.0.0.1"))
+        request = "GET /static/page.js HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode())
+        page = b""
+        while chunk := connection.recv(65536):
+            page += chunk
+        assert page.startswith(b"HTTP/1.1 200 OK")
+        script = Path(connections.__file__).with_name("static") / "page.js"
+        assert page.endswith(script.read_bytes())
+        login = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 22\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\npassword=correct+horse"
+        bare = stack.enter_context(socket.create_connection(("127.0.0.1", site.port), timeout=10))
+        connection = stack.enter_context(context.wrap_socket(bare, server_hostname="127.0.0.1"))
+        connection.sendall(login)
+        assert b"; Secure" in connection.recv(65536)

@@ -1,0 +1,99 @@
+"""What of ``[web]`` stops the start, and what it says."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from device.cli.check import page_line
+from device.daemon.build_web import open_web
+from device.errors import ConfigurationError
+from device.mqtt.discovery import discovery_payload
+from device.mqtt.identity import Identity, Topics
+from device.settings import Settings, load_settings
+from device.settings.tree import Web
+from device.web.server import is_free, page_url, url_for_others
+from tests.device.web.site import QUICK_HASH
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('address = "0.0.0.0"', r"mien.toml:3: web.address = '0.0.0.0'.*mien web password"),
+        ('address = "::"', r"web.address.*needs a password"),
+        ('address = "192.168.1.5"', r"web.address.*needs a password"),
+        ('address = "mien.local"', r"web.address.*allowed is an IP address"),
+        ('host_names = "mien.example"', r"web.host_names.*needs a password"),
+        ('host_names = "a b"', r"web.host_names.*allowed are names"),
+        ('cert_file = "a.pem"', r"web.cert_file and web.key_file belong together"),
+        ("port = 70000", r"allowed: 0 to 65535"),
+    ],
+)
+def test_what_would_be_unsafe_or_wrong_stops_the_start(
+    text: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mien.toml").write_text(f"[web]\nenabled = true\n{text}\n")
+    with pytest.raises(ConfigurationError, match=told):
+        load_settings(tmp_path / "mien.toml")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.1.2.3"])
+def test_this_device_alone_needs_no_password(address: str, tmp_path: Path) -> None:
+    (tmp_path / "mien.toml").write_text(f'[web]\nenabled = true\naddress = "{address}"\n')
+    assert load_settings(tmp_path / "mien.toml").web.address == address
+
+
+def test_the_hash_may_stand_in_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "mien.toml").write_text('[web]\nenabled = true\naddress = "::"\n')
+    environment = {"MIEN_WEB__PASSWORD_HASH": QUICK_HASH}
+    assert load_settings(tmp_path / "mien.toml", environment).web.password_hash == QUICK_HASH
+
+
+def test_without_the_setting_nothing_listens() -> None:
+    with ExitStack() as stack:
+        assert open_web(Settings(), stack) is None
+
+
+def test_a_port_that_is_taken_is_a_wrong_setting() -> None:
+    settings = replace(Settings(), web=Web(enabled=True, port=0))
+    with ExitStack() as stack:
+        side = open_web(settings, stack)
+        assert side
+        (port,) = side.server.ports
+        assert not is_free("127.0.0.1", port)
+        with pytest.raises(ConfigurationError, match=rf"web.port = {port}: cannot listen"):
+            open_web(replace(Settings(), web=Web(enabled=True, port=port)), stack)
+    assert is_free("127.0.0.1", port)
+
+
+def test_home_assistant_learns_where_the_page_is_if_it_can_be_reached() -> None:
+    topics = Topics("mien", "x")
+    assert url_for_others(Web(enabled=True)) == ""
+    assert url_for_others(Web(address="0.0.0.0")) == ""
+    url = url_for_others(Web(enabled=True, address="0.0.0.0", host_names="mien.lan, b"))
+    assert url == "http://mien.lan:8420/"
+    assert discovery_payload(Identity("x"), topics, page=url)["dev"]["configuration_url"] == url
+    assert "configuration_url" not in discovery_payload(Identity("x"), topics)["dev"]
+
+
+def test_the_address_is_one_that_a_browser_opens() -> None:
+    assert page_url(Web(), 8420) == "http://127.0.0.1:8420/"
+    assert page_url(Web(address="::1", cert_file="a"), 1) == "https://[::1]:1/"
+    assert ".local:8420/" in page_url(Web(address="0.0.0.0"), 8420)
+
+
+def test_check_says_where_the_page_is_and_who_may_look(tmp_path: Path) -> None:
+    def line(**web: object) -> str:
+        return page_line(replace(Settings(), web=Web(**web)))
+
+    assert line() == "off (web.enabled)"
+    assert line(enabled=True) == "http://127.0.0.1:8420 (this device alone, no password)"
+    shown = line(enabled=True, address="::", password_hash=QUICK_HASH, show_camera=True)
+    assert shown == "http://[::]:8420 (with a password, shows the camera's picture)"
+    with pytest.raises(ConfigurationError, match=r"web\.password_hash"):
+        line(enabled=True, password_hash="secret")
+    with pytest.raises(ConfigurationError, match=r"web\.cert_file"):
+        line(enabled=True, cert_file=str(tmp_path / "none"), key_file="b")
