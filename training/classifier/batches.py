@@ -35,6 +35,9 @@ class Batches:
     ) -> None:  # fmt: skip
         self.pictures, self.targets, self.recipe = pictures, targets, recipe
         self.views = views or {}
+        self.weights = np.ones(len(pictures), np.float32)
+        if recipe.balance == "weights":
+            self.weights = class_weights(pictures.labels)
 
     def __len__(self) -> int:
         """Steps an epoch; what does not fill a batch waits for another epoch's order."""
@@ -44,6 +47,8 @@ class Batches:
         """The epoch's batches: (b, 48, 48, 1) float32 pixels 0 to 255 and targets a head."""
         random = np.random.default_rng((self.recipe.seed, epoch))
         order = random.permutation(len(self.pictures))
+        if self.recipe.balance == "oversampling":
+            order = every_class_as_often(self.pictures.labels, random)
         for index in range(len(self)):
             size = self.recipe.batch_size
             chosen = order[index * size : (index + 1) * size]
@@ -54,7 +59,29 @@ class Batches:
             for head, teacher in self.views.items():
                 share = np.float32(self.recipe.view_share)
                 targets[head] = (1 - share) * targets[head] + share * teacher(varied)
+            if self.recipe.balance == "weights":
+                targets = {h: t * self.weights[chosen, None] for h, t in targets.items()}
             yield varied[..., None].astype(np.float32), targets
+
+
+def class_weights(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """(n,) weight of each picture: all classes weigh the same, the mean picture 1."""
+    counts = np.bincount(labels)
+    present = np.count_nonzero(counts)
+    return np.asarray(len(labels) / (present * counts[labels]), np.float32)
+
+
+def every_class_as_often(
+    labels: npt.NDArray[np.int64], random: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """(n,) indices in random order, as many of each class; of a rare one all pictures, and again."""
+    classes = np.unique(labels)
+    each = -(-len(labels) // len(classes))
+    drawn = []
+    for label in classes:
+        own = random.permutation(np.flatnonzero(labels == label))
+        drawn.append(np.resize(own, each))
+    return random.permutation(np.concatenate(drawn))[: len(labels)]
 
 
 def mix_up(

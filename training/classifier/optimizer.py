@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras.optimizers.schedules import CosineDecay
 
@@ -26,6 +28,21 @@ def schedule_of(peak: float, warmup_steps: int, total_steps: int) -> CosineDecay
     )
 
 
+def loss_of(recipe: Recipe) -> Any:
+    """Cross-entropy of a head's logits."""
+    if recipe.balance != "weights":
+        return keras.losses.CategoricalCrossentropy(from_logits=True)
+    return weighted_cross_entropy
+
+
+def weighted_cross_entropy(targets: Any, logits: Any) -> Any:
+    """(n,) cross-entropy for targets whose sum is the picture's weight, not 1.
+
+    TensorFlow's own has the wrong gradient for such targets.
+    """
+    return -keras.ops.sum(targets * keras.ops.log_softmax(logits, axis=-1), axis=-1)
+
+
 def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
     """Gives the model its optimizer and one loss a head."""
     warmup = int(recipe.warmup_epochs * steps_per_epoch)
@@ -36,7 +53,7 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(
         optimizer,
-        loss={head: keras.losses.CategoricalCrossentropy(from_logits=True) for head in HEADS},
+        loss={head: loss_of(recipe) for head in HEADS},
         loss_weights={"fer2013": 1.0, "crowd": recipe.crowd_weight},
         jit_compile=False,  # XLA's convolutions on CPUs are several times slower
     )
