@@ -125,11 +125,11 @@ def from_run(run: Path) -> Source:
     Raises:
         UsageError: no generator's run, or it has no checkpoint yet.
     """
-    from training.gan.generator import GeneratorSettings  # TensorFlow takes seconds to load
+    from training.gan.generator import settings_of  # TensorFlow takes seconds to load
     from training.gan.translation import load_generator
 
     recipe, settings = read_gan_recipe(run), read_settings(run)
-    generator = load_generator(run, GeneratorSettings(recipe.width, recipe.blocks))
+    generator = load_generator(run, settings_of(recipe))
     noted = settings["recipe"]
     noted["start_from"] = Path(noted["start_from"]).name  # as a reader elsewhere would call it
     facts = {

@@ -19,6 +19,7 @@ def main(words: list[str] | None = None) -> int:
         return error.exit_status
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    from training.ablation import ablate
     from training.classifier import chain, evaluate, hog_svm
     from training.classifier import train as classifier
     from training.data import captured, posed
@@ -26,13 +27,14 @@ def main(words: list[str] | None = None) -> int:
     from training.face_hog import train as face_hog
     from training.gan import augment as augment_with_gan
     from training.gan import command as generators
+    from training.gan import compare as compare_gans
     from training.gan import evaluate as evaluate_gan
     from training.landmarks import train as landmarks
     from training.reports import evaluate_crop, evaluate_detector, evaluate_smoothing, paper, report
     from training.reports import faces as report_faces
     from training.sequences import evaluate as evaluate_sequences
 
-    for module in (classifier, chain, evaluate, hog_svm, report, generators, evaluate_gan,
+    for module in (classifier, chain, ablate, evaluate, hog_svm, report, generators, evaluate_gan, compare_gans,
                    augment_with_gan, captured, posed, face_check, face_hog, landmarks, evaluate_detector,
                    evaluate_crop, evaluate_smoothing, evaluate_sequences, report_faces, paper):  # fmt: skip
         module.add_arguments(commands)

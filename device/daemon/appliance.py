@@ -125,6 +125,7 @@ def use_model(device: Appliance, classifier: TFLiteClassifier) -> None:
     card, parts = classifier.card, device.parts
     if device.vision:
         device.vision = replace(device.vision, classifier=classifier)
+        device.vision.smoother.forget_rests()
     interval_s = device.settings.classifier.interval_s
     paced = IntervalClassifier(classifier.classify, interval_s, lambda: device.pace.slowness)
     parts.classifier = GuardedClassifier(paced, partial(give_way, device))

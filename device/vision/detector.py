@@ -27,6 +27,7 @@ class FaceDetector(Protocol):
         """Faces of a (height, width) uint8 image, largest first, without track ids."""
 
 
+CHECKED = {"haar": HaarDetector, "hog": HogDetector}  # alone, and as "both"
 MAX_BOXES = 48  # at least so many boxes of a detector are checked
 
 
@@ -70,13 +71,12 @@ def build_checked(
 ) -> FaceDetector:
     """``haar``, ``hog`` or ``both``; each checks its own boxes where there is a check."""
     if kind == "both":
-        haar, hog = (build_checked(k, min_face_px, max_faces, check) for k in ("haar", "hog"))
+        haar, hog = (build_checked(k, min_face_px, max_faces, check) for k in CHECKED)
         return HaarAndHogDetector(haar.detect, hog.detect, max_faces)
     if check is None:
-        return (HaarDetector if kind == "haar" else HogDetector)(min_face_px, max_faces)
+        return CHECKED[kind](min_face_px, max_faces)
     most = max(MAX_BOXES, max_faces)
-    detector = (HaarDetector if kind == "haar" else HogDetector)(min_face_px, most)
-    return CheckedDetector(detector.detect, check, max_faces)
+    return CheckedDetector(CHECKED[kind](min_face_px, most).detect, check, max_faces)
 
 
 def choose_kind(kind: str, models: Path = MODELS) -> str:

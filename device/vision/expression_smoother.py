@@ -120,6 +120,11 @@ class ExpressionSmoother:
             memory.rest.calibrate()
         return len(shown)
 
+    def forget_rests(self) -> None:
+        """For another model, which answers otherwise to the same faces at rest."""
+        for memory in self._tracks.values():
+            memory.rest = RestingFace()
+
     def clear(self, now_s: float) -> list[ExpressionEvent]:
         """Everybody vanishes, as nobody is watched from now on."""
         return self._vanish(now_s, float("-inf"))

@@ -45,6 +45,16 @@ class FaceCheck:
             raise ModelError(f"{path}: its card says {card.task!r}, not 'check'")
         return cls(content)
 
+    def check(self) -> None:
+        """The self-test: the model runs and gives a number.
+
+        Raises:
+            ModelError: it does not.
+        """
+        logits = self._model.run_each(np.zeros((1, CROP_PX, CROP_PX, 1), np.uint8))
+        if not np.isfinite(logits).all():
+            raise ModelError("self-test failed: an answer that is no number")
+
     def keep(self, image: GreyImage, faces: list[Face]) -> list[Face]:
         """Those that are faces, in their order; the score becomes the model's probability.
 

@@ -117,6 +117,7 @@ def check(path: Path) -> ModelCard:
         ModelError: it fails.
     """
     from device.vision.classifier import TFLiteClassifier  # slow to import for whoever only asks
+    from device.vision.face_check import FaceCheck
     from device.vision.landmarks import LandmarkModel
     from device.vision.synthesizer import Synthesizer
 
@@ -124,8 +125,8 @@ def check(path: Path) -> ModelCard:
     if card.task == "synthesize":
         return Synthesizer.load(path).card
     try:
-        if card.task == "landmarks":
-            LandmarkModel.load(path).check()
+        if card.task in ("landmarks", "check"):
+            (LandmarkModel if card.task == "landmarks" else FaceCheck).load(path).check()
             return card
         return TFLiteClassifier.load(path).card
     except ModelError as error:

@@ -1,8 +1,9 @@
 """Connections: waitress, with fewer, shorter and if so set encrypted ones.
 
 waitress reads all connections in one thread, so a slow one holds no thread of the pool. But it
-keeps any that sends a byte now and then, and stops listening when it has too many; the channels
-here give each request a time, and the newest connections room.
+keeps any that sends a byte now and then, stops listening when it has too many, and lets a thread
+wait for ever for a browser that asks and does not read. The channels here give each request and
+each answer a time, and the newest connections room.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from device.web.guard import Application
 
 MOST_CONNECTIONS = 48
 READ_WITHIN_S = 10.0  # a whole request, and the pause between two
+SEND_WITHIN_S = 15.0  # until a browser has taken all that was said to it
 POLL_S = 1.0
 CLOSE_WAIT_S = 3.0
 LIMITS = {
@@ -31,7 +33,7 @@ LIMITS = {
     "cleanup_interval": 2,
     "max_request_header_size": 16 << 10,
     "max_request_body_size": 8 << 10,
-    "outbuf_high_watermark": 256 << 10,
+    "outbuf_high_watermark": 128 << 10,  # whoever is so far behind does not read
     "log_socket_errors": False,
     "clear_untrusted_proxy_headers": False,  # nothing here believes them
     "ident": "",
@@ -42,7 +44,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     """A connection whose request must be complete in time, and which gives way to newer ones."""
 
     def __init__(self, server: Any, *others: Any, **named: Any) -> None:
-        self._begun_s = time.monotonic()
+        self._begun_s = self._taken_s = time.monotonic()
         super().__init__(server, *others, **named)
         idle = [c for c in server.active_channels.values() if not c.requests]
         if len(server.active_channels) > MOST_CONNECTIONS and idle:
@@ -57,6 +59,22 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.will_close = True
             return False
         return super().received(data)
+
+    def end_if_over(self, now_s: float) -> None:
+        """Closes it where that was decided, or what was said is not taken; no poll tells of it."""
+        if not self.total_outbufs_len:
+            self._taken_s = now_s
+        if self.will_close or now_s - self._taken_s > SEND_WITHIN_S:
+            self.handle_close()
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        """Breaks off where waitress would have the thread wait."""
+        most = self.adj.outbuf_high_watermark
+        if self.total_outbufs_len > most:
+            self._flush_exception(self._flush_some, do_close=False)
+            if self.total_outbufs_len > most:
+                self.will_close, self.connected = True, False  # who writes sees that it is over
+                self.server.pull_trigger()
 
 
 class TlsChannel(Channel):
@@ -136,6 +154,9 @@ def serve(
     tell(servers[0].pull_trigger)
     while not stop.is_set():
         loop(timeout=POLL_S, use_poll=True, map=connections, count=1)
+        for connection in list(connections.values()):
+            if isinstance(connection, Channel):
+                connection.end_if_over(time.monotonic())
     for server in servers:
         server.task_dispatcher.shutdown(timeout=CLOSE_WAIT_S)
     for connection in list(connections.values()):

@@ -20,7 +20,7 @@ from device.web.stream import stream
 
 COOKIE = "mien"
 CSRF_HEADER = "HTTP_X_MIEN_CSRF"  # not by Bottle, which fails at what is not UTF-8
-COMMANDS = ("set", "pause", "resume", "calibrate", "identify")
+PAGE_COMMANDS = ("set", "pause", "resume", "calibrate", "identify")
 MOST_STREAMS = 6  # each holds a thread of the server
 TYPES = {
     "css": "text/css; charset=utf-8",
@@ -36,7 +36,7 @@ class Backstage:
 
     Attributes:
         feed: overhears the loop.
-        ask: carries out a command of COMMANDS (its name, its arguments as JSON) and answers
+        ask: carries out one of PAGE_COMMANDS (its name, its arguments as JSON) and answers
             ``{"status": "ok", "data"}`` or ``{"status": "error", "error"}``.
         health: a fresh health report, with ``broker``.
         metrics: content type and text for Prometheus.
@@ -150,8 +150,8 @@ class Routes:
             return _text(401, "log in")
         if not self._access.is_csrf(session, request.environ.get(CSRF_HEADER, "")):
             return _text(403, "this page is out of date; load it again")
-        if name not in COMMANDS:
-            return _text(404, f"known: {', '.join(COMMANDS)}")
+        if name not in PAGE_COMMANDS:
+            return _text(404, f"known: {', '.join(PAGE_COMMANDS)}")
         answer = self._backstage.ask(name, request.body.read())
         status = 200 if answer["status"] == "ok" else 400
         return HTTPResponse(encode(answer), status, {"Content-Type": "application/json"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import ssl
 import threading
@@ -53,7 +54,7 @@ class WebServer:
             )
         except OSError as error:
             raise ConfigurationError(
-                f"{key} = {port}: cannot listen on {address}: {error.strerror}"
+                f"{key} = {port}: cannot listen on {address}: {os.strerror(error.errno or 0)}"
             ) from error
         self._sockets.append((listening, tls, threads))
         return int(listening.getsockname()[1])
@@ -132,10 +133,19 @@ def tls_context(web: Web) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(web.cert_file, web.key_file)
-    except (OSError, ssl.SSLError) as error:
-        reason = error.strerror if isinstance(error, FileNotFoundError) else error
+        # An empty passphrase: OpenSSL would ask the terminal for that of an encrypted key.
+        context.load_cert_chain(web.cert_file, web.key_file, password=lambda: "")
+    except (OSError, ValueError) as error:
+        reason = _what_is_wrong(error) if isinstance(error, ssl.SSLError) else error
+        reason = getattr(reason, "strerror", None) or reason
         raise ConfigurationError(
             f"web.cert_file = {web.cert_file!r}, {web.key_file!r}: cannot use it: {reason}"
         ) from error
     return context
+
+
+def _what_is_wrong(error: ssl.SSLError) -> str:
+    """Of a certificate and its key; OpenSSL itself says no more than ``PEM lib``."""
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "the key is not that of the certificate"
+    return "the first is no certificate in PEM, or the second no PEM key without a passphrase"

@@ -47,6 +47,9 @@ class Batches:
                     f"--posed-pairs {recipe.posed_pairs}: the training split has "
                     f"{len(self.posed)} posed faces; `training add-posed` adds some"
                 )
+        self.weights = np.ones(len(pictures), np.float32)
+        if recipe.balance == "weights":
+            self.weights = class_weights(pictures.labels)
 
     def __len__(self) -> int:
         """Steps an epoch; what does not fill a batch waits for another epoch's order."""
@@ -59,6 +62,9 @@ class Batches:
         """
         random = np.random.default_rng((self.recipe.seed, epoch))
         order = random.permutation(self.ordinary)
+        if self.recipe.balance == "oversampling":
+            labels = self.pictures.labels[self.ordinary]
+            order = self.ordinary[every_class_as_often(labels, random)]
         for index in range(len(self)):
             size = self.recipe.batch_size
             chosen = order[index * size : (index + 1) * size]
@@ -69,6 +75,8 @@ class Batches:
             for head, teacher in self.views.items():
                 share = np.float32(self.recipe.view_share)
                 targets[head] = (1 - share) * targets[head] + share * teacher(varied)
+            if self.recipe.balance == "weights":
+                targets = {h: t * self.weights[chosen, None] for h, t in targets.items()}
             if self.recipe.posed_pairs:
                 varied, targets = self.add_pairs(varied, targets, random)
             yield varied[..., None].astype(np.float32), targets
@@ -88,6 +96,26 @@ class Batches:
         silent = np.zeros((len(pairs), NUM_CLASSES), np.float32)
         labels = np.concatenate([targets["fer2013"], silent])
         return np.concatenate([varied, pairs]), {"fer2013": labels, "crowd": crowd}
+
+
+def class_weights(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """(n,) weight of each picture: all classes weigh the same, the mean picture 1."""
+    counts = np.bincount(labels)
+    present = np.count_nonzero(counts)
+    return np.asarray(len(labels) / (present * counts[labels]), np.float32)
+
+
+def every_class_as_often(
+    labels: npt.NDArray[np.int64], random: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """(n,) indices in random order, as many of each class; of a rare one all pictures, and again."""
+    classes = np.unique(labels)
+    each = -(-len(labels) // len(classes))
+    drawn = []
+    for label in classes:
+        own = random.permutation(np.flatnonzero(labels == label))
+        drawn.append(np.resize(own, each))
+    return random.permutation(np.concatenate(drawn))[: len(labels)]
 
 
 def mix_up(

@@ -76,7 +76,7 @@ def fit(
     keras.mixed_precision.set_global_policy(usable_precision(recipe.precision))
     batches = make_batches(pictures.split(Split.TRAIN), recipe)
     with distributed.scope_of(spread):
-        model = build(recipe.network)
+        model = build(recipe.network, recipe.normalizes)
         compile_model(model, recipe, len(batches))
     if recipe.start_from and not (resume and has_checkpoint(run)):
         train = pictures.split(Split.TRAIN)

@@ -20,9 +20,13 @@ from training.data.fer2013 import NUM_CLASSES
 HEADS = ("fer2013", "crowd")
 
 
-def build(name: str) -> keras.Model:
-    """One of ``NETWORKS``, untrained."""
-    return NETWORKS[name]()
+def build(name: str, normalizes: bool = True) -> keras.Model:
+    """One of ``NETWORKS``, untrained; ``normalizes`` False lets it see pixels 0 to 255 as they are."""
+    model = NETWORKS[name]()
+    if not normalizes:
+        rescaling = next(layer for layer in model.layers if isinstance(layer, layers.Rescaling))
+        rescaling.scale, rescaling.offset = 1.0, 0.0
+    return model
 
 
 def expression() -> keras.Model:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras.optimizers.schedules import CosineDecay
 
+from training.classifier.losses import DifferenceLoss, cross_entropy
 from training.classifier.networks import HEADS
-from training.classifier.posed_pairs import DifferenceLoss, LabelLoss
 from training.classifier.recipe import Recipe
 
 
@@ -27,6 +29,13 @@ def schedule_of(peak: float, warmup_steps: int, total_steps: int) -> CosineDecay
     )
 
 
+def loss_of(recipe: Recipe) -> Any:
+    """Cross-entropy of a head's logits."""
+    if recipe.balance != "weights":
+        return keras.losses.CategoricalCrossentropy(from_logits=True)
+    return cross_entropy
+
+
 def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> None:
     """Gives the model its optimizer and one loss a head."""
     warmup = int(recipe.warmup_epochs * steps_per_epoch)
@@ -35,11 +44,9 @@ def compile_model(model: keras.Model, recipe: Recipe, steps_per_epoch: int) -> N
         schedule, momentum=recipe.momentum, nesterov=True, weight_decay=recipe.weight_decay
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    losses: dict[str, keras.losses.Loss] = {
-        head: keras.losses.CategoricalCrossentropy(from_logits=True) for head in HEADS
-    }
+    losses = {head: loss_of(recipe) for head in HEADS}
     if recipe.posed_pairs:
-        losses = {"fer2013": LabelLoss(), "crowd": DifferenceLoss()}
+        losses = {"fer2013": cross_entropy, "crowd": DifferenceLoss()}
     model.compile(
         optimizer,
         loss=losses,

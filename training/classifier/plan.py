@@ -10,12 +10,6 @@ from training.classifier.read_recipe import read_recipe
 from training.classifier.recipe_files import RecipeFile, differences, maker_of
 from training.runs import has_run, is_finished, read_history
 
-POSED = "posed"  # folder beside FER2013
-ADD_POSED = (
-    "python -m training add-posed --mesh face_landmark.tflite --pictures FACES --published "
-    "FACE_API --faces 3000 --output"
-)
-
 
 @dataclass(frozen=True)
 class Step:
@@ -84,22 +78,6 @@ class Plan:
             self.steps.append(Step(words, f"export  {pair}, a teacher"))
 
     @property
-    def posed(self) -> tuple[Path, Path]:
-        """FER2013 with posed faces, and its votes, as ``training add-posed`` writes them.
-
-        Raises:
-            UsageError: they are not there.
-        """
-        folder = self.data.parent / POSED
-        pair = folder / "fer2013.csv", folder / "fer2013new.csv"
-        for path in pair:
-            if not path.exists():
-                raise UsageError(
-                    f"{path}: no posed faces there; make them first: {ADD_POSED} {folder}"
-                )
-        return pair
-
-    @property
     def teachers(self) -> Path:
         """Folder of the teachers' pairs."""
         return self.runs / "teachers"
@@ -111,10 +89,9 @@ class Plan:
 
     def train(self, file: RecipeFile, run: Path) -> Step:
         """Trains by the recipe file, with the teachers where the chain has them."""
+        words = ["training", "classifier", "--recipe", str(file.path), "--data", str(self.data),
+                 "--votes", str(self.votes)]  # fmt: skip
         recipe = file.recipe
-        data, votes = self.posed if recipe.posed_pairs else (self.data, self.votes)
-        words = ["training", "classifier", "--recipe", str(file.path), "--data", str(data),
-                 "--votes", str(votes)]  # fmt: skip
         words += ["--teacher", str(self.runs / recipe.teacher)] if recipe.teacher else []
         if recipe.start_from:
             words += ["--start-from", str(self.teachers / recipe.start_from)]

@@ -7,9 +7,6 @@ of its logits to those of the face at rest, which is what the device names.
 
 from __future__ import annotations
 
-from typing import Any
-
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -25,37 +22,6 @@ COLUMNS = 2 * NUM_CLASSES + 2  # of a target: own answer, difference, row of the
 Rows = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
 Values = npt.NDArray[np.float32]
-
-
-class DifferenceLoss(keras.losses.Loss):
-    """Cross-entropy of each row, and of its difference to another row of the batch.
-
-    Targets are (b, 16) as ``with_difference`` makes them, predictions (b, 7) logits.
-    """
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """(b,) losses."""
-        ops = keras.ops
-        own, difference = y_true[:, :NUM_CLASSES], y_true[:, NUM_CLASSES : 2 * NUM_CLASSES]
-        rest = ops.take(y_pred, ops.cast(y_true[:, -2], "int32"), axis=0)
-        apart = y_pred - rest + REST_LEAD * ops.one_hot([NEUTRAL], NUM_CLASSES)
-        return cross_entropy(own, y_pred) + y_true[:, -1] * cross_entropy(difference, apart)
-
-
-class LabelLoss(keras.losses.Loss):
-    """Cross-entropy of the rows whose targets (b, 7) say something; the others count nothing."""
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """(b,) losses."""
-        return cross_entropy(y_true, y_pred)
-
-
-def cross_entropy(targets: Any, logits: Any) -> Any:
-    """(b,) from (b, 7) and (b, 7); 0 without a gradient for targets that are all 0.
-
-    Keras' own takes for granted that targets sum to 1: its gradient is wrong where they do not.
-    """
-    return -keras.ops.sum(targets * keras.ops.log_softmax(logits), axis=-1)
 
 
 def find_pairs(pictures: Pictures) -> tuple[Rows, Rows]:

@@ -11,6 +11,7 @@ from training.classifier.networks import HEADS
 from training.data.augmentation import Augmentation
 from training.data.fer2013 import NUM_CLASSES, Pictures
 
+BALANCES = ("none", "weights", "oversampling")
 Targets = dict[str, npt.NDArray[np.float32]]  # (n, 7) for each head
 
 
@@ -31,6 +32,7 @@ class Recipe:
         average_decay: of the moving average of the weights, an update every
             ``average_every`` steps; about two epochs deep, which is worth a point.
         clean: drop duplicates, faceless and blank pictures from the training split.
+        keep_faceless: of these, keep the faceless and the blank ones.
         detect: also drop those in which OpenCV's detector sees no face.
         relabel: replace FER2013's labels by the FER+ votes where at least six of ten agree.
         seed: of weights, order and augmentation.
@@ -49,6 +51,9 @@ class Recipe:
             ICLR 2018). What a teacher says of such a picture it has not learnt by heart.
         learn_validation: share of the validation split that is learnt as well, once the recipe is
             chosen; the rest of it still validates. See ``cleaning.lend_validation``.
+        balance: of the classes by FER2013's labels, one of ``BALANCES``: ``weights`` lets a rare
+            class count more in the loss, ``oversampling`` shows its pictures more often.
+        normalizes: the network sees pixels from -1 to 1, not from 0 to 255.
     """
 
     network: str = "expression"
@@ -63,6 +68,7 @@ class Recipe:
     average_decay: float = 0.96
     average_every: int = 16
     clean: bool = True
+    keep_faceless: bool = False
     detect: bool = False
     relabel: bool = False
     seed: int = 20261123
@@ -77,6 +83,8 @@ class Recipe:
     crowd_weight: float = 1.0
     p_mixup: float = 0.0
     learn_validation: float = 0.0
+    balance: str = "none"
+    normalizes: bool = True
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 

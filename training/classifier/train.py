@@ -14,8 +14,9 @@ from training.classifier.evaluate import evaluate_run
 from training.classifier.fitting import fit
 from training.classifier.ranges import check_ranges
 from training.classifier.read_recipe import read_recipe, read_recipe_file
-from training.classifier.recipe import Recipe, recipe_for
+from training.classifier.recipe import BALANCES, Recipe, recipe_for
 from training.classifier.trained import load_pair, load_view_teachers
+from training.data.augmentation import KINDS, without
 from training.data.cleaning import Dropped, clean_as, summary, write_list
 from training.data.fer2013 import Pictures, Split, read_pictures
 from training.runs import RUNS, mark_finished, new_run, read_settings, refuse_given, write_settings
@@ -26,7 +27,8 @@ INFORMED_SHARE = 0.5  # of FER2013's labels, where a teacher helps to foresee th
 PRECISIONS = ("float32", "mixed_bfloat16")
 SETTINGS = ("network", "epochs", "batch_size", "learning_rate", "weight_decay", "seed",
             "precision", "start_from", "teacher", "view_teachers", "view_share", "crowd_weight",
-            "posed_pairs", "difference_weight", "p_mixup", "learn_validation")  # fmt: skip
+            "posed_pairs", "difference_weight", "p_mixup", "learn_validation", "balance")  # fmt: skip
+CHOICES = ("without", "no_normalization", "relabel", "detect", "keep_faceless", "keep_all")
 NETWORK_NAMES = ("expression", "expression-light", "expression-tiny", "mini-xception", "paper")
 
 
@@ -72,10 +74,19 @@ def add_arguments(commands: Any) -> None:
         "--learn-validation", type=float, metavar="SHARE",
         help="of the validation split, learnt as well; only once all else is chosen",
     )  # fmt: skip
+    parser.add_argument(
+        "--balance", choices=BALANCES, help="rare classes count, or come, more often"
+    )
+    parser.add_argument("--without", action="append", choices=KINDS, metavar="KIND",
+                        help=f"a kind of variation that is left out: {', '.join(KINDS)}")  # fmt: skip
+    parser.add_argument("--no-normalization", action="store_true",
+                        help="pixels go into the network from 0 to 255")  # fmt: skip
     parser.add_argument("--relabel", action="store_true", help="use the labels of clear FER+ votes")
     parser.add_argument(
         "--detect", action="store_true", help="also drop pictures in which Haar sees no face"
     )
+    parser.add_argument("--keep-faceless", action="store_true",
+                        help="drop only what repeats or stands in another split")  # fmt: skip
     parser.add_argument("--keep-all", action="store_true", help="no cleaning")
     parser.add_argument(
         "--strategy", choices=STRATEGIES, default="none", help="several GPUs, or several machines"
@@ -87,7 +98,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Trains, or goes on training, and evaluates at the end."""
     if arguments.resume:
         run, recipe = arguments.resume, read_recipe(arguments.resume)
-        refuse_given(arguments, (*SETTINGS, "recipe", "run_path", "relabel", "detect", "keep_all"))
+        refuse_given(arguments, (*SETTINGS, "recipe", "run_path", *CHOICES))
         data = read_settings(run)["data"]
         data_path, votes_path = arguments.data or data["path"], arguments.votes or data["votes"]
     else:
@@ -128,10 +139,13 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
     elif arguments.teacher:
         recipe = replace(recipe, informed_share=INFORMED_SHARE)
     given |= {"clean": False} if arguments.keep_all else {}
-    given |= {name: True for name in ("detect", "relabel") if getattr(arguments, name)}
+    given |= {"normalizes": False} if arguments.no_normalization else {}
+    given |= {n: True for n in ("detect", "relabel", "keep_faceless") if getattr(arguments, n)}
+    given["augmentation"] = without(recipe.augmentation, arguments.without or ())
     recipe = replace(recipe, **{k: v for k, v in given.items() if v is not None})
     check_ranges(recipe)
     for name, value, known in (("network", recipe.network, NETWORK_NAMES),
+                               ("balance", recipe.balance, BALANCES),
                                ("precision", recipe.precision, PRECISIONS)):  # fmt: skip
         if value not in known:
             raise UsageError(f"{name} {value!r}: known are {', '.join(known)}")

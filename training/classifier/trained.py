@@ -29,7 +29,7 @@ def load_network(run: Path) -> keras.Model:
     policy = keras.mixed_precision.dtype_policy()
     keras.mixed_precision.set_global_policy("float32")
     try:
-        model = build(recipe.network)
+        model = build(recipe.network, recipe.normalizes)
         model.load_weights(run / "averaged.weights.h5")
     except (OSError, ValueError) as error:
         raise UsageError(f"{run}: no usable weights yet ({error})") from error

@@ -21,15 +21,13 @@ from training.reports.tflite import TfliteClassifier
 
 Pixels = npt.NDArray[np.uint8]  # (n, 48, 48)
 NUM_MEASURED = 1024  # pictures for the normalization's statistics
-OTHER_HEAD = "fer2013"
 MAX_DIFFERENCE = 0.2  # of logits, in their standard deviations; int8 rounding makes 0.02 to 0.1
 
 
 def weights_of(name: str, path: Path, pixels: Pixels) -> list[Any]:
     """All weights of a network that answers as a pair of ours does.
 
-    The other head is taken from the pair of the same run, ``NAME-fer2013.tflite`` beside it; where
-    there is none, both heads answer like the one that the pair has.
+    Both heads answer like the one that the pair has, for want of better.
 
     Args:
         name: of the network, a key of ``networks.NETWORKS``.
@@ -51,25 +49,9 @@ def weights_of(name: str, path: Path, pixels: Pixels) -> list[Any]:
         some = pixels[:: max(len(pixels) // NUM_MEASURED, 1)][:NUM_MEASURED]
         normalize_as_measured(model, some)
         require_likeness(model, str(card.facts["head"]), file, some, path)
-        take_other_head(model, path.with_name(f"{path.stem}-{OTHER_HEAD}.tflite"), some)
     finally:
         keras.mixed_precision.set_global_policy(policy)
     return list(model.get_weights())
-
-
-def take_other_head(model: keras.Model, path: Path, pixels: Pixels) -> None:
-    """Gives FER2013's head its own weights, if a pair of the same run has them."""
-    if not path.exists():
-        return
-    file, _ = load_pair(path, "start")
-    layer = model.get_layer(OTHER_HEAD)
-    kernel, bias = next(k for k in reversed(file.kernels()) if k[0].shape == shape_of(layer))
-    before = layer.get_weights()
-    layer.set_weights([kernel, bias])
-    try:
-        require_likeness(model, OTHER_HEAD, file, pixels, path)
-    except UsageError:  # of another run: its head fits another network
-        layer.set_weights(before)
 
 
 def unfold(

@@ -6,7 +6,8 @@ and erasing. All numbers are drawn from the generator that is handed in, so a se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -25,6 +26,7 @@ class Augmentation:
         shift_px: standard deviation of the shift in each direction.
         brightness: grey levels, standard deviation.
         contrast: standard deviation of the logarithm of the contrast.
+        p_flip: mirrored, left and right exchanged.
         p_low_resolution: brought down to 20 to 40 px and up again, as distant faces are.
         p_blur: out of focus, a Gaussian of up to ``blur_px``.
         p_dark: with a half to a fifth of the light.
@@ -37,6 +39,7 @@ class Augmentation:
     shift_px: float = 2.5
     brightness: float = 20.0
     contrast: float = 0.2
+    p_flip: float = 0.5
     p_low_resolution: float = 0.15
     p_blur: float = 0.15
     blur_px: float = 1.6
@@ -44,6 +47,26 @@ class Augmentation:
     p_noise: float = 0.2
     noise: float = 12.0
     p_erasing: float = 0.3
+
+
+KINDS: dict[str, dict[str, float]] = {  # what switches a kind of variation off
+    "rotation": {"rotation_deg": 0.0},
+    "scale": {"scale": 0.0},
+    "shift": {"shift_px": 0.0},
+    "flip": {"p_flip": 0.0},
+    "light": {"brightness": 0.0, "contrast": 0.0, "p_dark": 0.0},
+    "low-resolution": {"p_low_resolution": 0.0},
+    "blur": {"p_blur": 0.0},
+    "noise": {"p_noise": 0.0},
+    "erasing": {"p_erasing": 0.0},
+}
+
+
+def without(settings: Augmentation, kinds: Iterable[str]) -> Augmentation:
+    """The variation less some of its ``KINDS``."""
+    for kind in kinds:
+        settings = replace(settings, **KINDS[kind])
+    return settings
 
 
 def augment(
@@ -90,7 +113,7 @@ def affine_maps(
     """(count, 2, 3) maps: flip, rotation, scale and shift around the picture's centre."""
     angle = np.deg2rad(random.normal(0, settings.rotation_deg, count))
     scale = np.exp(random.normal(0, settings.scale, count))
-    flip = np.where(random.random(count) < 0.5, -1.0, 1.0)
+    flip = np.where(random.random(count) < settings.p_flip, -1.0, 1.0)
     cos, sin = scale * np.cos(angle), scale * np.sin(angle)
     linear = np.stack([np.stack([cos * flip, sin], -1), np.stack([-sin * flip, cos], -1)], 1)
     center = np.full(2, (side - 1) / 2)

@@ -35,12 +35,15 @@ class Dropped:
     reason: str
 
 
-def clean(pictures: Pictures, detect: bool = False) -> tuple[Pictures, list[Dropped]]:
+def clean(
+    pictures: Pictures, detect: bool = False, keep_faceless: bool = False
+) -> tuple[Pictures, list[Dropped]]:
     """The training split without what spoils it; the other splits are left as published.
 
     Args:
         pictures: all splits.
         detect: also drop training pictures in which the Haar detector sees no face.
+        keep_faceless: drop only what repeats, or stands in another split as well.
 
     Returns:
         All pictures that stay, and the list of those that went.
@@ -54,9 +57,9 @@ def clean(pictures: Pictures, detect: bool = False) -> tuple[Pictures, list[Drop
     dropped, stays = [], np.ones(len(pictures), bool)
     for index in np.flatnonzero(training):
         reason = reasons.get(int(index))
-        if reason is None and flat[index]:
+        if reason is None and flat[index] and not keep_faceless:
             reason = "shows nothing"
-        if reason is None and faceless[index]:
+        if reason is None and faceless[index] and not keep_faceless:
             reason = "no face"
         if reason is not None:
             stays[index] = False
@@ -162,7 +165,7 @@ def clean_as(pictures: Pictures, recipe: Recipe) -> tuple[Pictures, list[Dropped
     pictures = lend_validation(pictures, recipe.learn_validation)
     dropped: list[Dropped] = []
     if recipe.clean:
-        pictures, dropped = clean(pictures, recipe.detect)
+        pictures, dropped = clean(pictures, recipe.detect, recipe.keep_faceless)
     if recipe.relabel:
         pictures, changed = relabel(pictures)
         dropped += changed

@@ -45,6 +45,7 @@ EPOCH_LOOKS = 8192
 EPOCHS = 40
 BATCH = 64
 RATE = 4e-3  # falls to a hundredth by a cosine
+LATER_RATE = 2e-3  # likewise, from another run's weights
 FACES = 10_000  # of FER2013
 MORE_FACES = 6000  # of the zip
 FER_MARGIN = 0.0  # of its pictures around a box of HOG, which learned them
@@ -53,7 +54,7 @@ AFW_SHARE = 0.35  # of the faces in an epoch: few, but with all that surrounds a
 PRINTS = 12_000  # drawings on pieces of pictures without faces
 PRINT_SHARE = 0.15  # of what is no face in an epoch
 HARD_SHARE = 0.4  # of what is no face: from the tenth that the model finds hardest
-MAX_LOST = 0.02  # of the choosing files' faces, where the threshold is set
+MAX_LOST = 0.015  # of the choosing files' faces, where the threshold is set
 
 
 def add_arguments(commands: Any) -> None:
@@ -65,6 +66,7 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--more", type=Path, help="zip of pictures that show one face each")
     parser.add_argument("--prints", type=Path, help="folder of drawings: badges, labels, prints")
     parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"of {EPOCH_LOOKS} looks")
+    parser.add_argument("--start-from", type=Path, metavar="RUN", help="begin with its weights")
     parser.add_argument("--run", type=Path, dest="run_path", help="run directory to make")
     parser.add_argument("--seed", type=int, default=1)
     parser.set_defaults(run=run_command)
@@ -78,6 +80,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         raise UsageError(f"--epochs {arguments.epochs}: at least 1")
     keras.utils.set_random_seed(arguments.seed)
     random = np.random.default_rng(arguments.seed)
+    model, history = (load_network(arguments.start_from) if arguments.start_from else build()), []
     portraits = read_portraits(arguments.data, arguments.more, random)
     run = new_run(arguments.run_path, KIND, resumes=False)
     learned, choosing = gather(arguments.afw, arguments.faceless, random)
@@ -86,14 +89,16 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         prints = make_prints(arguments.prints, learned.others, PRINTS, random)
     print(f"{len(learned.faces)} boxes of faces, {len(portraits)} pictures of faces, "
           f"{len(learned.others)} boxes without", flush=True)  # fmt: skip
-    recipe = {"kind": KIND, "epochs": arguments.epochs, "seed": arguments.seed}
+    start = arguments.start_from
+    recipe = {"kind": KIND, "epochs": arguments.epochs, "seed": arguments.seed,
+              "start_from": start.name if start else ""}  # fmt: skip
     data = {"afw": str(arguments.afw), "path": str(arguments.data), "boxes": len(learned.faces),
             "faceless": str(arguments.faceless), "portraits": len(portraits),
             "others": len(learned.others), "prints": len(prints),
             "more": arguments.more.name if arguments.more else None}  # fmt: skip
     write_settings(run, recipe, data, command)
-    model, history = build(), []
-    for row in train(model, Drawn(learned, portraits, prints), arguments.epochs, random):
+    rate = LATER_RATE if start else RATE
+    for row in train(model, Drawn(learned, portraits, prints), arguments.epochs, random, rate):
         history.append(row)
         write_history(run, history)
         print("  ".join(f"{key} {value:g}" for key, value in row.items()), flush=True)
@@ -145,11 +150,13 @@ class Drawn:
         return np.asarray(self._learned.others[random.integers(len(self._crops))], np.uint8)
 
 
-def train(model: Any, drawn: Drawn, epochs: int, random: np.random.Generator) -> Iterator[Row]:
+def train(
+    model: Any, drawn: Drawn, epochs: int, random: np.random.Generator, peak: float = RATE
+) -> Iterator[Row]:
     """Fits the model, faces and others equally often; every epoch renders its looks anew."""
     import keras
 
-    rate = keras.optimizers.schedules.CosineDecay(RATE, epochs * EPOCH_LOOKS // BATCH, alpha=0.01)
+    rate = keras.optimizers.schedules.CosineDecay(peak, epochs * EPOCH_LOOKS // BATCH, alpha=0.01)
     loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.02)
     model.compile(keras.optimizers.Adam(rate), loss=loss)
     for epoch in range(1, epochs + 1):

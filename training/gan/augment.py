@@ -53,10 +53,10 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     require_new(arguments.output)
     recipe = read_gan_recipe(arguments.generator)
     pictures, _ = clean(read_pictures(arguments.data, arguments.votes))  # no copies of the test's
-    from training.gan.generator import GeneratorSettings  # TensorFlow takes seconds to load
+    from training.gan.generator import settings_of  # TensorFlow takes seconds to load
     from training.gan.translation import load_generator
 
-    generator = load_generator(arguments.generator, GeneratorSettings(recipe.width, recipe.blocks))
+    generator = load_generator(arguments.generator, settings_of(recipe))
     judge = make_judge(arguments, pictures)
     training = pictures.split(Split.TRAIN)
     if arguments.head == "crowd" and training.has_votes:

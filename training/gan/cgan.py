@@ -49,12 +49,13 @@ class Cgan(Translation):
                 critic = self.train_discriminator(real, shown, ops.stop_gradient(fake), to_target)
             # 4. The generator's turn: pass for a real face that shows the target.
             source_logits = self.discriminator([vary(fake, self.seed), to_target])
-            loss = mean_over_scales([ops.mean(ops.softplus(-s)) for s in source_logits])
+            adversarial = mean_over_scales([ops.mean(ops.softplus(-s)) for s in source_logits])
+            loss = adversarial + self.guided(fake, targets)
         update(self.generator_optimizer, generator_tape, loss, self.generator.trainable_variables)
         # 5. The running mean.
         self.average_generator()
         change = ops.mean(ops.abs(fake - real))
-        return self.mean_losses(adversarial=loss, change=change, **critic)
+        return self.mean_losses(adversarial=adversarial, change=change, **critic)
 
     def train_discriminator(self, real, shown, fake, to_target):
         """The discriminator's half of a step; returns its losses by name."""

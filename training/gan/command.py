@@ -13,15 +13,16 @@ import numpy as np
 
 from device.errors import UsageError
 from training.classifier.ranges import check_ranges
-from training.classifier.train import DATA, VOTES
+from training.classifier.train import DATA, VOTES, default_votes
 from training.data.cleaning import clean
 from training.data.fer2013 import Pictures, Split, read_pictures
-from training.gan.recipe import LOSSES, GanRecipe, read_gan_recipe, write_recipe
+from training.gan.recipe import LOSSES, PLAIN, GanRecipe, read_gan_recipe, write_recipe
 from training.runs import RUNS, new_run, read_settings, refuse_given
 
 GAN_RUNS = RUNS / "gan"
 HELP = {
     "stargan": "train the generator that makes a face show another expression",
+    PLAIN: "train StarGAN as the paper says it, for comparison",
     "cgan": "train StarGAN's first baseline, a conditional GAN alone",
     "wgan": "train StarGAN's second baseline, a conditional Wasserstein GAN",
 }
@@ -32,8 +33,8 @@ def add_arguments(commands: Any) -> None:
     """Adds the three commands to ``python -m training``."""
     for kind, losses in LOSSES.items():
         parser = commands.add_parser(kind, help=HELP[kind])
-        parser.add_argument("--data", type=Path, help=f"fer2013.csv, default {DATA}")
-        parser.add_argument("--votes", type=Path, help=f"FER+, default {VOTES}")
+        parser.add_argument("--data", type=Path, help=f"CSV file or folder, default {DATA}")
+        parser.add_argument("--votes", type=Path, help=f"FER+, default {VOTES} if it is there")
         parser.add_argument("--run", type=Path, dest="run_path", help="run directory to make")
         parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run")
         parser.add_argument(
@@ -65,17 +66,21 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         run, recipe = arguments.resume, read_gan_recipe(arguments.resume)
         refuse_changes(arguments, recipe)
         data = read_settings(run)["data"]
-        data_path, votes_path = Path(data["path"]), Path(data["votes"])
+        data_path, votes_path = Path(data["path"]), data["votes"] and Path(data["votes"])
     else:
         recipe = recipe_of(arguments)
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{recipe.kind}"
         run = arguments.run_path or GAN_RUNS / name
-        data_path, votes_path = arguments.data or DATA, arguments.votes or VOTES
+        data_path, votes_path = arguments.data or DATA, default_votes(arguments)
     pictures, dropped = clean(read_pictures(data_path, votes_path))
     print(f"{data_path}: {len(dropped)} training pictures left out as unfit", flush=True)
     if not arguments.resume:
         new_run(run, recipe.kind)
-        write_recipe(run, recipe, {"path": str(data_path), "votes": str(votes_path)}, command)
+        write_recipe(
+            run, recipe, {"path": str(data_path), "votes": votes_path and str(votes_path)}, command
+        )
+    if not pictures.has_votes:
+        print("no FER+ votes: FER2013's labels say what is learned; a third are wrong", flush=True)
     print(f"run directory {run}", flush=True)
     finished = train(recipe, pictures, run)
     if not finished:
@@ -108,10 +113,10 @@ def recipe_of(arguments: argparse.Namespace) -> GanRecipe:
     check_ranges(losses)
     if recipe.start_from:
         recipe = replace(recipe, steps_before=steps_before(Path(recipe.start_from), recipe))
-    from training.gan.generator import GeneratorSettings, build_generator
+    from training.gan.generator import build_generator, settings_of
 
     try:
-        build_generator(GeneratorSettings(recipe.width, recipe.blocks))
+        build_generator(settings_of(recipe))
     except ValueError as error:
         raise UsageError(f"--width {recipe.width} --blocks {recipe.blocks}: {error}") from error
     return recipe

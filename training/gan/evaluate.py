@@ -17,7 +17,7 @@ from training.classifier.train import DATA, VOTES
 from training.data.cleaning import clean, lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
 from training.files import write_json
-from training.gan.recipe import read_gan_recipe
+from training.gan.recipe import name_of, read_gan_recipe
 from training.gan.tables import marked_part, rewrite, tables
 
 JUDGE_HELP = "classifier: a pair NAME.tflite, or a run"
@@ -58,7 +58,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     pictures = sample(pictures, arguments.head, arguments.faces, arguments.seed, arguments.rest)
     from training.gan import judging, sheets  # TensorFlow takes seconds to load
     from training.gan.faces import cut_by_landmarks
-    from training.gan.generator import GeneratorSettings
+    from training.gan.generator import settings_of
     from training.gan.translation import load_generator, steps_done
 
     pictures = replace(pictures, pixels=cut_by_landmarks(pictures.pixels))
@@ -66,10 +66,10 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     results = []
     for run, recipe in recipes.items():
         print(f"judging {run}", flush=True)
-        generator = load_generator(run, GeneratorSettings(recipe.width, recipe.blocks))
+        generator = load_generator(run, settings_of(recipe))
         result = judging.judge_generator(generator, pictures, judge, arguments.seed)
         result |= {
-            "kind": recipe.kind,
+            "kind": name_of(recipe),
             "steps": recipe.steps_before + steps_done(run),
             "split": arguments.split,
             "rest": arguments.rest,

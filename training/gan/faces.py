@@ -15,7 +15,6 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from device.errors import UsageError
 from device.vision.preprocess import CROP_PX, Matrix
 from device.vision.stage import SHIPPED, LandmarkModel
 from device.vision.synthesizer import cut_face, face_view
@@ -48,7 +47,13 @@ class VotedFaces:
 
 
 def voted_faces_of(pictures: Pictures) -> VotedFaces:
-    """The pictures in which anybody saw one of the seven expressions, clear or not."""
+    """The pictures in which anybody saw one of the seven expressions, clear or not.
+
+    Where nobody voted at all, FER2013's labels are the votes.
+    """
+    if not pictures.has_votes:
+        shares = np.eye(len(EXPRESSIONS), dtype=np.float32)[pictures.labels]
+        return VotedFaces(pictures.pixels[..., None], shares)
     seen = np.flatnonzero(pictures.crowd().sum(axis=1) > 0)
     votes = pictures.crowd()[seen].astype(np.float32)
     return VotedFaces(pictures.pixels[seen][..., None], votes / votes.sum(axis=1, keepdims=True))
@@ -57,15 +62,9 @@ def voted_faces_of(pictures: Pictures) -> VotedFaces:
 def clear_faces_of(
     pictures: Pictures, min_share: float = MIN_SHARE, min_faces: int = MIN_FACES
 ) -> Faces:
-    """The pictures of one split whose expression is clear.
-
-    Raises:
-        UsageError: nobody voted on these pictures.
-    """
+    """The pictures of one split whose expression is clear; all by their labels without votes."""
     if not pictures.has_votes:
-        raise UsageError(
-            "generators are trained on faces on which the FER+ votes agree: name --votes"
-        )
+        return Faces(pictures.pixels[..., None], pictures.labels.astype(np.int32))
     total = np.maximum(pictures.votes.sum(axis=1, keepdims=True), 1)
     shares = pictures.crowd() / total
     positions, expressions = find_clear(pictures.labels, shares, min_share, min_faces)

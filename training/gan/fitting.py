@@ -14,9 +14,9 @@ import keras
 from device.errors import UsageError
 from training.files import whole
 from training.gan.faces import BalancedFaces, Faces, Pixels, RandomFaces, VotedFaces
-from training.gan.generator import GeneratorSettings
-from training.gan.guide import GuideTraining, build_guide, rarity_of
-from training.gan.recipe import GanRecipe
+from training.gan.generator import settings_of
+from training.gan.guide import Guidance, GuideTraining, build_guide, rarity_of
+from training.gan.recipe import PLAIN, RARE_MARGIN, GanRecipe
 from training.gan.sheets import plot_losses, sample_sheet, write_picture
 from training.gan.translation import Translation
 from training.precision import usable_precision
@@ -114,6 +114,7 @@ def _note(path: Path, step: int, took_s: float, history: dict[str, list[float]])
 def build(recipe: GanRecipe, voted: VotedFaces, run: Path) -> Translation:
     """The compiled network of a recipe; StarGAN's with its guide, trained first if need be."""
     from training.gan.cgan import Cgan
+    from training.gan.plain_stargan import PlainStarGan
     from training.gan.stargan import StarGan
     from training.gan.wgan import Wgan
 
@@ -122,19 +123,26 @@ def build(recipe: GanRecipe, voted: VotedFaces, run: Path) -> Translation:
         "learning_rate": recipe.learning_rate,
         "critic_rate": recipe.critic_rate,
         "seed": recipe.seed,
-        "size": GeneratorSettings(recipe.width, recipe.blocks),
+        "size": settings_of(recipe),
         "dtype": usable_precision(recipe.precision),
     }
     keras.utils.set_random_seed(recipe.seed)
     model: Translation
-    if recipe.kind == "stargan":
+    guide = None
+    if recipe.losses.lambda_guide or recipe.kind == "stargan":
         path = run / "guide.weights.h5"
         if recipe.start_from and not path.exists():
             copy_guide(Path(recipe.start_from), path)
         guide = train_guide(voted, recipe, path)
+    if recipe.kind == "stargan":
         model = StarGan(guide, rarity_of(voted), recipe.losses, **options)
     else:
-        model = {"cgan": Cgan, "wgan": Wgan}[recipe.kind](recipe.losses, **options)
+        if guide is not None:
+            margins = RARE_MARGIN * rarity_of(voted)
+            options["guidance"] = Guidance(guide, margins, recipe.losses.lambda_guide)
+        model = {"cgan": Cgan, "wgan": Wgan, PLAIN: PlainStarGan}[recipe.kind](
+            recipe.losses, **options
+        )
     model.compile(jit_compile=False)  # XLA's convolutions on CPUs are several times slower
     return model
 

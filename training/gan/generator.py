@@ -19,6 +19,8 @@ from keras import layers, ops
 
 from device.vision.preprocess import CROP_PX
 from device.vocabulary import EXPRESSIONS
+from training.gan.plain_generator import build_plain_generator
+from training.gan.recipe import PLAIN, GanRecipe
 
 MAX_PARAMETERS = 1_300_000
 MAX_FLOW_PX = 5.0  # how far a pixel moves at most
@@ -34,11 +36,18 @@ class GeneratorSettings:
         width: channels of the residual blocks at 12×12; half as many at 24×24.
         num_blocks: residual blocks.
         embedding: length of the target's embedding.
+        plain: as the paper describes it (``plain_generator.py``).
     """
 
     width: int = 64
     num_blocks: int = 5
     embedding: int = 64
+    plain: bool = False
+
+
+def settings_of(recipe: GanRecipe) -> GeneratorSettings:
+    """The generator of a recipe."""
+    return GeneratorSettings(recipe.width, recipe.blocks, plain=recipe.kind == PLAIN)
 
 
 @keras.saving.register_keras_serializable("mien")
@@ -91,6 +100,9 @@ def build_generator(
         ValueError: more than ``MAX_PARAMETERS``.
     """
     settings = settings or GeneratorSettings()
+    if settings.plain:
+        size = settings.width, settings.num_blocks, settings.embedding
+        return within_budget(build_plain_generator(*size, dtype))
     width = settings.width
     face = keras.Input((CROP_PX, CROP_PX, 1), name="face", dtype="float32")
     target = keras.Input((len(EXPRESSIONS),), name="target", dtype="float32")
@@ -137,7 +149,15 @@ def build_generator(
     mask = ops.sigmoid(paint[..., 1:] - 1.0) * fade
     mask = layers.Identity(dtype="float32", name="mask")(mask)
     result = Warp(dtype="float32", name="warp")([face, flow]) + 2.0 * mask * change
-    model = keras.Model([face, target], result, name="generator")
+    return within_budget(keras.Model([face, target], result, name="generator"))
+
+
+def within_budget(model: keras.Model) -> keras.Model:
+    """The model, unless it is too large.
+
+    Raises:
+        ValueError: more than ``MAX_PARAMETERS``.
+    """
     if model.count_params() > MAX_PARAMETERS:
         raise ValueError(
             f"a generator of {model.count_params():,} parameters; allowed: {MAX_PARAMETERS:,}"

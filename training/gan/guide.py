@@ -20,6 +20,7 @@ from device.vision.preprocess import CROP_PX
 from device.vocabulary import EXPRESSIONS
 from training.gan.differentiable import augment
 from training.gan.faces import VotedFaces
+from training.gan.losses import cross_entropy, one_hot
 
 BLOCKS = ((48, 1), (96, 2), (160, 2))  # channels and convolutions of each size
 MAX_NOISE = 0.3  # standard deviation, of pixels in -1..1
@@ -67,6 +68,33 @@ class GuideTraining(keras.Model):
         self.means[0].update_state(loss)
         self.means[1].update_state(right)
         return {mean.name: mean.result() for mean in self.means}
+
+
+class Guidance:
+    """A frozen guide's opinion as a loss, for the kinds that do not have one of their own.
+
+    Args:
+        guide: an expression network.
+        margins: (7,) by how much a fake must convince it.
+        weight: of the loss.
+    """
+
+    def __init__(self, guide: keras.Model, margins: npt.NDArray[np.float32], weight: float) -> None:
+        self.guide, self.weight = guide, weight
+        self.guide.trainable = False
+        self.margins = tf.constant(margins)
+
+    def loss(self, fake, targets, seed: keras.random.SeedGenerator):
+        """Weighted cross-entropy of fakes (N, 48, 48, 1) that shall show ``targets`` (N,)."""
+        opinion = self.guide(obscure(fake, seed), training=False)
+        return self.weight * cross_entropy(
+            targets, less_margin(opinion, one_hot(targets), self.margins)
+        )
+
+
+def less_margin(opinion, to_target, margins):
+    """Logits (N, 7) with the target's lowered by its margin (7,): it must convince by more."""
+    return opinion - to_target * margins
 
 
 def obscure(faces: tf.Tensor, seed: keras.random.SeedGenerator) -> tf.Tensor:

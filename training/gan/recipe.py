@@ -45,24 +45,52 @@ class StarGanLosses:
 
 @dataclass(frozen=True)
 class CganLosses:
-    """``lambda_penalty``: R1 on real faces, every ``penalty_interval`` steps.
+    """``lambda_guide``: the frozen guide's opinion, 0 for none. ``lambda_penalty``: R1 on real faces, every ``penalty_interval`` steps.
 
     About as strong as StarGAN's, where what is penalised weighs eight times as much.
     """
 
+    lambda_guide: float = 0.0
     lambda_penalty: float = 0.013
     penalty_interval: int = 8
 
 
 @dataclass(frozen=True)
 class WganLosses:
-    """``lambda_penalty``: of the gradient's distance from 1; ``critic_steps`` a generator step."""
+    """``lambda_penalty``: of the gradient's distance from 1; ``critic_steps`` a generator step.
 
+    ``lambda_guide``: the frozen guide's opinion, 0 for none.
+    """
+
+    lambda_guide: float = 0.0
     lambda_penalty: float = 10.0
     critic_steps: int = 2
 
 
-LOSSES = {"stargan": StarGanLosses, "cgan": CganLosses, "wgan": WganLosses}
+@dataclass(frozen=True)
+class PlainStarGanLosses:
+    """Weights of the three losses that the paper names, as Choi et al. have them.
+
+    ``lambda_guide``: the frozen guide's opinion, which the paper has not. ``lambda_penalty``: R1 on
+    real faces, every ``penalty_interval`` steps, instead of WGAN-GP.
+    """
+
+    lambda_guide: float = 0.0
+    lambda_adversarial: float = 1.0
+    lambda_domain: float = 1.0
+    lambda_reconstruction: float = 10.0
+    lambda_penalty: float = 0.01
+    penalty_interval: int = 8
+
+
+RARE_MARGIN = 3.5  # as StarGAN's, where a guide helps another kind
+PLAIN = "stargan-plain"
+LOSSES = {
+    "stargan": StarGanLosses,
+    PLAIN: PlainStarGanLosses,
+    "cgan": CganLosses,
+    "wgan": WganLosses,
+}
 
 
 @dataclass(frozen=True)
@@ -70,7 +98,7 @@ class GanRecipe:
     """Everything else; the same for StarGAN and its baselines.
 
     Attributes:
-        kind: ``stargan``, ``cgan`` or ``wgan``.
+        kind: ``stargan``, ``stargan-plain``, ``cgan`` or ``wgan``.
         steps: generator steps of the whole training.
         round_steps: steps between two sample sheets.
         batch_size: faces a step.
@@ -102,6 +130,13 @@ class GanRecipe:
     start_from: str = ""
     steps_before: int = 0
     losses: Any = field(default_factory=StarGanLosses)
+
+
+def name_of(recipe: GanRecipe) -> str:
+    """What the tables call a generator: its kind, and whether it had a guide where kinds differ."""
+    usually = LOSSES[recipe.kind]().lambda_guide > 0
+    guided = recipe.losses.lambda_guide > 0
+    return recipe.kind if guided == usually else f"{recipe.kind}, {'' if guided else 'un'}guided"
 
 
 def write_recipe(run: Path, recipe: GanRecipe, data: dict[str, Any], command: str) -> None:

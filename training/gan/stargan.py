@@ -15,7 +15,7 @@ from keras import ops
 
 from training.gan.differentiable import vary
 from training.gan.discriminator import build_discriminator
-from training.gan.guide import obscure, scale_pixels
+from training.gan.guide import less_margin, obscure, scale_pixels
 from training.gan.losses import (
     cross_entropy,
     lazily,
@@ -147,11 +147,6 @@ class StarGan(Translation):
         variables = self.discriminator.trainable_variables
         update(self.discriminator_optimizer, tape, loss, variables)
         return {"told_apart": told_apart, "named": named, "penalty": penalty}
-
-
-def less_margin(opinion, to_target, margins):
-    """Logits (N, 7) with the target's lowered by its margin (7,): it must convince by more."""
-    return opinion - to_target * margins
 
 
 def roughness_of(flow):

@@ -19,6 +19,7 @@ from keras import ops
 from device.errors import UsageError
 from training.files import whole
 from training.gan.generator import GeneratorSettings, build_generator, inner_of, two_sided
+from training.gan.guide import Guidance
 from training.gan.optimizer import adam, late_decay
 
 PLAYERS = ("generator", "mean_generator", "discriminator")
@@ -44,8 +45,10 @@ class Translation(keras.Model):
         seed: int = 1,
         size: GeneratorSettings | None = None,
         dtype: str = "float32",
+        guidance: Guidance | None = None,
     ) -> None:
         super().__init__()
+        self.guidance = guidance
         self.generator = build_generator(size, dtype)
         self.inner_generator = inner_of(self.generator)
         self.mean_generator = build_generator(size, dtype)
@@ -62,6 +65,12 @@ class Translation(keras.Model):
     def call(self, inputs):
         """``[faces, one-hot targets]`` through the mean generator."""
         return self.mean_generator(inputs)
+
+    def guided(self, fake, targets):
+        """The guide's loss on fakes (N, 48, 48, 1) with its weight; 0 without a guide."""
+        if self.guidance is None:
+            return 0.0
+        return self.guidance.loss(fake, targets, self.seed)
 
     def average_generator(self) -> None:
         """Moves the mean generator towards the generator; faster while young."""

@@ -46,12 +46,13 @@ class Wgan(Translation):
                     critic = self.train_discriminator(real, shown, still, to_target)
             # 4. The generator's turn: shorten the distance.
             scores = self.discriminator([vary(fake, self.seed), to_target])
-            loss = -mean_over_scales([ops.mean(s) for s in scores])
+            adversarial = -mean_over_scales([ops.mean(s) for s in scores])
+            loss = adversarial + self.guided(fake, targets)
         update(self.generator_optimizer, generator_tape, loss, self.generator.trainable_variables)
         # 5. The running mean.
         self.average_generator()
         change = ops.mean(ops.abs(fake - real))
-        return self.mean_losses(adversarial=loss, change=change, **critic)
+        return self.mean_losses(adversarial=adversarial, change=change, **critic)
 
     def train_discriminator(self, real, shown, fake, to_target):
         """One critic step; returns its losses by name."""

@@ -13,6 +13,7 @@ from typing import Any
 from training.classifier.metrics import scores
 from training.data.fer2013 import Split, read_pictures
 from training.files import MODELS, write_json, write_text
+from training.reports.ablation import ablation_part
 from training.reports.baselines import of_pair
 from training.reports.faces import read_numbers
 from training.reports.hog_picture import draw_hog
@@ -22,6 +23,7 @@ from training.reports.tables import percent, table
 OUTPUT = Path("docs/paper.md")
 FOLDER = Path("docs/paper")
 RESULTS = Path("docs/results.json")
+ABLATION = "ablation.json"
 BOTH = "both-splits.json"
 PORTRAIT = Path("device/camera/astronaut.jpg")
 MISSING = "not run"
@@ -56,12 +58,15 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     results = {row["name"]: row for row in read_numbers(arguments.results)["results"]}
     both = read_numbers(both_path) if both_path.exists() else {}
     draw_hog(PORTRAIT, arguments.folder / "hog.png")
+    ablation_path = arguments.folder / ABLATION
+    ablation = read_numbers(ablation_path) if ablation_path.exists() else None
     text = (arguments.folder / "template.md").read_text(encoding="utf-8")
     parts = {
         "table_2": table_2(results, both),
         "implied": f"{implied_accuracy():.1%}".replace("%", " %"),
         "counts": ", ".join(f"{name} {count}" for name, count in TEST_COUNTS.items()),
         "table_3": table_3(results),
+        "ablation": ablation_part(ablation, arguments.folder / "ablation.png"),
         "missing": missing_runs(results, both),
     }
     for name, part in parts.items():

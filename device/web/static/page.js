@@ -3,6 +3,7 @@
 // loaded from elsewhere and nothing is kept.
 
 const STRIP_MS = 180000;
+const LABEL_MS = 7000; // a shorter piece would be hidden by its number
 const MOST_EVENTS = 60;
 const MOST_LANES = 6;
 const PICTURE_EACH_MS = 300;
@@ -390,7 +391,9 @@ function showStrip() {
     let lane = lanes.find((other) => other.until < parts[0].from);
     if (!lane) lanes.push(lane = { element: make("div", { className: "lane" }) });
     lane.until = parts.at(-1).to ?? Infinity;
-    lane.element.append(...parts.map((part) => stripPiece(part, begin, now)), stripLabel(id, parts[0], begin));
+    lane.element.append(...parts.map((part) => stripPiece(part, begin, now)));
+    const shownMs = Math.min(lane.until, now) - Math.max(parts[0].from, begin);
+    if (shownMs > LABEL_MS) lane.element.append(stripLabel(id, parts[0], begin));
   }
   const shown = lanes.slice(-MOST_LANES).map((lane) => lane.element);
   byId("strip").replaceChildren(...(shown.length ? shown : [make("div", { className: "lane" })]));
@@ -497,7 +500,7 @@ function makeFields() {
     input.setAttribute("aria-describedby", said);
     const range = setting.low === null ? "" : ` (${setting.low} to ${setting.high})`;
     const label = make("label", { htmlFor: id }, LABELS[setting.key] ?? setting.key);
-    return make("div", {}, label, input, make("p", { className: "help", id: said }, setting.help + range));
+    return make("div", {}, label, input, make("p", { className: "help", id: said }, setting.help.replace(/^s (of )?/, "") + range));
   }));
   byId("set").addEventListener("input", () => {
     isDirty = true;
@@ -535,14 +538,22 @@ async function save(event) {
 
 // The picture: asked for as soon as the last one is there, a few times a second
 
-const picture = byId("picture");
 let shot = 0;
-function nextPicture() {
-  if (document.hidden || !state || !state.has_picture) setTimeout(nextPicture, 500);
-  else picture.src = `/picture.jpg?${shot += 1}`;
+async function nextPicture() {
+  let wait = 500;
+  if (!document.hidden && state && state.has_picture) {
+    const next = new Image();
+    next.src = `/picture.jpg?${shot += 1}`;
+    try {
+      await next.decode(); // before it takes the old one's place, so that nothing flickers
+      const old = byId("picture");
+      Object.assign(next, { id: old.id, alt: old.alt, hidden: old.hidden });
+      old.replaceWith(next);
+      wait = PICTURE_EACH_MS;
+    } catch { wait = 1000; }
+  }
+  setTimeout(nextPicture, wait);
 }
-picture.addEventListener("load", () => setTimeout(nextPicture, PICTURE_EACH_MS));
-picture.addEventListener("error", () => setTimeout(nextPicture, 1000));
 
 setInterval(() => { showWhetherLive(); showStrip(); }, 1000);
 connect();

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from device.daemon.appliance import use_model
 from device.settings import replace_setting
 from device.vocabulary import BoundingBox, Classification, Expression, Face
 from tests.device.daemon.test_commands import FRAME, Bench, real_vision
@@ -30,6 +31,10 @@ def test_calibrate_takes_the_faces_in_view_for_their_rest(tmp_path: Path) -> Non
     (face_state,) = smoother.scene(FRAME).faces
     assert face_state.rest_known > 0.9
     assert face_state.expression is Expression.NEUTRAL
+
+    use_model(bench.device, vision.classifier)  # another model answers otherwise at rest
+    (face_state,) = smoother.scene(FRAME).faces
+    assert face_state.rest_known == 0
 
 
 def test_calibrate_says_why_it_cannot(tmp_path: Path) -> None:

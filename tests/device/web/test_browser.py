@@ -141,7 +141,7 @@ def test_pause_works_with_the_keyboard_and_resume_too(browser: Any, address: str
 def test_a_setting_is_saved_and_a_bad_one_is_said(browser: Any, address: str) -> None:
     with opened(browser, address, viewport=DESKTOP) as page:
         dwell = page.get_by_label("Dwell (s)")
-        until(page, "document.getElementById('set-smoothing.dwell_s').value == '0.4'")
+        until(page, "document.getElementById('set-smoothing.dwell_s')?.value == '0.4'")
         dwell.fill("0.6")
         page.get_by_role("button", name="Save").click()
         until(page, "document.getElementById('set-said').innerText == 'Saved.'")
@@ -150,7 +150,30 @@ def test_a_setting_is_saved_and_a_bad_one_is_said(browser: Any, address: str) ->
         page.get_by_role("button", name="Save").click()
         until(page, "document.getElementById('set-said').innerText.includes('0 to 10')")
         page.reload()
-        until(page, "document.getElementById('set-smoothing.dwell_s').value == '0.6'")
+        until(page, "document.getElementById('set-smoothing.dwell_s')?.value == '0.6'")
+
+
+def test_calibrate_says_look_neutral_and_then_the_face_at_rest_is_known(
+    browser: Any, address: str
+) -> None:
+    with opened(browser, address, viewport=DESKTOP) as page:
+        page.wait_for_selector("#calibrate:enabled", timeout=40_000)
+        page.get_by_role("button", name="Calibrate").click()
+        until(page, "document.getElementById('calibrate').innerText == 'Look neutral…'")
+        assert page.is_disabled("#calibrate")
+        until(page, "document.getElementById('calibrate').innerText == 'Calibrate'")
+        until(page, "document.querySelector('.rest')?.innerText.includes('known to')")
+        keep(page, "calibrated")
+
+
+def test_what_the_device_refuses_can_be_read(browser: Any, address: str) -> None:
+    with opened(browser, address, viewport=DESKTOP) as page:
+        page.wait_for_selector("#calibrate:enabled", timeout=40_000)
+        page.route("**/command/identify", lambda route: route.fulfill(status=400, body="not now"))
+        page.get_by_role("button", name="Identify").click()
+        until(page, "document.getElementById('trouble').innerText == 'not now'")
+        page.wait_for_timeout(1500)  # states arrive five times a second meanwhile
+        assert page.inner_text("#trouble") == "not now"
 
 
 def test_it_fits_a_phone_and_the_dark(browser: Any, address: str) -> None:

@@ -6,12 +6,14 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
+from device.daemon.build_web import PAGE_THREADS
 from device.web import connections
+from device.web.connections import SEND_WITHIN_S
 from tests.certificates import Authority
 from tests.device.mqtt.appliance import wait_until
 from tests.device.web.site import NOBODY, QUICK_HASH, running_site, show
@@ -56,6 +58,51 @@ def test_a_request_that_trickles_is_cut_off(
 
             wait_until(trickle, 10.0)
         assert site.ask("/").status == 200
+
+
+def deaf_client(port: int) -> socket.socket:
+    """A connection that takes next to nothing."""
+    deaf = socket.socket()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    deaf.connect(("127.0.0.1", port))
+    return deaf
+
+
+def is_cut_off(client: socket.socket) -> bool:
+    """Whether the other side has given it up."""
+    client.settimeout(0.05)
+    try:
+        client.send(b"x")
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def test_who_asks_and_does_not_read_holds_no_thread(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    request = b"GET /static/page.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with running_site(tmp_path) as site, ExitStack() as stack:
+        waiting = [stack.enter_context(deaf_client(site.port)) for _ in range(PAGE_THREADS + 2)]
+        for deaf in waiting:
+            deaf.settimeout(0.2)
+            with suppress(OSError):  # it is not read any more, or cut off
+                deaf.sendall(400 * request)
+        wait_until(lambda: all(is_cut_off(deaf) for deaf in waiting), SEND_WITHIN_S - 5)
+        assert site.ask("/").status == 200
+    assert caplog.records == []
+
+
+def test_what_nobody_takes_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "SEND_WITHIN_S", 0.3)
+    monkeypatch.setattr(connections, "POLL_S", 0.1)
+    monkeypatch.setitem(connections.LIMITS, "outbuf_high_watermark", 1 << 30)
+    request = b"GET /static/page.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with running_site(tmp_path) as site, deaf_client(site.port) as deaf:
+        deaf.sendall(150 * request)
+        wait_until(lambda: is_cut_off(deaf), 10.0)
 
 
 def test_the_page_ends_at_once_though_somebody_looks(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
+from device.mqtt.command_queue import NAMES
 from device.settings import Settings
 from device.settings.tree import Health
 from device.vocabulary import CameraState, Classification, Expression, Face, Status
+from device.web.routes import PAGE_COMMANDS
 from tests.broker import free_port
 from tests.device.web.site import (
     NOBODY,
@@ -152,3 +154,7 @@ def test_a_flood_is_told_at_once(site: Site) -> None:
     answers = [site.command("identify", csrf) for _ in range(40)]
     assert answers[0][0] == 200
     assert any("too many commands" in str(answer) for _, answer in answers)
+
+
+def test_what_the_page_may_ask_for_are_commands() -> None:
+    assert set(PAGE_COMMANDS) < set(NAMES)

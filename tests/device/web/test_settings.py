@@ -7,6 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from device.cli.check import page_line
 from device.daemon.build_web import open_web
@@ -15,7 +21,8 @@ from device.mqtt.discovery import discovery_payload
 from device.mqtt.identity import Identity, Topics
 from device.settings import Settings, load_settings
 from device.settings.tree import Web
-from device.web.server import is_free, page_url, url_for_others
+from device.web.server import is_free, page_url, tls_context, url_for_others
+from tests.certificates import Authority
 from tests.device.web.site import QUICK_HASH
 
 
@@ -64,7 +71,10 @@ def test_a_port_that_is_taken_is_a_wrong_setting() -> None:
         assert side
         (port,) = side.server.ports
         assert not is_free("127.0.0.1", port)
-        with pytest.raises(ConfigurationError, match=rf"web.port = {port}: cannot listen"):
+        with pytest.raises(
+            ConfigurationError,
+            match=rf"web.port = {port}: cannot listen on 127.0.0.1: Address already in use$",
+        ):
             open_web(replace(Settings(), web=Web(enabled=True, port=port)), stack)
     assert is_free("127.0.0.1", port)
 
@@ -97,3 +107,22 @@ def test_check_says_where_the_page_is_and_who_may_look(tmp_path: Path) -> None:
         line(enabled=True, password_hash="secret")
     with pytest.raises(ConfigurationError, match=r"web\.cert_file"):
         line(enabled=True, cert_file=str(tmp_path / "none"), key_file="b")
+
+
+def test_a_wrong_certificate_or_key_is_said_in_words(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "home")
+    mine, other = authority.issue("mien", "127.0.0.1"), authority.issue("other", "127.0.0.1")
+    key = load_pem_private_key(mine.key.read_bytes(), None)
+    pem, kind, passphrase = Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")
+    locked = tmp_path / "locked.pem"
+    locked.write_bytes(key.private_bytes(pem, kind, passphrase))
+    for cert, key_path, told in (
+        (mine.cert, other.key, "the key is not that of the certificate"),
+        (mine.key, mine.key, "no certificate in PEM"),
+        (mine.cert, locked, "without a passphrase"),  # OpenSSL would ask the terminal
+        (tmp_path, tmp_path, "Is a directory"),
+        (tmp_path / "none", mine.key, "No such file"),
+    ):
+        web = Web(enabled=True, cert_file=str(cert), key_file=str(key_path))
+        with pytest.raises(ConfigurationError, match=told):
+            tls_context(web)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.classifier.batches import Batches, mix_up, one_ahead
+from training.classifier.batches import Batches, class_weights, mix_up, one_ahead
 from training.classifier.recipe import (
     Recipe,
     targets_of,
@@ -99,3 +99,22 @@ def test_items_are_prepared_one_ahead_and_in_order() -> None:
     assert next(taken) == 1
     with pytest.raises(ValueError, match="the third"):
         next(taken)
+
+
+def test_weights_make_all_classes_count_alike_in_the_loss() -> None:
+    labels = np.array([0] * 8 + [3] * 2)
+    weights = class_weights(labels)
+    assert weights[labels == 0].sum() == pytest.approx(weights[labels == 3].sum())
+    assert weights.mean() == pytest.approx(1)
+
+
+def test_oversampling_shows_every_class_as_often(drawn: tuple[Path, Path]) -> None:
+    pictures = read_pictures(*drawn)
+    rare = np.flatnonzero((pictures.labels != 1) | (np.arange(len(pictures)) < 20))
+    pictures = pictures.subset(np.isin(np.arange(len(pictures)), rare))
+    recipe = replace(Recipe(), batch_size=7, balance="oversampling", label_smoothing=0)
+    batches = Batches(pictures, targets_of(pictures, recipe), recipe)
+    shown = np.concatenate([targets["fer2013"] for _, targets in batches.of_epoch(0)])
+    counts = np.bincount(shown.argmax(axis=1))
+    assert np.bincount(pictures.labels)[1] < 5
+    assert counts.max() - counts.min() <= 7

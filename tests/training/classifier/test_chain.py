@@ -133,19 +133,6 @@ def test_teachers_are_those_that_the_chain_has_made(trained: Trained) -> None:
     assert (recipe.start_from, recipe.view_teachers) == (pair, (pair,))
 
 
-def test_a_recipe_with_posed_faces_says_how_they_are_made(
-    tmp_path: Path, drawn: tuple[Path, Path], capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    folder = tmp_path / "recipes"
-    folder.mkdir()
-    write_recipe_file(folder, "posed", replace(TINY, posed_pairs=2), {"posed": "crowd"}, True)
-    assert Chain(folder, tmp_path / "runs", drawn)(monkeypatch) == (2, [])
-    said = capsys.readouterr().err
-    assert "no posed faces there; make them first: python -m training add-posed" in said
-    assert said.count("\n") == 1
-
-
 def test_what_is_finished_is_not_trained_again(trained: Trained) -> None:
     whole, [*_, last] = trained
     assert last[:2] == (0, [])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from training.classifier.checkpoint import load_checkpoint, save_checkpoint
+from training.classifier.losses import cross_entropy
 from training.classifier.networks import HEADS, build
 from training.classifier.optimizer import compile_model, schedule_of
 from training.classifier.recipe import Recipe
@@ -81,3 +82,15 @@ def test_only_kernels_decay() -> None:
     for variable in variables:
         expected = 0.95 if variable.name == "kernel" else 1.0
         np.testing.assert_allclose(variable, expected, atol=1e-3, err_msg=variable.path)
+
+
+def test_a_weighted_picture_pulls_as_its_weight_says() -> None:
+    tf = pytest.importorskip("tensorflow")
+    logits = tf.Variable(np.array([[1.0, -1.0, 0.5]], np.float32))
+    target = np.array([[0.0, 1.0, 0.0]], np.float32)
+    with tf.GradientTape() as tape:
+        loss = cross_entropy(3 * target, logits)
+    plain = keras.losses.categorical_crossentropy(target, logits, from_logits=True)
+    np.testing.assert_allclose(loss, 3 * plain, rtol=1e-5)
+    expected = 3 * (tf.nn.softmax(logits) - target)
+    np.testing.assert_allclose(tape.gradient(loss, logits), expected, rtol=1e-5)

@@ -10,13 +10,8 @@ import pytest
 from device.errors import UsageError
 from training.classifier.batches import Batches
 from training.classifier.fitting import fit
-from training.classifier.posed_pairs import (
-    NEUTRAL,
-    DifferenceLoss,
-    LabelLoss,
-    find_pairs,
-    with_difference,
-)
+from training.classifier.losses import DifferenceLoss, cross_entropy
+from training.classifier.posed_pairs import NEUTRAL, find_pairs, with_difference
 from training.classifier.recipe import Recipe, targets_of
 from training.data.extended import POSES_A_FACE
 from training.data.fer2013 import Pictures, Split
@@ -114,7 +109,7 @@ def test_rows_without_a_label_move_nothing() -> None:
     logits = tf.Variable([[1.0, 0, 0, 0, 0, 0, 0], [0.0, 2, 0, 0, 0, 0, 0]])
     targets = np.eye(7, dtype=np.float32)[[0, 0]] * np.array([[0], [1]], np.float32)
     with tf.GradientTape() as tape:
-        loss = LabelLoss()(targets, logits)
+        loss = cross_entropy(targets, logits)
     gradient = tape.gradient(loss, logits).numpy()
     assert not gradient[0].any()
     assert gradient[1, 0] < 0 < gradient[1, 1]

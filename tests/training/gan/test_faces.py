@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from device.camera import demo
-from device.errors import UsageError
 from device.vision.preprocess import crop_face
 from device.vocabulary import BoundingBox, Face
 from training.data.fer2013 import Pictures, Split, no_votes
@@ -56,12 +55,12 @@ def test_a_clear_face_is_not_taken_for_another_class() -> None:
     assert (positions.tolist(), expressions.tolist()) == ([0], [ANGRY])
 
 
-def test_pictures_nobody_voted_on_are_refused() -> None:
+def test_pictures_nobody_voted_on_are_learned_by_their_labels() -> None:
     pixels = np.zeros((2, 48, 48), np.uint8)
-    labels = np.zeros(2, np.int64)
-    pictures = Pictures(pixels, labels, labels, no_votes(2), np.array(["a", "b"]))
-    with pytest.raises(UsageError, match="name --votes"):
-        clear_faces_of(pictures)
+    labels = np.array([ANGRY, DISGUST])
+    pictures = Pictures(pixels, labels, np.zeros(2, int), no_votes(2), np.array(["a", "b"]))
+    assert clear_faces_of(pictures).expressions.tolist() == labels.tolist()
+    np.testing.assert_array_equal(voted_faces_of(pictures).shares.argmax(axis=1), labels)
 
 
 @pytest.mark.fer2013

@@ -207,3 +207,20 @@ def test_a_signal_ends_the_guide_s_training_without_a_guide(
     with pytest.raises(KeyboardInterrupt):
         untrained("stargan", faces, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["stargan-plain", "cgan", "wgan"])
+def test_a_guide_can_help_any_kind(kind: str, guide: Path, faces: Faces, tmp_path: Path) -> None:
+    shutil.copy(guide, tmp_path)
+    pairs = {}
+    for weight in (0.0, 4.0):
+        recipe = replace(TINY, kind=kind, losses=LOSSES[kind](lambda_guide=weight))
+        model = fitting.build(recipe, voted(faces), tmp_path)
+        model.compile(run_eagerly=True)
+        pairs[weight] = model
+        loss = float(model.guided(np.zeros((2, 48, 48, 1), np.float32), np.array([0, 1])))
+        assert (loss > 0) == (weight > 0)
+    frozen = [w.copy() for w in pairs[4.0].guidance.guide.get_weights()]
+    pairs[4.0].train_step((faces.pixels, faces.expressions, faces.expressions))
+    for before, after in zip(frozen, pairs[4.0].guidance.guide.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)

@@ -40,6 +40,22 @@ def test_a_new_generator_hardly_changes_a_face(faces: np.ndarray) -> None:
     assert 0 < np.abs(np.asarray(made) - faces).mean() < 0.1
 
 
+def test_the_plain_generator_draws_all_and_moves_nothing(faces: np.ndarray) -> None:
+    plain = build_generator(GeneratorSettings(width=12, num_blocks=1, embedding=8, plain=True))
+    target = np.eye(7, dtype=np.float32)[np.zeros(len(faces), int)]
+    made, mask, flow = (np.asarray(part) for part in inner_of(plain)([faces, target]))
+    assert made.shape == faces.shape
+    assert (mask == 1).all()
+    assert not flow.any()
+    mirrored = np.asarray(two_sided(plain)([faces[:, :, ::-1], target]))
+    np.testing.assert_allclose(
+        mirrored[:, :, ::-1], np.asarray(two_sided(plain)([faces, target])), atol=1e-5
+    )
+    kinds = {type(layer).__name__ for layer in plain.layers}
+    assert {"Conv2DTranspose", "ConditionalBatchNorm"} <= kinds
+    assert "Warp" not in kinds
+
+
 def test_mask_and_flow_are_the_generator_s_own(faces: np.ndarray) -> None:
     generator = build_generator(TINY)
     made, mask, flow = inner_of(generator)([faces, np.eye(7, dtype=np.float32)])

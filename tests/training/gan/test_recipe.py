@@ -10,7 +10,14 @@ import pytest
 
 from device.errors import UsageError
 from training.gan.command import steps_before
-from training.gan.recipe import LOSSES, GanRecipe, StarGanLosses, read_gan_recipe, write_recipe
+from training.gan.recipe import (
+    LOSSES,
+    GanRecipe,
+    StarGanLosses,
+    name_of,
+    read_gan_recipe,
+    write_recipe,
+)
 
 
 @pytest.mark.parametrize("kind", LOSSES)
@@ -71,3 +78,12 @@ def test_the_steps_of_all_runs_before_count(tmp_path: Path) -> None:
         steps_before(tmp_path, recipe)
     np.savez(tmp_path / "state.npz", **{"progress/0": np.int64(2000)})
     assert steps_before(tmp_path, recipe) == 8000
+
+
+def test_the_tables_say_where_a_guide_is_unusual() -> None:
+    assert name_of(GanRecipe()) == "stargan"
+    unguided = GanRecipe(losses=LOSSES["stargan"](lambda_guide=0.0))
+    assert name_of(unguided) == "stargan, unguided"
+    assert (
+        name_of(GanRecipe(kind="cgan", losses=LOSSES["cgan"](lambda_guide=4.5))) == "cgan, guided"
+    )

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from training.gan.guide import less_margin
 from training.gan.losses import cross_entropy
-from training.gan.stargan import less_margin
 
 
 def test_a_rare_expression_has_to_convince_by_its_margin() -> None:

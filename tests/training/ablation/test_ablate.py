@@ -1,0 +1,137 @@
+"""The ablation with a tiny network on drawn patterns."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+import training.__main__
+from training.ablation import ablate
+from training.ablation.ablate import summarize
+from training.ablation.variants import folder_name, variants_of
+from training.classifier import train
+from training.classifier.metrics import scores, truth_of
+from training.classifier.read_recipe import read_recipe
+from training.classifier.recipe import recipe_for
+from training.classifier.trained import load_network, predict
+from training.data.fer2013 import Pictures, Split
+from training.files import write_json
+from training.reports.ablation import ablation_part
+from training.runs import is_finished
+
+
+def measure(run: Path, pictures: Pictures, split: Split) -> list[str]:
+    """What ``training evaluate`` writes of the FER2013 head, without its plots."""
+    chosen = pictures.split(split)
+    logits = predict(load_network(run), chosen.pixels)["fer2013"]
+    truths = {protocol: truth_of(chosen, protocol) for protocol in ("fer2013", "majority")}
+    measured = {p: scores(logits[t.chosen], t.labels) for p, t in truths.items()}
+    write_json(run / f"metrics-{split.name.lower()}.json", {"fer2013": measured})
+    return []
+
+
+class Commands:
+    """Runs the commands in this process; remembers them. Can fail before one of them."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.fails_at = 99
+
+    def __call__(self, words: list[str]) -> int:
+        if len(self.done) == self.fails_at:
+            return 3
+        self.done.append(" ".join(words[1:]))
+        with pytest.MonkeyPatch.context() as patch:
+            for module in ("train", "evaluate"):
+                patch.setattr(f"training.classifier.{module}.evaluate_run", measure)
+            return training.__main__.main(words[1:])
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
+    commands = Commands()
+    monkeypatch.setattr(ablate, "call", commands)
+    return commands
+
+
+def words_in(folder: Path, drawn: tuple[Path, Path], *more: str) -> list[str]:
+    return ["ablate", "--data", str(drawn[0]), "--votes", str(drawn[1]), "--network",
+            "expression-tiny", "--epochs", "1", "--seeds", "2", "--runs", str(folder / "runs"),
+            "--output", str(folder / "ablation.json"), *more]  # fmt: skip
+
+
+def test_every_variant_changes_the_recipe_in_one_thing() -> None:
+    recipe = recipe_for("expression")
+    variants = variants_of(recipe, has_votes=True)
+    assert {"base", "nothing removed", "without flip", "without erasing", "class weights",
+            "class oversampling", "pixels from 0 to 255"} <= set(variants)  # fmt: skip
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser.add_subparsers())
+    recipes = []
+    for _, options in variants.values():
+        arguments = parser.parse_args(["classifier", "--network", "expression", *options])
+        recipes.append(train.recipe_of(arguments))
+    assert recipes[0] == recipe
+    assert all(recipes.count(one) == 1 for one in recipes)
+
+
+def test_what_changes_nothing_or_needs_votes_is_left_out() -> None:
+    variants = variants_of(recipe_for("paper"), has_votes=False)
+    assert "without erasing" not in variants  # the paper's network has none
+    assert "relabelled by clear FER+ votes" not in variants
+    assert folder_name("without low-resolution", 2) == "without-low-resolution-2"
+
+
+def test_mean_and_spread_over_the_seeds() -> None:
+    one, other = (
+        {"fer2013": {"n": 9, "accuracy": a, "macro_f1": 0.5, "balanced_accuracy": 0.5}}
+        for a in (0.6, 0.65)
+    )
+    summary = summarize([one, other])["fer2013"]
+    assert summary["accuracy"] == {"seeds": [0.6, 0.65], "mean": 0.625, "spread": 0.05}
+    assert summary["n"] == 9
+
+
+def test_it_goes_on_where_it_was_and_measures_the_test_split_once(
+    tmp_path: Path, drawn: tuple[Path, Path], commands: Commands
+) -> None:
+    words = words_in(tmp_path, drawn, "--only", "base", "--only", "class weights")
+    commands.fails_at = 1
+    assert training.__main__.main(words) == 1
+    assert len(json.loads((tmp_path / "ablation.json").read_text())["variants"]) == 2
+    commands.fails_at = 99
+    assert training.__main__.main([*words, "--test"]) == 0
+    trained = [done for done in commands.done if done.startswith("classifier")]
+    assert len(trained) == 4
+    assert sum("--balance weights" in done for done in trained) == 2
+    assert read_recipe(tmp_path / "runs/class-weights-2").balance == "weights"
+    assert is_finished(tmp_path / "runs/base-1")
+    before = len(commands.done)
+    assert training.__main__.main([*words, "--test"]) == 0
+    assert len(commands.done) == before
+    numbers = json.loads((tmp_path / "ablation.json").read_text())
+    for row in numbers["variants"]:
+        assert len(row["validation"]["fer2013"]["accuracy"]["seeds"]) == 2
+        assert row["test"]["majority"]["n"] > 0
+    text = ablation_part(numbers, tmp_path / "ablation.png")
+    assert "| balance | class weights | `--balance weights` |" in text
+    assert (tmp_path / "ablation.png").stat().st_size > 1000
+
+
+def test_a_run_of_other_options_and_an_unknown_variant_are_named(
+    tmp_path: Path, drawn: tuple[Path, Path], commands: Commands,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    words = words_in(tmp_path, drawn, "--seeds", "1", "--only", "base")
+    assert training.__main__.main(words) == 0
+    assert training.__main__.main([*words, "--epochs", "2"]) == 2
+    assert "begun with other options" in capsys.readouterr().err
+    assert training.__main__.main([*words, "--only", "nonsense"]) == 2
+    assert "known are base" in capsys.readouterr().err
+
+
+def test_the_page_says_how_to_run_it(tmp_path: Path) -> None:
+    assert "`python -m training ablate" in ablation_part(None, tmp_path / "none.png")

@@ -1,0 +1,160 @@
+"""``training ablate``: the paper's claims about preparation, each taken out alone and measured.
+
+All variants train the same network from the same seeds, and differ in one thing (``variants.py``).
+A finished run is not trained again, an interrupted one goes on. What is measured is the FER2013
+head: accuracy and macro F1 on the validation split, and with ``--test`` once on the test split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from device.errors import UsageError
+from training.ablation.variants import folder_name, variants_of
+from training.classifier.chain import call
+from training.classifier.recipe import recipe_for
+from training.classifier.train import DATA, NETWORK_NAMES, PRECISIONS, default_votes
+from training.data.fer2013 import require_data
+from training.files import write_json
+from training.runs import RUNS, has_run, is_finished, read_settings
+
+OUTPUT = Path("docs/paper/ablation.json")
+NETWORK, EPOCHS, SEEDS = "paper", 25, 2
+PROTOCOLS = ("fer2013", "majority")
+KEYS = ("accuracy", "macro_f1", "balanced_accuracy")
+
+
+def add_arguments(commands: Any) -> None:
+    """Adds the command to ``python -m training``."""
+    parser = commands.add_parser("ablate", help="what cleaning, variation and balance are worth")
+    parser.add_argument("--data", type=Path, default=DATA, help=f"default {DATA}")
+    parser.add_argument("--votes", type=Path, help="FER+ votes; without them nothing is relabelled")
+    parser.add_argument("--network", choices=NETWORK_NAMES, default=NETWORK)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each variant")
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
+    parser.add_argument("--runs", type=Path, default=RUNS / "ablation", help="folder of the runs")
+    parser.add_argument("--only", action="append", metavar="VARIANT", help="may be repeated")
+    parser.add_argument("--list", action="store_true", help="name the variants and end")
+    parser.add_argument("--test", action="store_true", help="at the very end: the test split, too")
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.set_defaults(run=run_command)
+
+
+def run_command(arguments: argparse.Namespace, command: str) -> int:
+    """Trains what is missing, measures, writes the numbers; a step that fails ends it."""
+    for name in ("epochs", "seeds"):
+        if getattr(arguments, name) < 1:
+            raise UsageError(f"--{name} {getattr(arguments, name)}: must be at least 1")
+    votes = default_votes(arguments)
+    variants = chosen_variants(arguments, votes is not None)
+    if arguments.list:
+        print("\n".join(variants))
+        return 0
+    require_data(arguments.data)
+    seeds = range(1, arguments.seeds + 1)
+    for name, (_, options) in variants.items():
+        for seed in seeds:
+            run = arguments.runs / folder_name(name, seed)
+            words = words_for(run, [*common(arguments, votes, seed), *options])
+            if (words and step(words)) or (arguments.test and measure_test_split(run)):
+                return 1
+            write_json(arguments.output, collect(arguments, variants, command))
+    print(f"wrote {arguments.output}; next: python -m training paper")
+    return 0
+
+
+def chosen_variants(
+    arguments: argparse.Namespace, has_votes: bool
+) -> dict[str, tuple[str, list[str]]]:
+    """All variants of the network's recipe, or those that are named.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    variants = variants_of(recipe_for(arguments.network), has_votes)
+    for name in arguments.only or ():
+        if name not in variants:
+            raise UsageError(f"--only {name!r}: known are {', '.join(variants)}")
+    return {n: v for n, v in variants.items() if not arguments.only or n in arguments.only}
+
+
+def common(arguments: argparse.Namespace, votes: Path | None, seed: int) -> list[str]:
+    """The options that all variants share."""
+    words = ["--network", arguments.network, "--data", str(arguments.data),
+             "--epochs", str(arguments.epochs), "--precision", arguments.precision,
+             "--seed", str(seed)]  # fmt: skip
+    return [*words, "--votes", str(votes)] if votes else words
+
+
+def words_for(run: Path, options: list[str]) -> list[str]:
+    """The command that begins or goes on with a run; empty when it is finished.
+
+    Raises:
+        UsageError: the run there has been begun with other options.
+    """
+    if not has_run(run):
+        return ["training", "classifier", *options, "--run", str(run)]
+    begun = shlex.split(read_settings(run)["command"])
+    if not set(options) <= set(begun):
+        raise UsageError(f"{run}: was begun with other options; name another folder with --runs")
+    return [] if is_finished(run) else ["training", "classifier", "--resume", str(run)]
+
+
+def measure_test_split(run: Path) -> int:
+    """Measures a run on the test split, unless that has been done; returns the exit status."""
+    if (run / "metrics-test.json").exists():
+        return 0
+    return step(["training", "evaluate", str(run), "--split", "test"])
+
+
+def step(words: list[str]) -> int:
+    """Prints a command, runs it and returns its exit status."""
+    print(f"\n+ python -m {shlex.join(words)}", flush=True)
+    return call(words)
+
+
+def collect(
+    arguments: argparse.Namespace, variants: dict[str, tuple[str, list[str]]], command: str
+) -> dict[str, Any]:
+    """All that has been measured so far, mean and spread over the seeds."""
+    rows = []
+    for name, (group, options) in variants.items():
+        runs = [arguments.runs / folder_name(name, s) for s in range(1, arguments.seeds + 1)]
+        row: dict[str, Any] = {"name": name, "group": group, "options": options}
+        for split in ("validation", "test"):
+            measured = [m for run in runs if (m := read_metrics(run, split))]
+            if measured:
+                row[split] = summarize(measured)
+        rows.append(row)
+    return {"command": command, "network": arguments.network, "epochs": arguments.epochs,
+            "seeds": arguments.seeds, "variants": rows}  # fmt: skip
+
+
+def read_metrics(run: Path, split: str) -> dict[str, Any] | None:
+    """What ``training evaluate`` wrote of the FER2013 head; None before."""
+    path = run / f"metrics-{split}.json"
+    if not path.exists():
+        return None
+    return dict(json.loads(path.read_text(encoding="utf-8"))["fer2013"])
+
+
+def summarize(measured: list[dict[str, Any]]) -> dict[str, Any]:
+    """By protocol and figure: each seed's value, their mean, and largest less smallest."""
+    result: dict[str, Any] = {}
+    for protocol in PROTOCOLS:
+        if protocol not in measured[0]:
+            continue
+        result[protocol] = {"n": measured[0][protocol]["n"]}
+        for key in KEYS:
+            values = [one[protocol][key] for one in measured]
+            result[protocol][key] = {
+                "seeds": values,
+                "mean": round(sum(values) / len(values), 4),
+                "spread": round(max(values) - min(values), 4),
+            }
+    return result
