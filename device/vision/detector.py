@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -27,7 +28,8 @@ class FaceDetector(Protocol):
         """Faces of a (height, width) uint8 image, largest first, without track ids."""
 
 
-CHECKED = {"haar": HaarDetector, "hog": HogDetector}  # alone, and as "both"
+# By kind, from the least box and how many; alone, and as "both".
+CHECKED: dict[str, Callable[[int, int], FaceDetector]] = {"haar": HaarDetector, "hog": HogDetector}
 MAX_BOXES = 48  # at least so many boxes of a detector are checked
 
 

@@ -26,7 +26,8 @@ def spoil(model: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["expression-tiny", "expression-fer2013", "generator", "landmarks"]
+    "name",
+    ["expression-tiny", "expression-fer2013", "generator", "landmarks", "face-check"],
 )
 def test_every_shipped_file_is_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
