@@ -97,7 +97,8 @@ def test_the_mean_generator_follows_slowly_once_it_is_old(build: Build) -> None:
 def opinion_of_fakes(model: Translation, pixels: np.ndarray, targets: np.ndarray) -> float:
     """The critic's mean opinion, as it stands, of what the generator makes."""
     to_target = one_hot(targets)
-    made = model.generator([scale_pixels(pixels), to_target])
+    # With the batch's statistics: a batch normalization's averages need more than a few steps.
+    made = model.generator([scale_pixels(pixels), to_target], training=True)
     logits = model.discriminator([made, to_target])
     logits = logits[0] if isinstance(logits[0], list) else logits
     return float(np.mean([np.mean(scale) for scale in logits]))
@@ -108,8 +109,10 @@ def test_a_generator_learns_to_please_the_critic(
     kind: str, pixels: np.ndarray, build: Build
 ) -> None:
     model = build(kind, learning_rate=2e-3, critic_rate=1e-9)
-    if kind == "stargan":
-        model.losses_of = replace(StarGanLosses(), **ONLY | {"lambda_adversarial": 1.0})
+    if kind.startswith("stargan"):
+        named = {f.name for f in fields(model.losses_of) if f.name.startswith("lambda_")}
+        only = dict.fromkeys(named, 0.0) | {"lambda_adversarial": 1.0}
+        model.losses_of = replace(model.losses_of, **only)
     targets = np.roll(KINDS, 1)
     before = opinion_of_fakes(model, pixels, targets)
     for _ in range(STEPS):
@@ -125,10 +128,10 @@ def test_a_critic_learns_to_tell_real_faces_from_made_ones(
     targets = np.roll(KINDS, 1)
     real = scale_pixels(pixels)
     fake = -real
-    ways = (real, KINDS, targets) if kind == "stargan" else (real, one_hot(KINDS))
+    ways = (real, KINDS, targets) if kind.startswith("stargan") else (real, one_hot(KINDS))
 
     def step() -> dict[str, float]:
-        if kind == "stargan":
+        if kind.startswith("stargan"):
             found = model.train_discriminator(*ways, fake)
         else:
             found = model.train_discriminator(*ways, fake, one_hot(targets))
