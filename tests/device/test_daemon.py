@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -234,7 +235,7 @@ def test_kill_9_of_the_daemon_damages_neither_outbox_nor_settings(
 
 def read_events(path: Path) -> list[dict[str, Any]]:
     """The outbox's events, after a check of the file."""
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         rows = db.execute("SELECT payload FROM event ORDER BY number").fetchall()
     db.close()

@@ -124,7 +124,7 @@ def test_kill_9_loses_nothing_that_was_taken_and_damages_nothing(
     path, rng, last = tmp_path / "o", random.Random(7), 0
     for _ in range(kills):
         last = kill_writer(path, last, rng.uniform(0.0, 0.2))
-        with sqlite3.connect(path) as db:
+        with closing(sqlite3.connect(path)) as db, db:
             assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
             rows = db.execute("SELECT payload FROM event ORDER BY number").fetchall()
         db.close()
