@@ -24,6 +24,7 @@ from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
+from device.errors import StorageError
 from device.mqtt.outbox import KeptEvent, Outbox, open_database, open_event_file
 
 log = logging.getLogger("mien.outbox")
@@ -68,12 +69,11 @@ class DiskOutbox(Outbox):
         self._gone: set[int] = set()  # acknowledged, but the disk would not let them go
         self._changes = 0  # since the log was folded
         self._db = open_event_file(path)
-        self._drop(self._db.execute("DELETE FROM event WHERE number > ?", (MAX_NUMBER,)).rowcount)
-        self._db.commit()
-        row = self._db.execute("SELECT count(*), coalesce(max(number), 0) FROM event").fetchone()
-        self._num_rows, self._number = int(row[0]), int(row[1])
-        self._late_to = self._number  # whatever was there waited for this start
-        self._room = _room(self._db)
+        try:
+            self._take_stock()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise StorageError(f"outbox.path = {str(path)!r}: cannot use it: {error}") from error
         self._thread = threading.Thread(target=self._tend, name="outbox", daemon=True)
         self._thread.start()
 
@@ -126,6 +126,15 @@ class DiskOutbox(Outbox):
             self._db.close()
 
     # The file, under the lock
+
+    def _take_stock(self) -> None:
+        """What lies in the file; whatever is there waited for this start."""
+        self._drop(self._db.execute("DELETE FROM event WHERE number > ?", (MAX_NUMBER,)).rowcount)
+        self._db.commit()
+        row = self._db.execute("SELECT count(*), coalesce(max(number), 0) FROM event").fetchone()
+        self._num_rows, self._number = int(row[0]), int(row[1])
+        self._late_to = self._number
+        self._room = _room(self._db)
 
     def _read(self, number: int, limit: int) -> list[KeptEvent]:
         query = f"{SELECT} WHERE number > ? ORDER BY number LIMIT ?"

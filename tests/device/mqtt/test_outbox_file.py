@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from device.daemon.build_mqtt import make_outbox
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, StorageError
+from device.mqtt import disk_outbox
 from device.mqtt.disk_outbox import DiskOutbox
-from device.mqtt.outbox import Outbox
+from device.mqtt.outbox import Outbox, open_event_file
 from device.mqtt.payloads import as_historical
 from device.settings import Settings, replace_setting
 from tests.device.mqtt.test_disk_outbox import fill, numbers
@@ -118,3 +119,18 @@ def test_what_an_earlier_version_kept_goes_out_as_historical(tmp_path: Path) -> 
     assert waiting.late
     assert json.loads(as_historical(waiting.payload)) == {"seq": 1, "historical": True}
     second.close()
+
+
+def test_a_file_that_somebody_locks_while_it_is_opened_is_a_trouble_that_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "o", isolation_level=None)) as other:
+
+        def open_late(path: Path) -> sqlite3.Connection:
+            db = open_event_file(path)
+            other.execute("BEGIN IMMEDIATE")
+            return db
+
+        monkeypatch.setattr(disk_outbox, "open_event_file", open_late)
+        with pytest.raises(StorageError, match=r"outbox\.path = .*locked"):
+            DiskOutbox(tmp_path / "o", 10)
