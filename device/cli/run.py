@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import shutil
 import signal
 import sys
 import threading
@@ -86,7 +88,15 @@ def _tell(settings: Settings, status: Status, broker: BrokerSide) -> None:
         topics = f"{settings.mqtt.prefix}/#"
         follow = f"mosquitto_sub -h {access.host} -p {access.port} -t '{topics}' -v"
         log.info("follow it with: %s", follow)
-        log.info("or with:        mien watch --broker %s", access)
+        log.info("or with:        %s watch --broker %s", _program(), access)
+
+
+def _program() -> str:
+    """What starts ``mien`` in a shell: in a clone it is not on the path."""
+    if shutil.which("mien"):
+        return "mien"
+    beside = Path(sys.executable).with_name("mien")
+    return os.path.relpath(beside) if beside.exists() else f"{sys.executable} -m device"
 
 
 def _log_to_stderr(level: str) -> None:

@@ -242,6 +242,7 @@ function showStage() {
   if (state.width && state.height) stage.style.aspectRatio = `${state.width} / ${state.height}`;
   stage.classList.toggle("plain", !state.has_picture);
   byId("picture").hidden = !state.has_picture;
+  byId("plain-said").hidden = state.has_picture || isPaused;
   say(byId("headline"), headline());
   const boxes = byId("boxes");
   keyed(boxes, state.faces, () => make("div", { className: "box" }, make("b")), (box, face) => {
@@ -355,7 +356,7 @@ function fillScale(row, note, [, key, unit, low, high, below, above], guide) {
   cell.className = `number verdict ${verdict === "good" ? "good" : "bad"}`;
   say(cell, verdict);
   const digits = high <= 2 ? 2 : 0;
-  const shown = value === null ? "" : `${value.toFixed(digits)}${unit && unit !== "°" ? " " : ""}${unit}`;
+  const shown = value === null ? "" : `${value.toFixed(digits).replace(/^-(0(\.0+)?)$/, "$1")}${unit && unit !== "°" ? " " : ""}${unit}`;
   let limits = [least !== null && `at least ${least}`, most !== null && `at most ${most}`].filter(Boolean).join(", ");
   if (least === -most) limits = `at most ${most} either way`;
   say(note.lastChild, `${shown}; ${limits}`);

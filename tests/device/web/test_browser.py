@@ -194,6 +194,23 @@ def test_it_fits_a_phone_and_the_dark(browser: Any, address: str) -> None:
             keep(page, name)
 
 
+@pytest.mark.parametrize("width", [320, 768, 1024, 1280, 1366, 1440, 1920])
+def test_no_width_scrolls_sideways(browser: Any, address: str, width: int) -> None:
+    with opened(browser, address, viewport={"width": width, "height": 900}) as page:
+        page.wait_for_selector("#stages td")
+        page.wait_for_selector("#health-list dd")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_without_the_picture_the_page_says_so(browser: Any, tmp_path: Path) -> None:
+    with (
+        demo(tmp_path, MIEN_WEB__SHOW_CAMERA="false") as address,
+        opened(browser, address, viewport=DESKTOP) as page,
+    ):
+        page.wait_for_selector(".face .said strong", timeout=40_000)
+        assert "picture is off" in page.inner_text("#plain-said")
+
+
 def test_a_wrong_password_is_refused_and_throttled(browser: Any, tmp_path: Path) -> None:
     with (
         demo(tmp_path, MIEN_WEB__PASSWORD_HASH=QUICK_HASH) as address,
