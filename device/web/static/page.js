@@ -81,6 +81,8 @@ function connect() {
   stream.onerror = () => {
     const isRefused = stream.readyState === EventSource.CLOSED;
     disconnect();
+    if (heard) heard = Math.min(heard, Date.now() - SILENT_MS); // at once, not after the silence
+    showWhetherLive();
     if (isRefused) findOutWhy();
     setTimeout(connect, 2000);
   };

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +200,15 @@ def test_no_width_scrolls_sideways(browser: Any, address: str, width: int) -> No
         page.wait_for_selector("#stages td")
         page.wait_for_selector("#health-list dd")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_device_that_ends_is_told_at_once(browser: Any, tmp_path: Path) -> None:
+    running = ExitStack()
+    with running, opened(browser, running.enter_context(demo(tmp_path)), viewport=DESKTOP) as page:
+        page.wait_for_selector(".face .said strong", timeout=40_000)
+        running.close()
+        page.wait_for_selector("body.stale", timeout=2_000)
+        assert "No answer" in page.inner_text("#watching")
 
 
 def test_without_the_picture_the_page_says_so(browser: Any, tmp_path: Path) -> None:
