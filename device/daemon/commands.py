@@ -71,12 +71,12 @@ def change_settings(device: Appliance, request: Request) -> Answer:
     wanted, changed = request.arguments["settings"], device.settings
     for dotted, value in wanted.items():
         if dotted not in SETTABLE:
-            raise CommandError(f"{dotted} cannot be set over MQTT; only: {', '.join(SETTABLE)}")
+            raise CommandError(f"{dotted} cannot be set by a command; only: {', '.join(SETTABLE)}")
         changed = replace_setting(changed, dotted, value)
     put_in_place = prepare_settings(device, changed)
     device.state.remember(settings={d: value_of(changed, d) for d in wanted})
     put_in_place()
-    log.info("set over MQTT: %s", ", ".join(f"{k} = {v}" for k, v in wanted.items()))
+    log.info("set by a command: %s", ", ".join(f"{k} = {v}" for k, v in wanted.items()))
     after_restart = [dotted for dotted in wanted if dotted in AFTER_RESTART]
     return {"settings": device.settable(), "after_restart": after_restart}
 
@@ -97,7 +97,7 @@ def _pause(device: Appliance, paused: bool) -> Answer:
     damage, status = device.state.problem, parts.status
     device.state.remember(paused=paused)
     parts.paused = paused  # after a resume only now: an answer with an error changes nothing
-    log.info("paused over MQTT" if paused else "resumed over MQTT")
+    log.info("paused by a command" if paused else "resumed by a command")
     if damage and status.problem == damage:
         parts.status = replace(status, problem=None)
     return {"paused": paused}

@@ -110,7 +110,7 @@ class StateFile:
         except (OSError, ValueError, RecursionError) as error:
             reason = getattr(error, "strerror", None) or error
             self.problem = f"{self._path.name} is damaged ({reason}): paused; send resume"
-            log.error("%s: what was set over MQTT is lost: %s", self._path, self.problem)
+            log.error("%s: what was set by commands is lost: %s", self._path, self.problem)
             return {"paused": True}
 
 
