@@ -150,6 +150,37 @@ def test_events_that_are_refused_for_now_are_kept_and_tried_again_in_order(code:
     assert len(broker.connects) == 1
 
 
+@pytest.mark.parametrize("window", [1, 10, 20])
+@pytest.mark.parametrize("packet_bytes", [1024, 4096, 8192])
+def test_whatever_the_limits_no_event_is_lost_uncounted_and_order_holds(
+    window: int, packet_bytes: int
+) -> None:
+    outbox, refusals = filled(25), [QUOTA_EXCEEDED] * 2
+    outbox.put(b'{"long":"' + b"x" * 5000 + b'"}', late=True)
+    for number in range(25, 50):
+        outbox.put(b'{"n":%d,"historical":false}' % number, late=True)
+
+    def refuse(topic: str) -> int:
+        return refusals.pop() if topic.endswith("/event") and refusals else 0
+
+    with (
+        StrictBroker(
+            receive_maximum=window, maximum_packet_size=packet_bytes, refuse=refuse
+        ) as broker,
+        running_publisher(broker.port, outbox=outbox) as publisher,
+    ):
+        wait_until(lambda: publisher.connected and publisher.outbox.depth == 0, 20.0)
+        too_large = packet_bytes < 5000
+        assert publisher.num_refused == 2 + too_large
+        assert publisher.outbox.dropped == 0
+    said = list(dict.fromkeys(events_of(broker)))
+    short = [each for each in said if not each.startswith(b'{"long"')]
+    assert short == [b'{"n":%d,"historical":true}' % n for n in range(50)]
+    assert len(said) == 51 - too_large
+    assert max(each.in_flight for each in broker.published) <= window
+    assert broker.violations == []
+
+
 def test_a_retained_topic_that_is_refused_for_now_is_said_again() -> None:
     refusals = [QUOTA_EXCEEDED]
 
