@@ -14,14 +14,12 @@ from training.gan.discriminator import build_discriminator
 from training.gan.guide import scale_pixels
 from training.gan.losses import (
     cross_entropy,
-    lazily,
     mean_over_scales,
     one_hot,
-    squared_gradient,
-    told_apart_of,
     update,
 )
 from training.gan.recipe import PlainStarGanLosses
+from training.gan.stargan import StarGan
 from training.gan.translation import Translation
 
 
@@ -61,26 +59,4 @@ class PlainStarGan(Translation):
             adversarial=adversarial, domain=domain, reconstruction=reconstruction, **critic
         )
 
-    def train_discriminator(self, real, sources, targets, fake):
-        """The discriminator's half of a step; returns its losses by name."""
-        weights = self.losses_of
-        with tf.GradientTape() as tape:
-            both = vary(ops.concatenate([real, fake]), self.seed)
-            shown = one_hot(ops.concatenate([sources, targets]))
-            source_logits, domain_logits = self.discriminator([both, shown], training=True)
-            n = ops.shape(real)[0]
-            told_apart = told_apart_of(source_logits, n)
-            named = mean_over_scales([cross_entropy(sources, d[:n]) for d in domain_logits])
-
-            def ask(faces):
-                return self.discriminator([faces, one_hot(sources)], training=True)[0]
-
-            penalty = lazily(squared_gradient, ask, real, self.num_done, weights.penalty_interval)
-            loss = (
-                weights.lambda_adversarial * told_apart
-                + weights.lambda_domain * named
-                + weights.lambda_penalty * penalty
-            )
-        variables = self.discriminator.trainable_variables
-        update(self.discriminator_optimizer, tape, loss, variables)
-        return {"told_apart": told_apart, "named": named, "penalty": penalty}
+    train_discriminator = StarGan.train_discriminator  # the same critic, the same losses
