@@ -28,6 +28,17 @@ def test_a_face_passes_and_a_suit_does_not() -> None:
     kept = FaceCheck.load().keep(portrait(), [SUIT, FACE])
     assert [face.box for face in kept] == [FACE.box]
     assert 0.5 < kept[0].score <= 1
+    assert kept[0].sure
+
+
+def test_what_is_hardly_a_face_is_kept_but_not_sure() -> None:
+    check = FaceCheck.load()
+    half = portrait().astype(np.float32)
+    kept = []
+    for share in np.linspace(0, 1, 41):  # the face fades away
+        kept += check.keep(np.asarray(half * (1 - share) + 128 * share, np.uint8), [FACE])
+    assert {face.sure for face in kept} == {True, False}
+    assert min(f.score for f in kept if f.sure) > max(f.score for f in kept if not f.sure)
 
 
 def test_no_boxes_no_faces() -> None:
