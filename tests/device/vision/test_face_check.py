@@ -63,6 +63,21 @@ def test_the_settings_detector_is_checked() -> None:
     assert not {f.box for f in rejected} & {f.box for f in found}
 
 
+def test_hog_proposes_more_boxes_where_a_check_follows() -> None:
+    class KeepsAll(FaceCheck):
+        def __init__(self) -> None:
+            self.shown: list[Face] = []
+
+        def keep(self, image: np.ndarray, faces: list[Face]) -> list[Face]:
+            self.shown += faces
+            return faces
+
+    check = KeepsAll()
+    picture = np.asarray(cv2.resize(portrait(), (800, 800)), np.uint8)
+    build_checked("hog", 48, 48, check).detect(picture)
+    assert len(check.shown) > len(build_checked("hog", 48, 48, None).detect(picture)) > 0
+
+
 def test_a_damaged_check_is_told_and_the_detector_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
