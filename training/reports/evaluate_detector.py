@@ -32,6 +32,7 @@ from device.vocabulary import BoundingBox, Face
 from training.data.listings import read_rows
 from training.data.pictures import is_held_out, read_folder, read_grey
 from training.files import MODELS, write_json
+from training.reports.faces import read_numbers
 from training.reports.moving_demo import follow_demo
 
 MIN_FACE_PX = 48  # the device's default
@@ -83,7 +84,9 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--video", type=Path, help="for the amortised cost at 640×480")
     parser.add_argument("--group", type=Path, help="a picture of a group: how many are found")
     parser.add_argument("--detector", action="append", choices=list(DETECTORS), dest="names")
-    parser.add_argument("--output", type=Path, help="write the numbers as JSON, too")
+    parser.add_argument(
+        "--output", type=Path, help="JSON of the numbers; keeps other detectors' rows"
+    )
     parser.set_defaults(run=run_command)
 
 
@@ -109,7 +112,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         results[name] = row | count_faces(detector, group) | follow_demo(detector.detect, DEMO_S)
         print(f"{name}: {', '.join(show(*item) for item in results[name].items())}", flush=True)
     if arguments.output:
-        write_json(arguments.output, results)
+        kept = read_numbers(arguments.output) if arguments.output.exists() else {}
+        write_json(arguments.output, kept | results)
     return 0
 
 
@@ -135,7 +139,7 @@ def measure(
     frames: list[Grey],
     every_frame: bool,
 ) -> dict[str, Any]:
-    """One row of the table."""
+    """One row of the table; without frames no cost of a video."""
     start = time.thread_time()
     found = {name: detector.detect(picture) for name, picture in pictures.items()}
     cost_ms = (time.thread_time() - start) / len(pictures) * 1e3
@@ -149,7 +153,8 @@ def measure(
     row["false_alarms"] = alarms
     row["false_alarms_a_megapixel"] = alarms / (sum(p.size for p in faceless) / 1e6)
     row["ms_a_picture"] = cost_ms
-    row["ms_vga"], row["ms_amortised"] = video_cost_ms(detector, frames, every_frame)
+    if frames:
+        row["ms_vga"], row["ms_amortised"] = video_cost_ms(detector, frames, every_frame)
     return row
 
 
@@ -178,8 +183,6 @@ def video_cost_ms(
             detector.detect(frame)
             costs.append((time.thread_time() - start) * 1e3)
             interval.detected(number / 15, costs[-1] / 1e3)
-    if not costs:
-        return float("nan"), float("nan")
     return float(np.median(costs)), float(np.sum(costs)) / number
 
 
