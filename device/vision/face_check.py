@@ -58,12 +58,13 @@ class FaceCheck:
         if not np.isfinite(logits).all():
             raise ModelError("self-test failed: an answer that is no number")
 
-    def keep(self, image: GreyImage, faces: list[Face]) -> list[Face]:
+    def keep(self, image: GreyImage, faces: list[Face], least_logit: float = 0.0) -> list[Face]:
         """Those that are faces, in their order; score and ``sure`` become the model's.
 
         Args:
             image: (height, width) uint8.
             faces: boxes of a detector.
+            least_logit: of what is kept.
         """
         if not faces:
             return []
@@ -73,19 +74,24 @@ class FaceCheck:
         return [
             replace(face, score=float(score), sure=bool(logit > SURE_LOGIT))
             for face, score, logit in zip(faces, scores, logits, strict=True)
-            if logit > 0
+            if logit > least_logit
         ]
 
 
 class CheckedDetector:
-    """A detector whose boxes pass the check."""
+    """A detector whose boxes pass the check, with ``least_logit`` or more of it."""
 
     def __init__(
-        self, detect: Callable[[GreyImage], list[Face]], check: FaceCheck, max_faces: int
+        self,
+        detect: Callable[[GreyImage], list[Face]],
+        check: FaceCheck,
+        max_faces: int,
+        least_logit: float = 0.0,
     ) -> None:
         self._detect, self._check, self._max_faces = detect, check, max_faces
+        self._least_logit = least_logit
 
     def detect(self, image: GreyImage) -> list[Face]:
         """Faces of a (height, width) uint8 image, largest first."""
-        faces = without_nested(self._check.keep(image, self._detect(image)))
+        faces = without_nested(self._check.keep(image, self._detect(image), self._least_logit))
         return sorted(faces, key=lambda face: -face.box.area)[: self._max_faces]

@@ -68,14 +68,27 @@ def test_hog_proposes_more_boxes_where_a_check_follows() -> None:
         def __init__(self) -> None:
             self.shown: list[Face] = []
 
-        def keep(self, image: np.ndarray, faces: list[Face]) -> list[Face]:
+        def keep(
+            self, image: np.ndarray, faces: list[Face], least_logit: float = 0.0
+        ) -> list[Face]:
             self.shown += faces
             return faces
 
     check = KeepsAll()
-    picture = np.asarray(cv2.resize(portrait(), (800, 800)), np.uint8)
-    build_checked("hog", 48, 48, check).detect(picture)
-    assert len(check.shown) > len(build_checked("hog", 48, 48, None).detect(picture)) > 0
+    build_checked("hog", 48, 48, check).detect(portrait())
+    assert len(check.shown) > len(build_checked("hog", 48, 48, None).detect(portrait())) > 0
+
+
+@pytest.mark.parametrize("kind", ["hog", "haar"])
+def test_only_of_hog_s_boxes_the_check_must_be_sure(kind: str) -> None:
+    found = [
+        build_checked(kind, 48, 10, load_check()).detect(
+            np.asarray(portrait() * (1 - share) + 128 * share, np.uint8)
+        )
+        for share in np.linspace(0, 0.98, 25)  # the face fades away
+    ]
+    assert any(faces for faces in found)
+    assert all(face.sure for faces in found for face in faces) == (kind == "hog")
 
 
 def test_a_damaged_check_is_told_and_the_detector_goes_on(
