@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from device.errors import UsageError
-from training.face_check.prints import PATCH_PX, make_prints, patch_with, read_drawing
+from training.face_check.prints import make_prints, read_drawing
 
 
 def write_drawing(path: Path) -> Path:
@@ -36,18 +36,6 @@ def test_prints_are_drawings_on_the_grounds(tmp_path: Path) -> None:
         assert (one == 200).mean() > 0.3
         assert (one != 200).mean() > 0.01
     assert len({one.tobytes() for one in prints}) == 5
-
-
-def test_a_patch_shows_the_drawing_on_a_shape_with_a_border() -> None:
-    random = np.random.default_rng(0)
-    stripe = np.zeros((128, 3), np.float32), np.ones((128, 3), np.float32)  # black, very narrow
-    for _ in range(40):
-        grey, cover = patch_with(stripe, random)
-        assert max(cover.shape) == PATCH_PX
-        assert set(np.unique(cover)) <= {0.0, 1.0}
-        assert cover.mean() > 0.7  # a rectangle, or the ellipse in it
-        assert len(np.unique(grey)) > 2  # ground, ink, drawing
-        assert grey.min() == 0  # the stripe
 
 
 def test_what_is_no_drawing_is_left_out_and_a_folder_without_any_is_named(tmp_path: Path) -> None:
