@@ -10,6 +10,7 @@ threshold it is given). A square face fills the window by being stretched, as th
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from training.runs import RUNS
 WINDOW = (64, 128)  # width, height
 CELL_SIZES, BINS = (8, 16, 32), 9
 NORMS = ("l2-hys", "l2")
+METRICS = "metrics.json"
 LOSS_COST = 0.01  # the SVM's C: strong regularization for 3,780 correlated features
 
 
@@ -67,7 +69,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         print(f"validation {protocol}: {results[protocol]['accuracy']:.2%}", flush=True)
     facts = {"cost": arguments.cost, "cell_px": arguments.cell, "norm": arguments.norm,
              "seconds": round(seconds), "validation": results}  # fmt: skip
-    write_json(arguments.run_path / "metrics.json", facts)
+    write_json(arguments.run_path / METRICS, facts)
     print(f"{arguments.run_path}: trained in {seconds:.0f} s")
     return 0
 
@@ -125,6 +127,15 @@ def fit(
     weights = np.full((features.shape[1] + 1, NUM_CLASSES), -1e3, np.float32)
     weights[:, machine.classes_] = np.vstack([machine.coef_.T, machine.intercept_])
     return weights
+
+
+def read_metrics(run: Path) -> dict[str, Any] | None:
+    """What ``hog-svm`` measured in a run directory; None for a run of another kind."""
+    try:
+        measured: dict[str, Any] = json.loads((run / METRICS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return measured if "cell_px" in measured else None
 
 
 class HogSvm:
