@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,19 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the workers have the cores; before Te
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.fixture(scope="module")
+def untraced() -> Iterator[None]:
+    """TensorFlow's functions run line by line: to trace one takes as long as a dozen tiny steps.
+
+    Traced trainings have tests of their own, with more steps.
+    """
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")
