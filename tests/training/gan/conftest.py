@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
+from tests.training.conftest import eager_training
 from training.gan import fitting
 from training.gan.faces import VotedFaces
 from training.gan.recipe import GanRecipe
@@ -19,7 +19,6 @@ def guide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("guide") / "guide.weights.h5"
     pixels = np.random.default_rng(8).integers(0, 256, (7, 48, 48, 1), dtype=np.uint8)
     recipe = GanRecipe(batch_size=7, guide_steps=1, precision="float32")
-    tf.config.run_functions_eagerly(True)
-    fitting.train_guide(VotedFaces(pixels, np.eye(7, dtype=np.float32)), recipe, path)
-    tf.config.run_functions_eagerly(False)
+    with eager_training():
+        fitting.train_guide(VotedFaces(pixels, np.eye(7, dtype=np.float32)), recipe, path)
     return path
