@@ -5,14 +5,10 @@ In a process of its own where that matters, or where the installed package is an
 
 from __future__ import annotations
 
-import io
-import os
-import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,67 +18,20 @@ import pytest
 from device.__main__ import main
 from device.cli import doctor
 from tests.broker import MOSQUITTO, Mosquitto, TestBroker, free_port, start_broker
+from tests.device.cli.conftest import BLAZEFACE
+from tests.device.cli.processes import ROOT, ask_doctor, findings, run_doctor
 
-ROOT = Path(__file__).parents[3]
 SECTIONS = [
     *("settings", "mien", "board", "python", "opencv", "detector", "runtime", "model", "shipped"),
     *("csi camera", "usb camera", "screen", "broker", "clock", "heat"),
 ]
-BLAZEFACE = ("face_detection_back.tflite", "face_detection_short_range.tflite")
 PASSWORD = "korrekt-pferd-batterie"
-
-
-def ask_doctor(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What ``run_doctor`` gives, without a new process."""
-    command = ["doctor", *arguments]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MIEN_")}
-    with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as errors:
-        status = main(command, {**clean, **environment})
-    return subprocess.CompletedProcess(command, status, out.getvalue(), errors.getvalue())
-
-
-def run_doctor(
-    *arguments: str, folder: Path = ROOT, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    return run_mien("doctor", *arguments, folder=folder, **environment)
-
-
-def run_mien(
-    *arguments: str, folder: Path = ROOT, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MIEN_")}
-    return subprocess.run(
-        [sys.executable, "-m", "device", *arguments],
-        cwd=folder,
-        env={**clean, **environment},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-
-
-def findings(report: str) -> dict[str, tuple[str, str]]:
-    """Section -> (mark, text)."""
-    lines = [line for line in report.splitlines() if line]
-    return {line[4:15].strip(): (line[:2], line[16:]) for line in lines}
 
 
 def here(capsys: pytest.CaptureFixture[str], environment: Mapping[str, str]) -> tuple[int, dict]:
     """The report of this process, and its exit status."""
     status = main(["doctor"], environment)
     return status, findings(capsys.readouterr().out)
-
-
-@pytest.fixture
-def installed(tmp_path: Path) -> Path:
-    """A copy of the package with a folder of models that a test may damage."""
-    shutil.copytree(
-        ROOT / "device",
-        tmp_path / "device",
-        ignore=shutil.ignore_patterns("*.pyc.*", *BLAZEFACE),
-    )
-    return tmp_path
 
 
 @pytest.fixture

@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from device.vision import trial
-from tests.device.cli.test_doctor import ROOT, findings, installed, run_doctor, run_mien
-
-__all__ = ["installed"]  # a fixture
+from tests.device.cli.processes import ROOT, findings, run_doctor, run_mien
 
 
 def spoil(model: Path) -> None:
