@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ LONGEST_FIRST = (
     "tests/export/", "tests/training/gan/test_fitting", "tests/training/classifier/",
     "tests/training/", "tests/systemd/", "tests/device/cli/", "tests/architecture/",
 )  # fmt: skip
-GB_A_WORKER = 1.4  # with TensorFlow and FER2013 loaded
+TENSORFLOW = find_spec("tensorflow") is not None
+GB_A_WORKER = 1.4 if TENSORFLOW else 0.3  # with FER2013 loaded
 PACKAGES = {  # what a reason says: what installs it
     "mosquitto": "mosquitto", "shellcheck": "shellcheck", "openssh-client": "openssh-client",
     "systemd-analyze": "systemd", "gcc": "gcc", "GStreamer": "gstreamer1.0-tools",
@@ -72,9 +74,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One a core, and no more than the memory holds."""
+    """As many as keep the cores busy, and no more than the memory holds.
+
+    Tests of the device mostly wait for brokers and processes, those of trainings never do.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return max(1, min(len(os.sched_getaffinity(0)), int(memory / GB_A_WORKER)))
+    cores = len(os.sched_getaffinity(0))
+    return max(1, min(cores + 1 if TENSORFLOW else 2 * cores, int(memory / GB_A_WORKER)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

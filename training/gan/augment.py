@@ -53,10 +53,10 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     require_new(arguments.output)
     recipe = read_gan_recipe(arguments.generator)
     pictures, _ = clean(read_pictures(arguments.data, arguments.votes))  # no copies of the test's
-    from training.gan.generator import settings_of  # TensorFlow takes seconds to load
+    from training.gan.generator import settings_of, with_flow  # TensorFlow takes seconds to load
     from training.gan.translation import load_generator
 
-    generator = load_generator(arguments.generator, settings_of(recipe))
+    generator = with_flow(load_generator(arguments.generator, settings_of(recipe)))
     judge = make_judge(arguments, pictures)
     training = pictures.split(Split.TRAIN)
     if arguments.head == "crowd" and training.has_votes:
@@ -91,7 +91,10 @@ def accepted(
     arguments: argparse.Namespace,
     chance: np.random.Generator,
 ) -> npt.NDArray[np.uint8]:
-    """Up to ``count`` faces (n, 48, 48) of other expressions that now convincingly show this one."""
+    """Up to ``count`` faces (n, 48, 48) of other expressions that now convincingly show this one.
+
+    The generator is one ``with_flow``.
+    """
     others = np.flatnonzero((training.labels != expression) & (training.crowd().sum(axis=1) > 0))
     if not others.size:
         raise UsageError("generators need faces with votes to start from: name --votes")
@@ -116,10 +119,10 @@ def synthesize(
 ) -> npt.NDArray[np.uint8]:
     """Pictures (n, 48, 48) whose faces show an expression, framed as they were.
 
-    Left in the generator's own framing, a synthesized face could be told by that.
+    Left in the generator's own framing, a synthesized face could be told by that. The generator is
+    one ``with_flow``.
     """
     from training.gan.faces import views_of
-    from training.gan.generator import with_flow
     from training.gan.sheets import as_pixels, as_signed
 
     views = views_of(pixels)
@@ -127,7 +130,7 @@ def synthesize(
     targets = np.zeros((len(crops), len(EXPRESSIONS)), np.float32)
     targets[:, expression] = 1.0
     inputs = [as_signed(crops[..., None]), targets]
-    made, flows = with_flow(generator).predict(inputs, batch_size=256, verbose=0)
+    made, flows = generator.predict(inputs, batch_size=256, verbose=0)
     parts = zip(pixels, views, crops, as_pixels(made[..., 0]), flows, strict=True)
     return np.stack([paste_back(*part) for part in parts])
 

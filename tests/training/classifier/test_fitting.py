@@ -21,6 +21,7 @@ RECIPE = replace(
     Recipe(), network="expression-tiny", epochs=3, batch_size=16, precision="float32",
     learning_rate=0.05, average_every=1, average_decay=0.8, augmentation=Augmentation(p_erasing=0),
 )  # fmt: skip
+pytestmark = pytest.mark.usefixtures("untraced")
 
 
 class InterruptedRunError(Exception):
@@ -33,7 +34,9 @@ def interrupt(line: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(drawn: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(
+    untraced: None, drawn: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A run that nobody interrupted."""
     run = tmp_path_factory.mktemp("whole")
     write_settings(run, asdict(RECIPE), {"path": str(drawn[0]), "votes": str(drawn[1])}, "test")
