@@ -108,6 +108,8 @@ def pictures(first_s: float = FIRST_S, last_s: float = LAST_S) -> Iterator[tuple
             for due_s in np.arange(first_s, last_s, 1 / RATE_HZ):
                 time.sleep(max(0.0, begun_s + due_s - time.monotonic()))
                 screen, at_s = shown.screen(), time.monotonic() - begun_s
+                if page.is_visible("#trouble"):
+                    raise SystemExit(f"not while there is trouble: {page.inner_text('#trouble')}")
                 yield at_s, together(_photograph(page), screen)
             page.close()
 
