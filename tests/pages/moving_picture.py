@@ -35,7 +35,7 @@ from tests.browser import open_browser, until
 
 TARGET = Path(__file__).parents[2] / "docs" / "img" / "demo.png"
 NAME = "Hall"
-PAGE_SIZE, PAGE_SCALE = (980, 640), 0.8  # CSS px: two columns; and what a reader's page takes
+PAGE_SIZE, PAGE_SCALE = (980, 660), 0.8  # CSS px: two columns; and what a reader's page takes
 SCREEN_SIZE = (480, 270)
 GAP_PX = 12
 FIRST_S, LAST_S, RATE_HZ = 20.0, 31.0, 3.0  # of the demo: its camera leaves the face, and returns
