@@ -111,6 +111,8 @@ class Face:
         score: the detector's confidence, 0 to 1.
         track_id: the tracker's number, None before tracking.
         tracked: True where its picture was found again, between two detections.
+        sure: False where the detector's second stage hesitates: such a face of a video is
+            reported only after more detections than others.
         landmarks: (5, 2) float32 px: the subject's right eye, left eye, nose tip, right
             and left mouth corner; None where no landmark model ran.
         rejection_reason: why the crop is not good enough to name an expression (``too small``,
@@ -126,6 +128,7 @@ class Face:
     rejection_reason: str | None = None
     crop: GreyImage | None = field(default=None, compare=False)
     tracked: bool = False
+    sure: bool = True
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from device.camera.source import Pace
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
-from device.vocabulary import Frame, Image
+from device.vocabulary import BoundingBox, Frame, Image
 
 PORTRAIT_PATH = Path(__file__).with_name("astronaut.jpg")
 FACE_CENTER = (225.0, 122.0)  # px of the portrait
+FACE_SIDE_PX = 110.0  # likewise
 AWAY_CENTER = (350.0, 380.0)  # suit and helmet: no face there
 AWAY_PERIOD_S = 30.0
 AWAY_FROM_S, AWAY_TO_S = 24.0, 29.0  # within each period; a second of pan at both ends
@@ -58,6 +60,22 @@ def pose_at(t_s: float) -> Pose:
     )
 
 
+def view_of(pose: Pose, width: int, height: int) -> npt.NDArray[np.float64]:
+    """(2, 3) affine map from the portrait to a picture of ``width`` by ``height`` px."""
+    scale = width / pose.window_px
+    matrix = cv2.getRotationMatrix2D((pose.x, pose.y), pose.roll_deg, scale)
+    matrix[:, 2] += width / 2 - pose.x, height / 2 - pose.y
+    return np.asarray(matrix, np.float64)
+
+
+def face_at(t_s: float, width: int, height: int) -> BoundingBox:
+    """Where the face is in the picture of a time; it may lie beyond the picture's border."""
+    pose = pose_at(t_s)
+    x, y = view_of(pose, width, height) @ np.array([*FACE_CENTER, 1.0])
+    half = FACE_SIDE_PX / 2 * width / pose.window_px
+    return BoundingBox(float(x - half), float(y - half), float(x + half), float(y + half))
+
+
 class Renderer:
     """Draws what the simulated camera sees, in grey or RGB; ``seed`` is the sensor noise's."""
 
@@ -77,10 +95,7 @@ class Renderer:
     def draw(self, pose: Pose) -> Image:
         """(height, width) or (height, width, 3) uint8."""
         width, height = self._size
-        scale = width / pose.window_px
-        matrix = cv2.getRotationMatrix2D((pose.x, pose.y), pose.roll_deg, scale)
-        matrix[0, 2] += width / 2 - pose.x
-        matrix[1, 2] += height / 2 - pose.y
+        matrix = view_of(pose, width, height)
         view = cv2.warpAffine(self._portrait, matrix, self._size, borderMode=cv2.BORDER_REFLECT_101)
         top, left = self._random.integers(0, NOISE_MARGIN_PX, 2)
         noise = self._noise[top : top + height, left : left + width]

@@ -1,7 +1,8 @@
 """Tracks: which box of this frame is which face of the last one; smooths each face's box.
 
 It looks at no picture. A track predicts its box with constant velocity, takes the detection that
-overlaps the prediction best, and lives on for a while when none does.
+overlaps the prediction best, and lives on for a while when none does. It counts from two sure
+detections on, or four unsure ones.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 from device.vocabulary import BoundingBox, Face, GreyImage
 
 MIN_OVERLAP = 0.2  # intersection over union of prediction and detection
-CONFIRMED_HITS = 2  # detections until a track counts: one alone is often a false alarm
+CONFIRMED = 4  # evidence from which a track counts: one detection alone is often a false alarm
+SURE, UNSURE, MISS = 2, 1, -2  # evidence of a detection, and of one that does not find the face
 MAX_UNDETECTED_S = 1.0  # a lost track waits this long for its face
 CENTER_GAIN = 0.8  # of a detection's offset from the prediction
 SIZE_GAIN = 0.4  # less: detectors' sizes jitter, and the crop should not breathe
@@ -31,8 +33,8 @@ class Track:
         at_s: time of ``box``.
         detected_s: time of the newest detection.
         velocity: (x, y) of the centre, px a second.
-        hits: detections so far.
-        misses: detections in a row that did not find it.
+        evidence: of its detections, that it is a face.
+        sure: the newest detection was.
         likeness: correlation of its template with the newest frame; 1 when it was just detected.
         template: (32, 32) uint8, the face when it was last detected; None: at the frame's edge.
     """
@@ -43,15 +45,15 @@ class Track:
     at_s: float
     detected_s: float
     velocity: tuple[float, float] = (0.0, 0.0)
-    hits: int = 1
-    misses: int = 0
+    evidence: int = SURE
+    sure: bool = True
     likeness: float = 1.0
     template: GreyImage | None = None
 
     @property
     def confirmed(self) -> bool:
         """True when it is more than one detector's whim."""
-        return self.hits >= CONFIRMED_HITS
+        return self.evidence >= CONFIRMED
 
     def predicted(self, now_s: float) -> BoundingBox:
         """Where the face should be now."""
@@ -81,8 +83,19 @@ class Track:
         measured = max(face.box.width, face.box.height)
         self.move_to(center, side + SIZE_GAIN * (measured - side), now_s)
         self.score, self.detected_s, self.likeness = face.score, now_s, 1.0
-        self.hits += 1
-        self.misses = 0
+        self.evidence += evidence_of(face)
+        self.sure = face.sure
+
+
+def evidence_of(face: Face) -> int:
+    """What one detection says for a track."""
+    return SURE if face.sure else UNSURE
+
+
+def new_track(track_id: int, face: Face, now_s: float) -> Track:
+    """The track of a face that is detected for the first time."""
+    evidence = evidence_of(face)
+    return Track(track_id, face.box, face.score, now_s, now_s, evidence=evidence, sure=face.sure)
 
 
 class Tracks:
@@ -112,20 +125,19 @@ class Tracks:
                 self.active[i].correct(detections[j], now_s)
         for i, track in enumerate(self.active):
             if i not in found:
-                track.misses += 1
+                track.evidence += 0 if track.confirmed else MISS
         for j, face in enumerate(detections):
             if j not in taken:
-                self.active.append(Track(self._next_id, face.box, face.score, now_s, now_s))
+                self.active.append(new_track(self._next_id, face, now_s))
                 taken[j] = self._next_id
                 self._next_id += 1
         self.forget(now_s)
         return [taken[j] for j in range(len(detections))]
 
     def forget(self, now_s: float) -> None:
-        """Drops lost tracks, and unconfirmed ones at their first miss."""
+        """Drops lost tracks, and unconfirmed ones without evidence left."""
         self.active = [
             track
             for track in self.active
-            if now_s - track.detected_s <= MAX_UNDETECTED_S
-            and (track.confirmed or not track.misses)
+            if now_s - track.detected_s <= MAX_UNDETECTED_S and track.evidence > 0
         ]

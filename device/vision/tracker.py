@@ -77,8 +77,8 @@ class DetectionInterval:
 class DetectAndTrack:
     """Faces with ids in every frame for the price of a detection in every few.
 
-    A face is reported from its second detection on, while it is detected or its picture is
-    found again. One that is neither keeps its id for a second, unreported.
+    A face is reported from its second detection on (its fourth where the detector is not sure of
+    it), while it is detected or its picture is found again. One that is neither keeps its id for a second, unreported.
 
     Args:
         detect: searches a whole frame, (height, width) uint8.
@@ -99,8 +99,11 @@ class DetectAndTrack:
     def update(self, image: GreyImage, now_s: float) -> list[Face]:
         """Faces of a (height, width) uint8 frame with track ids, largest first."""
         active = self._tracks.active
-        unconfirmed = any(not track.confirmed for track in active)
-        sure = bool(active) and all(track.likeness >= SURE_CORRELATION for track in active)
+        # An unsure detection waits for the next one: a ghost is the same in two frames in a row.
+        unconfirmed = any(track.sure and not track.confirmed for track in active)
+        sure = bool(active) and all(
+            track.confirmed and track.likeness >= SURE_CORRELATION for track in active
+        )
         if self.interval.due(now_s, unconfirmed, sure):
             self._detect(image, now_s)
         else:

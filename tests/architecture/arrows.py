@@ -21,6 +21,7 @@ CONTRACT = {
     "device.errors",
     "device.vocabulary",
     "device.settings",
+    "device.camera.demo",
     "device.vision.preprocess",
     "device.vision.model_card",
     "device.vision.tflite",

@@ -3,6 +3,8 @@
 Any folder of pictures with a box list (columns file, x, y, w, h) gives recall; any folder of
 pictures without faces gives false alarms, of which only the half that ``face-hog`` never
 trains on is used. A video gives the cost of a frame when detection is amortised by tracking.
+The demo portrait and, if given, a picture of a group are counted as stills, and the demo is
+played for a minute through the device's tracker.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from device.camera.demo import PORTRAIT_PATH
 from device.errors import MienError, UsageError
 from device.vision.stage import (
     BlazeFaceDetector,
@@ -29,12 +32,15 @@ from device.vocabulary import BoundingBox, Face
 from training.data.listings import read_rows
 from training.data.pictures import is_held_out, read_folder, read_grey
 from training.files import MODELS, write_json
+from training.reports.faces import read_numbers
+from training.reports.moving_demo import follow_demo
 
 MIN_FACE_PX = 48  # the device's default
 MAX_FACES = 100
 MIN_OVERLAP = 0.5
 SIZES = ((40, 60), (60, 100), (100, 10_000))  # px, of the longer side of an annotated box
 VIDEO_SIZE = (640, 480)
+DEMO_S = 60.0  # twice the demo's period
 
 Grey = npt.NDArray[np.uint8]
 
@@ -76,13 +82,16 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--boxes", type=Path, help="CSV file,x,y,w,h; default PICTURES/boxes.csv")
     parser.add_argument("--faceless", type=Path, required=True, help="pictures without faces")
     parser.add_argument("--video", type=Path, help="for the amortised cost at 640×480")
+    parser.add_argument("--group", type=Path, help="a picture of a group: how many are found")
     parser.add_argument("--detector", action="append", choices=list(DETECTORS), dest="names")
-    parser.add_argument("--output", type=Path, help="write the numbers as JSON, too")
+    parser.add_argument(
+        "--output", type=Path, help="JSON of the numbers; keeps other detectors' rows"
+    )
     parser.set_defaults(run=run_command)
 
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
-    """Measures and prints a Markdown table."""
+    """Measures and prints a line a detector; ``report-faces`` makes tables of the JSON."""
     cv2.setNumThreads(1)
     boxes = read_boxes(arguments.boxes or arguments.pictures / "boxes.csv")
     pictures = {name: read_grey(arguments.pictures / name, 10_000) for name in boxes}
@@ -91,27 +100,35 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     megapixels = sum(picture.size for picture in faceless) / 1e6
     print(f"{len(pictures)} pictures with {sum(map(len, boxes.values()))} faces; "
           f"{len(faceless)} without, {megapixels:.1f} megapixels\n")  # fmt: skip
-    headings = ["detector", *(f"{low}-{high} px" for low, high in SIZES[:-1]), "100 px and more",
-                "60 px and more", "of held-out files", "false alarms", "a megapixel", "ms a picture",
-                "ms at 640×480", "amortised"]  # fmt: skip
-    print(f"| {' | '.join(headings)} |\n|{'---|' * len(headings)}")
+    group = read_grey(arguments.group, 10_000) if arguments.group else None
     results = {}
     for name in arguments.names or DETECTORS:
         try:
             detector = DETECTORS[name]()
         except MienError as error:
-            print(f"| {name} | not measured: {error} |")
+            print(f"{name}: not measured: {error}")
             continue
-        results[name] = measure(detector, pictures, boxes, faceless, frames, name == "usual call")
-        print(f"| {name} | {' | '.join(map(show, results[name].values()))} |", flush=True)
+        row = measure(detector, pictures, boxes, faceless, frames, name == "usual call")
+        results[name] = row | count_faces(detector, group) | follow_demo(detector.detect, DEMO_S)
+        print(f"{name}: {', '.join(show(*item) for item in results[name].items())}", flush=True)
     if arguments.output:
-        write_json(arguments.output, results)
+        kept = read_numbers(arguments.output) if arguments.output.exists() else {}
+        write_json(arguments.output, kept | results)
     return 0
 
 
-def show(value: float | str) -> str:
-    """A number as the table has it."""
-    return value if isinstance(value, str) else f"{value:.2f}" if value < 1 else f"{value:.1f}"
+def show(key: str, value: float) -> str:
+    """A number with its name."""
+    return f"{key} {value:.4g}"
+
+
+def count_faces(detector: Detector, group: Grey | None) -> dict[str, int]:
+    """How many faces the demo portrait, which shows one, and a picture of a group have."""
+    portrait = read_grey(PORTRAIT_PATH, 10_000)
+    counts = {"portrait_faces": len(detector.detect(portrait))}
+    if group is not None:
+        counts["group_faces"] = len(detector.detect(group))
+    return counts
 
 
 def measure(
@@ -122,7 +139,7 @@ def measure(
     frames: list[Grey],
     every_frame: bool,
 ) -> dict[str, Any]:
-    """One row of the table."""
+    """One row of the table; without frames no cost of a video."""
     start = time.thread_time()
     found = {name: detector.detect(picture) for name, picture in pictures.items()}
     cost_ms = (time.thread_time() - start) / len(pictures) * 1e3
@@ -133,10 +150,11 @@ def measure(
     unseen = {name: listed for name, listed in boxes.items() if is_held_out(Path(name).name)}
     row["recall_60_held_out"] = recall(found, unseen, 60, 10_000)
     alarms = sum(len(detector.detect(picture)) for picture in faceless)
-    row["false_alarms"] = str(alarms)
+    row["false_alarms"] = alarms
     row["false_alarms_a_megapixel"] = alarms / (sum(p.size for p in faceless) / 1e6)
     row["ms_a_picture"] = cost_ms
-    row["ms_vga"], row["ms_amortised"] = video_cost_ms(detector, frames, every_frame)
+    if frames:
+        row["ms_vga"], row["ms_amortised"] = video_cost_ms(detector, frames, every_frame)
     return row
 
 
@@ -165,8 +183,6 @@ def video_cost_ms(
             detector.detect(frame)
             costs.append((time.thread_time() - start) * 1e3)
             interval.detected(number / 15, costs[-1] / 1e3)
-    if not costs:
-        return float("nan"), float("nan")
     return float(np.median(costs)), float(np.sum(costs)) / number
 
 

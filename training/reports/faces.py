@@ -23,6 +23,12 @@ DETECTOR_COLUMNS = {
     "ms_vga": "ms at 640×480", "ms_amortised": "ms a frame, amortised",
 }  # fmt: skip
 
+MOTION_COLUMNS = {
+    "portrait_faces": "faces in the demo portrait (1)", "group_faces": "in the group (5)",
+    "demo_seen": "demo: face followed", "demo_tracks": "its ids",
+    "demo_ghost_frames": "frames with a ghost", "demo_ghosts": "ghosts",
+}  # fmt: skip
+
 
 def add_arguments(commands: Any) -> None:
     """Adds the command to ``python -m training``."""
@@ -41,7 +47,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     plot_smoothing(smoothing, arguments.numbers / PLOT)
     template = (arguments.numbers / "template.md").read_text(encoding="utf-8")
     text = (
-        template.replace("{detectors}", detector_table(detectors).rstrip())
+        template.replace("{detectors}", detector_table(detectors, DETECTOR_COLUMNS).rstrip())
+        .replace("{motion}", detector_table(detectors, MOTION_COLUMNS).rstrip())
         .replace("{crops}", crop_table(crops).rstrip())
         .replace("{smoothing}", smoothing_table(smoothing).rstrip())
         .replace("{sequences}", sequences_table(sequences).rstrip())
@@ -63,20 +70,20 @@ def read_numbers(path: Path) -> Any:
         raise UsageError(f"{path}: no numbers of a measurement: {error}") from error
 
 
-def detector_table(detectors: dict[str, dict[str, Any]]) -> str:
+def detector_table(detectors: dict[str, dict[str, Any]], columns: dict[str, str]) -> str:
     """A row a detector."""
     rows = [
-        [name, *(as_text(key, row.get(key, "–")) for key in DETECTOR_COLUMNS)]
+        [name, *(as_text(key, row.get(key, "–")) for key in columns)]
         for name, row in detectors.items()
     ]
-    return table(["detector", *DETECTOR_COLUMNS.values()], rows)
+    return table(["detector", *columns.values()], rows)
 
 
 def as_text(key: str, value: float | str) -> str:
-    """A share as percentage, other numbers with as many digits as mean something."""
-    if isinstance(value, str):
-        return value
-    return f"{value:.1%}" if key.startswith("recall") else f"{value:.2f}"
+    """A share as percentage, a count as it is, other numbers with two digits."""
+    if isinstance(value, str | int):
+        return str(value)
+    return f"{value:.1%}" if key.startswith(("recall", "demo_seen")) else f"{value:.2f}"
 
 
 def crop_table(crops: dict[str, dict[str, float]]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 from device.camera.choose import SOURCES
 from device.settings.tree import Camera, Detector
-from device.vision.detector import CHECKED
+from device.vision.detector import UNCHECKED
 
 
 def choices(table: type, name: str) -> set[str]:
@@ -19,4 +19,4 @@ def test_the_settings_allow_the_cameras_there_are() -> None:
 
 
 def test_the_settings_allow_the_detectors_there_are() -> None:
-    assert choices(Detector, "kind") == {*CHECKED, "both", "blazeface", "auto"}
+    assert choices(Detector, "kind") == {*UNCHECKED, "both", "blazeface", "auto"}

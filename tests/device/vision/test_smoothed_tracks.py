@@ -8,8 +8,8 @@ from device.vocabulary import BoundingBox, Face
 SIDE = 60
 
 
-def face(x: float, y: float = 100, side: float = SIDE) -> Face:
-    return Face(BoundingBox(x, y, x + side, y + side), 0.9)
+def face(x: float, y: float = 100, side: float = SIDE, sure: bool = True) -> Face:
+    return Face(BoundingBox(x, y, x + side, y + side), 0.9, sure=sure)
 
 
 def ids(tracks: Tracks) -> list[int]:
@@ -21,6 +21,31 @@ def test_a_face_seen_once_is_not_confirmed_and_goes_at_its_first_miss() -> None:
     tracks.associate([face(0)], 0.0)
     assert [track.confirmed for track in tracks.active] == [False]
     tracks.associate([], 0.1)
+    assert tracks.active == []
+
+
+def test_an_unsure_face_counts_from_its_fourth_detection_on() -> None:
+    tracks = Tracks()
+    confirmed = []
+    for step in range(4):
+        tracks.associate([face(0, sure=False)], 0.2 * step)
+        confirmed.append(tracks.active[0].confirmed)
+    assert confirmed == [False, False, False, True]
+
+
+def test_a_sure_detection_says_as_much_as_two_unsure_ones() -> None:
+    tracks = Tracks()
+    for step, sure in enumerate([False, True, False]):
+        assert not any(track.confirmed for track in tracks.active)
+        tracks.associate([face(0, sure=sure)], 0.2 * step)
+    assert [track.confirmed for track in tracks.active] == [True]
+
+
+def test_an_unsure_face_that_is_missed_soon_goes() -> None:
+    tracks = Tracks()
+    for step in range(2):
+        tracks.associate([face(0, sure=False)], 0.2 * step)
+    tracks.associate([], 0.4)
     assert tracks.active == []
 
 

@@ -24,11 +24,13 @@ class ScriptedDetector:
 
     def __init__(self) -> None:
         self.positions: list[int] = []
+        self.sure = True
         self.calls = 0
 
     def detect(self, image: GreyImage) -> list[Face]:
         self.calls += 1
-        return [Face(BoundingBox(x, 80, x + SIDE, 80 + SIDE), 0.9) for x in self.positions]
+        boxes = [BoundingBox(x, 80, x + SIDE, 80 + SIDE) for x in self.positions]
+        return [Face(box, 0.9, sure=self.sure) for box in boxes]
 
 
 def tracker_of(detector: ScriptedDetector, interval_s: float = 0.2) -> DetectAndTrack:
@@ -92,6 +94,28 @@ def test_a_false_alarm_of_one_frame_is_not_reported() -> None:
     for number in range(1, 10):
         reported += tracker.update(scene(10), number * FRAME_S)
     assert reported == []
+
+
+def test_a_brief_false_alarm_of_an_unsure_detector_is_not_reported() -> None:
+    detector = ScriptedDetector()
+    detector.sure = False
+    tracker = tracker_of(detector)
+    reported = []
+    for number in range(20):
+        detector.positions = [100] if number < 6 else []
+        reported += tracker.update(scene(100), number * FRAME_S)
+    assert reported == []
+    assert detector.calls <= 8  # it is not searched for in every frame
+
+
+def test_a_face_of_which_the_detector_is_not_sure_is_reported_within_700_ms() -> None:
+    detector = ScriptedDetector()
+    detector.sure = False
+    detector.positions = [100]
+    tracker = tracker_of(detector)
+    reported = [bool(tracker.update(scene(100), n * FRAME_S)) for n in range(20)]
+    assert reported.index(True) * FRAME_S <= 0.7
+    assert all(reported[reported.index(True) :])
 
 
 def test_faces_come_largest_first() -> None:

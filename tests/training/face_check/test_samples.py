@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from device.errors import UsageError
 from device.vocabulary import BoundingBox
+from tests.training.drawn import drawn_rows, write_csv
+from training.__main__ import main
 from training.data.pictures import is_held_out
 from training.face_check.network import build
 from training.face_check.samples import (
@@ -23,7 +26,15 @@ from training.face_check.samples import (
     straight,
     turned,
 )
-from training.face_check.train import Drawn, choose_threshold, predict, train
+from training.face_check.train import (
+    LATER_RATE,
+    RATE,
+    Drawn,
+    choose_threshold,
+    load_network,
+    predict,
+    train,
+)
 
 
 def test_no_file_that_is_held_out_is_learned_or_chooses_alone() -> None:
@@ -109,3 +120,42 @@ def test_the_threshold_loses_few_of_the_faces() -> None:
     logits = np.arange(1000, dtype=np.float32)
     assert (logits < choose_threshold(logits)).mean() == pytest.approx(0.015, abs=0.002)
     assert choose_threshold(np.empty(0, np.float32)) == 0
+
+
+def test_a_run_goes_on_from_the_weights_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.face_check.train.EPOCH_LOOKS", 128)
+    square = np.full((4, 80, 80), 90, np.uint8)
+    square[:, 20:60, 20:60] = 220
+    samples = Samples(square, np.full((4, 80, 80), 90, np.uint8))
+    monkeypatch.setattr("training.face_check.train.gather", lambda *_: (samples, samples))
+    data = write_csv(tmp_path / "fer2013.csv", drawn_rows())
+    words = [
+        "face-check",
+        "--afw",
+        "afw",
+        "--faceless",
+        "walls",
+        "--data",
+        str(data),
+        "--epochs",
+        "1",
+    ]
+    first, later = tmp_path / "first", tmp_path / "later"
+    assert main([*words, "--run", str(first)]) == 0
+    # At a rate of nothing the weights stay those that the run began with.
+    monkeypatch.setattr("training.face_check.train.LATER_RATE", 0.0)
+    assert main([*words, "--run", str(later), "--seed", "2", "--start-from", str(first)]) == 0
+    begun, went_on = (load_network(run).trainable_weights for run in (first, later))
+    assert all(np.array_equal(a, b) for a, b in zip(begun, went_on, strict=True))
+    assert json.loads((later / "settings.json").read_text())["recipe"]["start_from"] == "first"
+    assert LATER_RATE < RATE
+
+
+def test_a_start_that_is_no_run_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["face-check", "--afw", "afw", "--faceless", "walls", "--start-from", str(tmp_path)]
+    assert main(words) == 2
+    assert "not a run directory" in capsys.readouterr().err
