@@ -64,7 +64,7 @@ def view_of(pose: Pose, width: int, height: int) -> npt.NDArray[np.float64]:
     """(2, 3) affine map from the portrait to a picture of ``width`` by ``height`` px."""
     scale = width / pose.window_px
     matrix = cv2.getRotationMatrix2D((pose.x, pose.y), pose.roll_deg, scale)
-    matrix[:, 2] += width / 2 - pose.x, height / 2 - pose.y
+    matrix[:, 2] += np.array([width / 2 - pose.x, height / 2 - pose.y])
     return np.asarray(matrix, np.float64)
 
 

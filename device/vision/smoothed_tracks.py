@@ -2,7 +2,7 @@
 
 It looks at no picture. A track predicts its box with constant velocity, takes the detection that
 overlaps the prediction best, and lives on for a while when none does. It counts from two sure
-detections on, or four unsure ones.
+detections on, or eight unsure ones.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from device.vocabulary import BoundingBox, Face, GreyImage
 
 MIN_OVERLAP = 0.2  # intersection over union of prediction and detection
-CONFIRMED = 4  # evidence from which a track counts: one detection alone is often a false alarm
-SURE, UNSURE, MISS = 2, 1, -2  # evidence of a detection, and of one that does not find the face
+CONFIRMED = 8  # evidence from which a track counts: one detection alone is often a false alarm
+SURE, UNSURE, MISS = 4, 1, -4  # evidence of a detection, and of one that does not find the face
 MAX_UNDETECTED_S = 1.0  # a lost track waits this long for its face
 CENTER_GAIN = 0.8  # of a detection's offset from the prediction
 SIZE_GAIN = 0.4  # less: detectors' sizes jitter, and the crop should not breathe

@@ -77,7 +77,7 @@ class DetectionInterval:
 class DetectAndTrack:
     """Faces with ids in every frame for the price of a detection in every few.
 
-    A face is reported from its second detection on (its fourth where the detector is not sure of
+    A face is reported from its second detection on (its eighth where the detector is not sure of
     it), while it is detected or its picture is found again. One that is neither keeps its id for a second, unreported.
 
     Args:

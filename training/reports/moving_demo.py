@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.camera.demo import face_at, frames
-from device.settings.tree import Detector
+from device.settings import Settings
 from device.vision.stage import DetectAndTrack
 from device.vocabulary import BoundingBox, Face
 
@@ -31,7 +31,7 @@ def follow_demo(
         reported; ``demo_ghosts``: how many ids these got.
     """
     # A clock that stands still: the interval must not depend on this machine's load.
-    tracker = DetectAndTrack(detect, Detector().interval_s, clock=lambda: 0.0)
+    tracker = DetectAndTrack(detect, Settings().detector.interval_s, clock=lambda: 0.0)
     in_view = seen = ghost_frames = 0
     ids: set[int | None] = set()
     ghosts: set[int | None] = set()

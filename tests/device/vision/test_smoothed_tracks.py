@@ -24,18 +24,18 @@ def test_a_face_seen_once_is_not_confirmed_and_goes_at_its_first_miss() -> None:
     assert tracks.active == []
 
 
-def test_an_unsure_face_counts_from_its_fourth_detection_on() -> None:
+def test_an_unsure_face_counts_from_its_eighth_detection_on() -> None:
     tracks = Tracks()
     confirmed = []
-    for step in range(4):
+    for step in range(8):
         tracks.associate([face(0, sure=False)], 0.2 * step)
         confirmed.append(tracks.active[0].confirmed)
-    assert confirmed == [False, False, False, True]
+    assert confirmed == [False] * 7 + [True]
 
 
-def test_a_sure_detection_says_as_much_as_two_unsure_ones() -> None:
+def test_a_sure_detection_says_as_much_as_four_unsure_ones() -> None:
     tracks = Tracks()
-    for step, sure in enumerate([False, True, False]):
+    for step, sure in enumerate([False, False, True, False, False]):
         assert not any(track.confirmed for track in tracks.active)
         tracks.associate([face(0, sure=sure)], 0.2 * step)
     assert [track.confirmed for track in tracks.active] == [True]

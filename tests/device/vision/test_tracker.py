@@ -108,13 +108,13 @@ def test_a_brief_false_alarm_of_an_unsure_detector_is_not_reported() -> None:
     assert detector.calls <= 8  # it is not searched for in every frame
 
 
-def test_a_face_of_which_the_detector_is_not_sure_is_reported_within_700_ms() -> None:
+def test_a_face_of_which_the_detector_is_not_sure_is_reported_within_1500_ms() -> None:
     detector = ScriptedDetector()
     detector.sure = False
     detector.positions = [100]
     tracker = tracker_of(detector)
-    reported = [bool(tracker.update(scene(100), n * FRAME_S)) for n in range(20)]
-    assert reported.index(True) * FRAME_S <= 0.7
+    reported = [bool(tracker.update(scene(100), n * FRAME_S)) for n in range(30)]
+    assert reported.index(True) * FRAME_S <= 1.5
     assert all(reported[reported.index(True) :])
 
 
