@@ -1,7 +1,7 @@
 """``make board-cost``: counts what a frame costs on each core and writes docs/board.md.
 
 It takes about twenty minutes of processor time, on all processors of this machine. With ``--page`` alone the
-page is written anew from counts.json.
+page is written anew from counts.json; with ``--network FILE`` one network is counted, to choose between plans.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.board.boards import CORES
-from tests.board.emulator import prepare, qemu_version, run
+from tests.board.boards import BOARDS, CORES, estimate_ms
+from tests.board.emulator import others, prepare, qemu_version, run
 from tests.board.errors import BoardCostError
-from tests.board.page import page
+from tests.board.layers import MULTIPLY_ADDS
+from tests.board.page import millions, page, span
 from tests.board.root import REPOSITORY, call, fetch_networks, make_root
 from tests.board.summary import joined, largest_difference, summarise
 
@@ -32,9 +33,12 @@ AGAIN = "blazeface,haar,one"
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--page", action="store_true", help="only write the page from counts.json")
+    parser.add_argument("--network", type=Path, help="only count this .tflite file, one picture")
     parser.add_argument("--cache", type=Path, default=CACHE, help=f"folder to work in ({CACHE})")
     args = parser.parse_args()
     try:
+        if args.network:
+            return count_network(args.network, args.cache)
         if not args.page:
             RESULT.write_text(json.dumps(count(args.cache), indent=1) + "\n", encoding="utf-8")
         PAGE.write_text(page(json.loads(RESULT.read_text(encoding="utf-8"))), encoding="utf-8")
@@ -47,7 +51,6 @@ def main() -> int:
 
 def count(cache: Path) -> dict[str, Any]:
     """Every core once, and a part of one a second time."""
-    cache.mkdir(parents=True, exist_ok=True)
     plugin = prepare(cache)
     root, networks = make_root(cache), fetch_networks(cache)
     call(
@@ -59,7 +62,8 @@ def count(cache: Path) -> dict[str, Any]:
     def one(job: tuple[str, str]) -> dict[str, Any]:
         core, part = job
         label = f"{core}-{part.partition(',')[0]}" if part != AGAIN else f"{core}-again"
-        summary = summarise(*run(CORES[core], plugin, root, networks, label, part))
+        files = others(CORES[core], networks) if "rest" in part else []
+        summary = summarise(*run(CORES[core], plugin, root, files, label, part))
         print(f"board-cost: {CORES[core].name} is counted: {part}", flush=True)
         return summary
 
@@ -70,8 +74,26 @@ def count(cache: Path) -> dict[str, Any]:
     return {
         "versions": versions(root),
         "repeat": {"per_cent": round(per_cent, 3), "where": where},
+        "layers": json.loads((networks / MULTIPLY_ADDS).read_text(encoding="utf-8")),
         "cores": cores,
     }
+
+
+def count_network(file: Path, cache: Path) -> int:
+    """Prints what one network's forward pass takes on each core."""
+    if not file.is_file():
+        raise BoardCostError(f"{file}: no such file")
+    plugin, root = prepare(cache), make_root(cache)
+    for name, core in CORES.items():
+        sections, _ = run(core, plugin, root, [file], f"{name}-network", "")
+        counts = sections[f"network/{file.stem}"].counts
+        boards = ", ".join(
+            f"{board.name} {span(estimate_ms(counts, core, board.clock_ghz))} ms"
+            for board in BOARDS
+            if board.core == name
+        )
+        print(f"{core.name}: {millions(counts)} M instructions; estimated: {boards}", flush=True)
+    return 0
 
 
 def versions(root: Path) -> dict[str, str]:

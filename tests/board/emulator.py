@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from shutil import copytree, rmtree, which
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from tests.board.boards import CORES, PUBLISHED, Core
 from tests.board.counts import Section, parse, without_marks
 from tests.board.errors import BoardCostError
+from tests.board.layers import LAYERS
 from tests.board.root import REPOSITORY, call
 
 EMULATOR = "qemu-aarch64"
@@ -45,6 +47,7 @@ def prepare(cache: Path) -> Path:
             f"{EMULATOR} {version[0]}.{version[1]} here loads no plug-in like count.c (Debian 13's loads "
             "none at all): use Debian 12 or Ubuntu 24.04"
         )
+    cache.mkdir(parents=True, exist_ok=True)
     plugin = cache / "count.so"
     source = Path(__file__).with_name("count.c")
     call(
@@ -65,7 +68,7 @@ def qemu_version() -> tuple[int, int]:
 
 
 def run(
-    core: Core, plugin: Path, root: Path, networks: Path, label: str, what: str
+    core: Core, plugin: Path, root: Path, networks: Sequence[Path], label: str, what: str
 ) -> tuple[dict[str, Section], dict[str, Any]]:
     """One run of the whole workload.
 
@@ -73,7 +76,7 @@ def run(
         core: which.
         plugin: from ``prepare``.
         root: the guest's files.
-        networks: folder of the other networks.
+        networks: files of other networks.
         label: of this run, for its folder in the cache.
         what: of it; see workload.py.
 
@@ -84,13 +87,12 @@ def run(
     rmtree(own, ignore_errors=True)
     copytree(root, own / "root", symlinks=True, copy_function=os.link)
     (own / "root" / "proc" / "cpuinfo").write_text(cpuinfo(core), encoding="utf-8")
-    wanted = {p.network for p in PUBLISHED if CORES[p.core] == core} | {"fer"}
-    files = [str(path) for path in sorted(networks.glob("*.tflite")) if path.stem in wanted]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": "/opt/mien"}
     environment |= {"PYTHONDONTWRITEBYTECODE": "1"}
     command = [EMULATOR, "-cpu", core.qemu, "-plugin", f"{plugin},out={own}/counts.txt"]
     command += ["-L", str(own / "root"), str(own / "root/usr/bin/python3")]
-    command += ["-m", "tests.board.workload", what, str(own / "seen.json"), *files]
+    command += ["-m", "tests.board.workload", what, str(own / "seen.json")]
+    command += [str(path.absolute()) for path in networks]
     log = own / "log.txt"
     with log.open("w") as output:
         code = subprocess.run(
@@ -112,6 +114,13 @@ def run(
     sections = without_marks(parse(text, seen["names"], seen["maps"]))
     rmtree(own / "root")
     return sections, seen
+
+
+def others(core: Core, folder: Path) -> list[Path]:
+    """The files of the networks beside Mien's that are counted on a core."""
+    wanted = {p.network for p in PUBLISHED if CORES[p.core] == core} | {"fer"}
+    wanted |= {layer.file for layer in LAYERS}
+    return [path for path in sorted(folder.glob("*.tflite")) if path.stem in wanted]
 
 
 def cpuinfo(core: Core) -> str:

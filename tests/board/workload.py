@@ -223,8 +223,8 @@ def usb_camera(sections: Sections) -> None:
             cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
 
 
-def peers(sections: Sections, files: list[Path]) -> None:
-    """OpenCV's usual call on the one-face frame, and other networks."""
+def usual_call(sections: Sections) -> None:
+    """OpenCV's usual call on the one-face frame."""
     import cv2
     import numpy as np
 
@@ -239,8 +239,6 @@ def peers(sections: Sections, files: list[Path]) -> None:
     around = np.ascontiguousarray(image[80:400, 160:480])
     with sections("network/haar-default-320"):  # as somebody timed it: see boards.PUBLISHED
         cascade.detectMultiScale3(around, scaleFactor=1.1, minNeighbors=3, outputRejectLevels=True)
-    for path in files:
-        network(sections, path)
 
 
 def network(sections: Sections, path: Path) -> None:
@@ -262,8 +260,8 @@ def main(what: str, result: Path, files: list[Path]) -> None:
     """Writes the sections' names and what was seen.
 
     Args:
-        what: words with commas between: names of detectors; ``rest`` for all that is no detector;
-            ``one`` for frames with one face alone.
+        what: words with commas between: names of detectors; ``rest`` for Mien's networks
+            and single calls; ``one`` for frames with one face alone; nothing for ``files`` alone.
         result: the file to write.
         files: of the other networks.
     """
@@ -282,7 +280,9 @@ def main(what: str, result: Path, files: list[Path]) -> None:
         models(sections)
         generator(sections)
         usb_camera(sections)
-        peers(sections, files)
+        usual_call(sections)
+    for path in files:
+        network(sections, path)
     maps = Path("/proc/self/maps").read_text(encoding="utf-8")
     result.write_text(json.dumps({"names": sections.names, "cycles": seen, "maps": maps}))
 

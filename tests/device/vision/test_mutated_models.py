@@ -36,21 +36,21 @@ def outcome(folder: Path, number: int) -> tuple[str, str]:
     """What becomes of one mutation: one of ``OUTCOMES``, and what was said."""
     content = mutated(random.Random(number))
     model = write_model(folder / str(number), content)
-    started_s = time.monotonic()
+    started_s, said = time.monotonic(), ""
     try:
         try_out(model)
     except ModelError as error:
         said = str(error)
-    else:
+    assert time.monotonic() - started_s < MAX_S + 10, f"mutation {number}"
+    if not said:
         served = subprocess.run(
             [sys.executable, "-m", "tests.device.vision.serve", str(model)],
             capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert served.returncode == 0, f"mutation {number} ends the daemon: {served}"
+    shutil.rmtree(model.parent)
+    if not said:
         return "serve", ""
-    finally:
-        assert time.monotonic() - started_s < MAX_S + 10, f"mutation {number}"
-        shutil.rmtree(model.parent)
     assert len(said.splitlines()) == 1, f"mutation {number}: {said}"
     return next((kind for sign, kind in SIGNS.items() if sign in said), "are refused"), said
 
