@@ -1,7 +1,8 @@
 """``apt install ./mien_VERSION_arm64.deb`` in an arm64 Debian, whose programs are emulated.
 
 Without a booted systemd: what the service does there is tested on this machine's architecture. The
-tests build on each other in the order of the file.
+tests build on each other in the order of the file, and take five minutes. Beside other work the
+emulated self-test of the generator may take longer than the 20 s that it has.
 """
 
 from __future__ import annotations
