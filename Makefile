@@ -1,6 +1,6 @@
 # Thin: one command each. `make help` lists them.
 PYTHON ?= python3
-# Workers side by side: auto keeps the cores busy, as far as the memory goes; 0 runs in one process.
+# Workers side by side: auto is one more than cores, as far as the memory goes; 0 runs in one process.
 WORKERS ?= auto
 SIDE_BY_SIDE := -n $(WORKERS) --no-loadscope-reorder
 DEVICE_VENV := .venv

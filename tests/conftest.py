@@ -20,8 +20,7 @@ LONGEST_FIRST = (
     "tests/export/", "tests/training/gan/test_fitting", "tests/training/classifier/",
     "tests/training/", "tests/systemd/", "tests/device/cli/", "tests/architecture/",
 )  # fmt: skip
-TENSORFLOW = find_spec("tensorflow") is not None
-GB_A_WORKER = 1.4 if TENSORFLOW else 0.3  # with FER2013 loaded
+GB_A_WORKER = 1.4 if find_spec("tensorflow") else 0.3  # with FER2013 loaded
 PACKAGES = {  # what a reason says: what installs it
     "mosquitto": "mosquitto", "shellcheck": "shellcheck", "openssh-client": "openssh-client",
     "systemd-analyze": "systemd", "gcc": "gcc", "GStreamer": "gstreamer1.0-tools",
@@ -81,13 +80,9 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """As many as keep the cores busy, and no more than the memory holds.
-
-    Tests of the device mostly wait for brokers and processes, those of trainings never do.
-    """
+    """One more than cores, as many tests wait for others, and no more than the memory holds."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    cores = len(os.sched_getaffinity(0))
-    return max(1, min(cores + 1 if TENSORFLOW else 2 * cores, int(memory / GB_A_WORKER)))
+    return max(1, min(len(os.sched_getaffinity(0)) + 1, int(memory / GB_A_WORKER)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
