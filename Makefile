@@ -1,6 +1,6 @@
 # Thin: one command each. `make help` lists them.
 PYTHON ?= python3
-# Workers side by side: auto is one a core, as far as the memory goes; 0 runs in one process.
+# Workers side by side: auto is one more than cores, as far as the memory goes; 0 runs in one process.
 WORKERS ?= auto
 SIDE_BY_SIDE := -n $(WORKERS) --no-loadscope-reorder
 DEVICE_VENV := .venv
@@ -40,7 +40,7 @@ clients-test: $(DEV_VENV)/.ready ## a real Home Assistant and Node-RED hear Mien
 browser-test: $(DEV_VENV)/.ready ## the page in a real browser; installs playwright, and chromium where it may
 	$(DEV_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
 	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || apt-get install -y -qq --no-install-recommends chromium >/dev/null
-	$(DEV)/python -m pytest -m slow tests/device/web
+	$(DEV)/python -m pytest -m slow tests/device/web tests/pages
 
 check: $(DEV_VENV)/.ready ## format, lint, types
 	$(DEV)/ruff format --check .

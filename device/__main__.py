@@ -32,6 +32,7 @@ COMMANDS = {
     "web": "make the password of the page",
     "discovery": "remove what was announced to Home Assistant",
 }
+MEANT = {"run": "--source", "watch": "--broker"}  # by a bare word, unless it is a settings file
 
 
 def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
@@ -47,7 +48,10 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
     argv = list(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # read when cv2 is first imported: what is
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # wrong with a file is ours to say
-    args = _parser(argv).parse_args(argv)
+    parser = _parser(argv)
+    args, left_over = parser.parse_known_args(argv)
+    if left_over:
+        parser.error(f"unrecognized arguments: {' '.join(left_over)}{_hint(args, left_over)}")
     if not args.debug:
         sys.excepthook = _say_in_a_line  # of mistakes of ours; the exit status is 1
     try:
@@ -63,6 +67,15 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
     except BrokenPipeError:  # `mien analyze ... | head`: the reader has enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - or the interpreter's flush complains
         return 0
+
+
+def _hint(args: argparse.Namespace, left_over: Sequence[str]) -> str:
+    """What may have been meant by the first word that no argument takes."""
+    word = left_over[0]
+    if word.startswith("-"):
+        return ""
+    option = "--config" if word.endswith(".toml") else MEANT.get(args.command, "--config")
+    return f"; did you mean {option} {word}?"
 
 
 def _say_in_a_line(kind: type[BaseException], error: BaseException, _: Any) -> None:

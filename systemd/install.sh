@@ -63,7 +63,7 @@ main() {
     build_release "$release"
     place_settings
     "$ROOT/releases/$release/bin/mien" check --config /etc/mien/mien.toml \
-        || { local status=$?; say "settings are wrong: nothing was switched" >&2; exit "$status"; }
+        || { local status=$?; say "the check failed, see above: nothing was switched" >&2; exit "$status"; }
     before=$(readlink "$ROOT/current" 2>/dev/null || true)
     switch_to "releases/$release"
     remember_key

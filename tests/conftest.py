@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ LONGEST_FIRST = (
     "tests/export/", "tests/training/gan/test_fitting", "tests/training/classifier/",
     "tests/training/", "tests/systemd/", "tests/device/cli/", "tests/architecture/",
 )  # fmt: skip
-GB_A_WORKER = 1.4  # with TensorFlow and FER2013 loaded
+GB_A_WORKER = 1.4 if find_spec("tensorflow") else 0.3  # with FER2013 loaded
 PACKAGES = {  # what a reason says: what installs it
     "mosquitto": "mosquitto", "shellcheck": "shellcheck", "openssh-client": "openssh-client",
     "systemd-analyze": "systemd", "gcc": "gcc", "GStreamer": "gstreamer1.0-tools",
@@ -71,10 +73,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+def pytest_collection_finish() -> None:
+    """All that was imported stays: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_xdist_auto_num_workers() -> int:
-    """One a core, and no more than the memory holds."""
+    """One more than cores, as many tests wait for others, and no more than the memory holds."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return max(1, min(len(os.sched_getaffinity(0)), int(memory / GB_A_WORKER)))
+    return max(1, min(len(os.sched_getaffinity(0)) + 1, int(memory / GB_A_WORKER)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

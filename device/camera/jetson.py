@@ -105,6 +105,7 @@ class JetsonSource:
         self._pictures: int | None = None  # the pipe
         self._width, self._rows = 0, (0, 0)
         self.view: ArgusMode | None = None
+        self._tells_no_modes = False  # known once it gave a picture all the same
         self.name = f"jetson {sensor_number(settings)}"
 
     def open(self) -> None:
@@ -113,7 +114,10 @@ class JetsonSource:
         Raises:
             CameraError: GStreamer is not installed.
         """
-        self.view = self.view or self._ask_view()
+        if not self.view and not self._tells_no_modes:
+            self.view = self._ask_view()
+            if self.view:
+                log.info("%s: %s", self.name, self.view)
         mode = self.view or UNKNOWN
         self._width, height = picture_size(self._settings, mode)
         width_bytes = self._width * (4 if self._color else 1)
@@ -147,9 +151,7 @@ class JetsonSource:
                                   stderr=subprocess.DEVNULL, timeout=ASK_S)  # fmt: skip
             said = done.stdout
         wanted = self._settings.width, self._settings.height, self._settings.frame_rate_hz
-        view = choose_mode(read_modes(said.decode("utf-8", "replace")), *wanted)
-        log.info("%s: %s", self.name, view or "field of view unknown")
-        return view
+        return choose_mode(read_modes(said.decode("utf-8", "replace")), *wanted)
 
     def read(self) -> Image | None:
         """The next picture.
@@ -160,6 +162,9 @@ class JetsonSource:
         if not (self._process and self._pictures is not None and self._complaints):
             raise CameraError(f"{self.name}: not open")
         data = self._read_exactly(self._rows[0] * self._rows[1], self._pictures)
+        if not self.view and not self._tells_no_modes:
+            log.info("%s: field of view unknown", self.name)
+            self._tells_no_modes = True
         rows = np.frombuffer(data, np.uint8).reshape(self._rows)
         if os.fstat(self._complaints.fileno()).st_size > MAX_COMPLAINTS_BYTES:
             self._complaints.truncate(0)  # a child may live for years

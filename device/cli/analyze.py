@@ -48,10 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Analyzes every path; unreadable ones are reported and the others go on."""
     settings = load_settings(args.config, environment)
-    vision = build_vision(settings)
     as_json = args.json or not sys.stdout.isatty()
     files, status = _list(args.paths)
+    if not files:
+        return status
     album = Album(args.save, files) if args.save else None
+    vision = build_vision(settings)
     with tqdm(files, unit="file", disable=not _long_work(files), file=sys.stderr) as progress:
         for path in progress:
             try:

@@ -1,6 +1,7 @@
 """``mien run``: the daemon.
 
-Without a configuration: the demo source, an embedded broker on loopback, text in the terminal.
+Without a configuration: the demo source, an embedded broker on loopback, text in the terminal;
+and what commands or the page change lasts until its end.
 """
 
 from __future__ import annotations
@@ -61,9 +62,12 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         under_systemd="NOTIFY_SOCKET" in environment,
         state_dir=state_folder(settings.device.state_dir, environment),
         stop=stop.set,
+        remembers=args.config is not None,
     )
     with open_daemon(settings, around) as (parts, control, broker):
         _tell(settings, parts.status, broker)
+        if args.config is None:
+            log.info("without --config FILE, changed settings and a pause end with this run")
         try:
             run(parts, control.carry_out, stop.is_set)
         except ConfigurationError as error:  # it worked at the start: not for a person to mend

@@ -20,7 +20,6 @@ from device.settings.hosts import split_address, without_password
 COLORS = {"angry": 31, "disgust": 32, "fear": 35, "happy": 33, "sad": 34, "surprise": 36}
 ESCAPE = "\x1b"
 MAX_WAITING = 1000
-LOCAL = ("127.0.0.1", "localhost", "::1")
 SHOWN = ("availability", "camera", "event")
 
 
@@ -67,11 +66,7 @@ def watch(
             lines.put((topic, payload))
 
     colors = out.isatty()
-    # Mien's own broker speaks 3.1.1 and leaves MQTT 5 without an answer, for ten seconds.
-    with (
-        client_for(access, "watch", access.host not in LOCAL) as client,
-        suppress(KeyboardInterrupt),
-    ):
+    with client_for(access, "watch") as client, suppress(KeyboardInterrupt):
         wanted = [client.subscribe(f"{prefix}/+/{name}", keep) for name in SHOWN]
         client.wait_for(lambda: client.connected or stop(), float("inf"))
         told = None

@@ -56,6 +56,7 @@ class Surroundings:
         under_systemd: whether somebody waits for READY and WATCHDOG.
         state_dir: what is remembered, installed and collected.
         stop: ends the loop.
+        remembers: whether what commands change is there at the next start.
     """
 
     out: TextIO
@@ -63,6 +64,7 @@ class Surroundings:
     under_systemd: bool
     state_dir: Path
     stop: Callable[[], None]
+    remembers: bool = True
 
 
 @contextmanager
@@ -74,7 +76,7 @@ def open_daemon(
     What takes long to start comes first; the broker is closed last, so it hears of the end.
     """
     with ExitStack() as stack:
-        state = StateFile(around.state_dir / "settings.json")
+        state = StateFile(around.state_dir / "settings.json" if around.remembers else None)
         settings = _named(state.apply(settings))
         store = ModelStore(around.state_dir / "models")
         web = open_web(settings, stack)

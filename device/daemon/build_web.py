@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from device import __version__
-from device.daemon.appliance import Appliance
+from device.daemon.appliance import Appliance, Identifiable
 from device.daemon.build_mqtt import BrokerSide
 from device.daemon.health import HealthReporter, Report
 from device.daemon.observed import let_observe
+from device.display.screen import FLASH_S
 from device.display.wording import notice_text
 from device.mqtt.command_queue import BURST, PER_SECOND, CommandQueue
 from device.settings import Settings
@@ -131,6 +132,26 @@ def open_web(settings: Settings, stack: ExitStack) -> WebSide | None:
     return side
 
 
+class FlashingPage:
+    """The screen with the page beside it: both show the sign of ``identify``.
+
+    Args:
+        screen: the device's.
+        feed: of the page.
+        clock: monotonic.
+    """
+
+    def __init__(
+        self, screen: Identifiable, feed: Feed, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._screen, self._feed, self._clock = screen, feed, clock
+
+    def identify(self) -> None:
+        """Flashes for a moment."""
+        self._screen.identify()
+        self._feed.flashes_until_s = self._clock() + FLASH_S
+
+
 def open_page(
     web: WebSide,
     device: Appliance,
@@ -147,6 +168,7 @@ def open_page(
 
     notice = notice_text(True, settings.capture.enabled, shows_picture(settings.web))
     let_observe(device.parts, web.feed)
+    device.screen = FlashingPage(device.screen, web.feed)
     serve_web(web, settings, device.settable(), broker.commands, health, notice)
     stack.callback(web.server.close)
     stack.callback(web.feed.close)

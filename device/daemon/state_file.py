@@ -31,16 +31,16 @@ class StateFile:
     Nobody knows whether a device with a damaged file was paused, so it is.
 
     Args:
-        path: usually ``settings.json`` in the state folder.
+        path: usually ``settings.json`` in the state folder; None keeps it in memory alone.
 
     Attributes:
         problem: that the file is damaged, in one line, until pause or resume is remembered.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path
         self.problem: str | None = None
-        self._body = self._read()
+        self._body = self._read(path) if path else {}
 
     @property
     def paused(self) -> bool:
@@ -98,19 +98,20 @@ class StateFile:
 
     def _write(self, body: dict[str, Any]) -> None:
         text = json.dumps({**body, CHECK: _checksum(body)}, indent=1) + "\n"
-        write_atomically(self._path, text.encode(), mode=0o600)
+        if self._path:
+            write_atomically(self._path, text.encode(), mode=0o600)
         self._body = body
 
-    def _read(self) -> dict[str, Any]:
-        keep_private(self._path)  # an older Mien made it for everybody to read
+    def _read(self, path: Path) -> dict[str, Any]:
+        keep_private(path)  # an older Mien made it for everybody to read
         try:
-            return _checked(json.loads(read_file(self._path, MAX_BYTES)))
+            return _checked(json.loads(read_file(path, MAX_BYTES)))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, RecursionError) as error:
             reason = getattr(error, "strerror", None) or error
-            self.problem = f"{self._path.name} is damaged ({reason}): paused; send resume"
-            log.error("%s: what was set by commands is lost: %s", self._path, self.problem)
+            self.problem = f"{path.name} is damaged ({reason}): paused; send resume"
+            log.error("%s: what was set by commands is lost: %s", path, self.problem)
             return {"paused": True}
 
 

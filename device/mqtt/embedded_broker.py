@@ -23,6 +23,7 @@ log = logging.getLogger("mien.mqtt")
 
 LOOPBACK = "127.0.0.1"
 PREFERRED_PORT = 1883
+MQTT_5 = 5
 ANONYMOUS = "amqtt.plugins.authentication.AnonymousAuthPlugin"
 
 
@@ -103,6 +104,25 @@ def _broker_class() -> Any:
     return OwnRetained
 
 
+def _refuse_mqtt_5() -> None:
+    """Has amqtt refuse an MQTT 5 client at once, so that it can try 3.1.1.
+
+    amqtt looks at the version after it has read the whole CONNECT. Its versions 0.11 and 0.12 read
+    that of MQTT 5 as if it were one of 3.1.1, and wait for bytes that never come.
+    """
+    from amqtt.mqtt.connect import ConnectPacket, ConnectPayload
+
+    class Payload(ConnectPayload):  # type: ignore[misc]  # amqtt is untyped here
+        @classmethod
+        async def from_stream(cls, reader: Any, fixed_header: Any, variable_header: Any) -> Any:
+            if variable_header.proto_level != MQTT_5:
+                return await super().from_stream(reader, fixed_header, variable_header)
+            await reader.read(fixed_header.remaining_length - len(variable_header.to_bytes()))
+            return cls("refused", will_topic="", will_message=b"")
+
+    ConnectPacket.PAYLOAD = Payload
+
+
 async def _listen(asked: int) -> int:
     """Starts amqtt on the port, for 0 on 1883 or any that is free."""
     from amqtt.errors import BrokerError as StartError  # only in the child: the daemon has no use
@@ -125,6 +145,7 @@ async def _listen(asked: int) -> int:
 async def _serve() -> None:
     """The child process: port in, port out, until its input ends."""
     logging.disable(logging.CRITICAL)
+    _refuse_mqtt_5()
     try:
         print(await _listen(int(sys.stdin.buffer.readline())), flush=True)
     except OSError as error:

@@ -32,19 +32,10 @@ class OneShotClient(MqttClient):
 
 
 @contextmanager
-def client_for(
-    access: BrokerAccess, command: str, begins_with_5: bool = True
-) -> Iterator[OneShotClient]:
-    """A quiet client with an id of its own.
-
-    Args:
-        access: the broker.
-        command: whose client it is.
-        begins_with_5: tries MQTT 5 before 3.1.1, where the settings leave it open.
-    """
+def client_for(access: BrokerAccess, command: str) -> Iterator[OneShotClient]:
+    """A quiet client with an id of its own, named after the command."""
     own = replace(access, client_id=f"mien-{command}-{uuid.uuid4().hex[:8]}")
     client = OneShotClient(own, quiet=True)
-    client.speaks_5 = begins_with_5
     client.start()
     try:
         yield client

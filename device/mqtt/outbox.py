@@ -23,6 +23,7 @@ from device.files import keep_private
 
 log = logging.getLogger("mien.outbox")
 
+LOCK_WAIT_S = 1.0  # while somebody else writes to the file
 SETTINGS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
@@ -111,7 +112,7 @@ class Outbox:
 
 def open_database(path: Path) -> sqlite3.Connection:
     """A connection that never waits for the medium; whoever uses it writes the log through."""
-    db = sqlite3.connect(path, timeout=1.0, check_same_thread=False)
+    db = sqlite3.connect(path, timeout=LOCK_WAIT_S, check_same_thread=False)
     with _closed_on_failure(db):
         for statement in SETTINGS:
             db.execute(statement)

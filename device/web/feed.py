@@ -39,11 +39,15 @@ class Feed:
 
     Args:
         keep_frame: whether the newest frame is kept for the picture.
+
+    Attributes:
+        flashes_until_s: until when the page shows the sign of ``identify``, monotonic.
     """
 
     def __init__(self, keep_frame: bool = False) -> None:
         self.keep_frame = keep_frame
         self.closing = threading.Event()
+        self.flashes_until_s = float("-inf")
         self._newest: Newest | None = None
         self._largest: Classification | None = None
         self._lock = threading.Lock()

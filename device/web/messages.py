@@ -25,13 +25,14 @@ def server_sent(name: str, message: Any) -> bytes:
     return b"event: " + name.encode() + b"\ndata: " + encode(message) + b"\n\n"
 
 
-def state(newest: Newest, guide: Guide | None, now_s: float) -> Message:
+def state(newest: Newest, guide: Guide | None, now_s: float, flashes: bool = False) -> Message:
     """What is seen now.
 
     Args:
         newest: what the loop finished last.
         guide: of the largest face, see ``routes.Backstage.measure``; None without one.
         now_s: monotonic.
+        flashes: whether the sign of ``identify`` is shown.
     """
     scene, status = newest.scene, newest.status
     return {
@@ -44,6 +45,7 @@ def state(newest: Newest, guide: Guide | None, now_s: float) -> Message:
         "guide": guide and {key: _number(value) for key, value in guide.items()},
         "reason": newest.largest and newest.largest.face.rejection_reason,
         "has_picture": newest.frame is not None,
+        "flashes": flashes,
     }
 
 

@@ -56,7 +56,8 @@ def _changes(
             told = newest
             face = newest.largest.face if newest.largest else None
             guide = backstage.measure(face) if face and face.crop is not None else None
-            said += server_sent("state", state(newest, guide, now_s))
+            flashes = now_s < feed.flashes_until_s
+            said += server_sent("state", state(newest, guide, now_s, flashes))
         if now_s - health_s >= HEALTH_EACH_S:
             health_s = now_s
             said += server_sent("health", dict(backstage.health()))

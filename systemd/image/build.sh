@@ -44,7 +44,7 @@ system_files() {
     local root=$1 unit
     # nofail: a broken FAT partition must not end in a shell that nobody can open.
     printf '%s\n' 'LABEL=ROOT / ext4 noatime,errors=remount-ro 0 1' \
-        'LABEL=BOOT /boot/firmware vfat noatime,umask=0077,nofail,x-systemd.device-timeout=30 0 2' > "$root/etc/fstab"
+        'LABEL=BOOT /boot/firmware vfat noatime,umask=0077,nofail,x-systemd.device-timeout=90 0 2' > "$root/etc/fstab"
     echo mien > "$root/etc/hostname"
     printf '127.0.0.1\tlocalhost\n127.0.1.1\tmien\n::1\tlocalhost ip6-localhost\n' > "$root/etc/hosts"
     ln -sf /run/NetworkManager/resolv.conf "$root/etc/resolv.conf"

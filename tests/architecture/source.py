@@ -7,8 +7,14 @@ import io
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+
+
+@cache
+def parse(text: str) -> ast.Module:
+    """The tree, which all rules share."""
+    return ast.parse(text)
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Module:
     @cached_property
     def tree(self) -> ast.Module:
         """The file, parsed."""
-        return ast.parse(self.text)
+        return parse(self.text)
 
     @cached_property
     def docstrings(self) -> set[ast.AST]:

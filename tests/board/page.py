@@ -24,6 +24,7 @@ from tests.board.summary import STAGES, Counted
 TEMPLATE = Path(__file__).with_name("template.md")
 CROWDS = (0, 1, 4, 8)
 KINDS_OF_FRAME = ("detection", "tracking")
+LEAST_MULTIPLY_ADDS = 10_000  # of a layer, to divide its instructions by
 STAGE_NAMES = {
     "detect": "detect: search the whole frame",
     "track": "track: templates, ids",
@@ -195,7 +196,8 @@ def layers(cores: dict[str, Counted], multiply_adds: dict[str, int]) -> str:
         macs, counts = multiply_adds[layer.file], f"network/{layer.file}"
         totals = [counted.get(counts).total for counted in cores.values()]
         row = [layer.name, f"{macs / 1e6:.2f}", *(f"{total / 1e6:.2f}" for total in totals)]
-        rows.append([*row, *(f"{total / macs:.2f}" for total in totals)])
+        says = macs >= LEAST_MULTIPLY_ADDS  # squeeze-excitation has next to none
+        rows.append([*row, *(f"{total / macs:.2f}" if says else "–" for total in totals)])
     names = [name.upper() for name in cores]
     head = ["layer", "M multiply-adds", *(f"{name}: M" for name in names)]
     return table([*head, *(f"{name}: for a multiply-add" for name in names)], rows)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 import pytest
 
-from export import classifier, face_hog, gate, generator, landmarks
+from export import classifier, convert, face_hog, gate, generator, landmarks
 from export.__main__ import main
 from tests.training.conftest import (  # noqa: F401 - the fixtures serve both
     fer2013,
@@ -36,6 +39,31 @@ def unhurried() -> Iterator[None]:
         for module in (classifier, generator, landmarks, face_hog):
             for name in ("MAX_FACE_MS", "MAX_LOOK_MS", "MAX_WINDOW_MS"):
                 patch.setattr(module, name, 1e4, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def converted_once() -> Iterator[None]:
+    """Exports of the same weights share one conversion, which takes longer than all the rest."""
+    files: dict[str, bytes] = {}
+
+    def once(
+        model: keras.Model,
+        precision: convert.Precision,
+        crops: npt.NDArray[np.uint8] | None = None,
+    ) -> bytes:
+        layers = [type(layer).__name__ for layer in model.layers]
+        digest = hashlib.sha256(repr((precision, layers)).encode())
+        for array in (*model.get_weights(), *([] if crops is None else [crops])):
+            digest.update(np.ascontiguousarray(array))
+        key = digest.hexdigest()
+        if key not in files:
+            files[key] = convert.convert(model, precision, crops)
+        return files[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (classifier, generator, landmarks):
+            patch.setattr(module, "convert", once)
         yield
 
 

@@ -113,14 +113,13 @@ def test_the_head_of_votes_needs_votes(drawn_run: Path, capsys: pytest.CaptureFi
 
 @pytest.fixture
 def spoiled_run(drawn_run: Path, tmp_path: Path) -> Path:
-    """A run whose model always answers the first expression."""
+    """A run whose model always answers the first expression; its heads share one conversion."""
     run = tmp_path / "spoiled"
     shutil.copytree(drawn_run, run)
     model = classifier.load_network(run)
+    kernel, bias = model.get_layer("crowd").get_weights()
     for head in ("crowd", "fer2013"):
-        layer = model.get_layer(head)
-        kernel, bias = layer.get_weights()
-        layer.set_weights([kernel, bias * 0 + [50, 0, 0, 0, 0, 0, 0]])
+        model.get_layer(head).set_weights([kernel, bias * 0 + [50, 0, 0, 0, 0, 0, 0]])
     model.save_weights(run / "averaged.weights.h5")
     return run
 

@@ -80,6 +80,14 @@ def test_a_subscriber_gets_online_and_an_expression(board, subscriber):
     assert event.json()["expression"] in [expression.value for expression in Expression]
 
 
+def test_the_board_accepts_the_users_files_and_its_own_models(board):
+    assert board.run("cat /boot/firmware/mien-error.txt 2>/dev/null || echo none") == "none"
+    checked = board.run(
+        "/opt/mien/current/bin/mien check --config /etc/mien/mien.toml && echo good"
+    )
+    assert checked.splitlines()[-1] == "good", checked
+
+
 def test_the_sd_card_file_opened_ssh_for_its_key(board):
     wait_until(lambda: board.run("hostname") == "hall", RESTART_S, "an SSH login")
     assert board.run("date +%Z") in ("CET", "CEST")

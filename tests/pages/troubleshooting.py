@@ -23,6 +23,8 @@ HEAD = """\
 
 First: `mien doctor` says what works on this board, `mien check --config FILE` what is wrong in the settings, and `journalctl -u mien` what the service has said. The same words stand in `problem` of the topics `state` and `health`, in Home Assistant's *Problem*, and on the screen.
 
+`INFO: Created TensorFlow Lite XNNPACK delegate for CPU.` on the terminal is the runtime's own line, which it has no switch for: all is well.
+
 Below is each message with what to do; `…` stands for what differs. Nothing helps? Open an issue with the output of `mien doctor`.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -82,3 +83,21 @@ def sum_up(bundle: Path) -> None:
     names = [str(path.relative_to(bundle)) for path in files]
     sums = subprocess.check_output(["sha256sum", *names], cwd=bundle, text=True)
     (bundle / "SHA256SUMS").write_text(sums)
+
+
+def later_package(package: Path, version: str, change: tuple[str, str]) -> Path:
+    """The next version of a Debian package, whose unit differs in one place."""
+    tree = package.with_name(version)
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
+    control = tree / "DEBIAN" / "control"
+    control.write_text(re.sub(r"(?m)^Version: .*", f"Version: {version}", control.read_text()))
+    unit = tree / "usr/lib/mien/mien.service"
+    text, num_changes = re.subn(*change, unit.read_text(), flags=re.M)
+    assert num_changes == 1
+    unit.write_text(text)
+    sum_up(tree / "usr/lib/mien")
+    made = package.with_name(f"mien-{version}.deb")
+    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, made]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    shutil.rmtree(tree)
+    return made

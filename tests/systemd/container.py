@@ -27,16 +27,23 @@ def wait_until(condition: Callable[[], bool], within_s: float, what: str) -> Non
         time.sleep(0.5)
 
 
-def root_archive() -> Path:
-    """The container's root as a tar: built once (two minutes), then from the cache."""
+def root_archive(suite: str = SUITE, architecture: str = "") -> Path:
+    """A root as a tar: built once (two minutes), then from the cache.
+
+    Args:
+        suite: of Debian.
+        architecture: Debian's word for another one than this machine's; empty for its own.
+    """
     key = hashlib.sha256(PACKAGES.encode()).hexdigest()[:12]
-    archive = CACHE / f"container-{SUITE}-{key}.tar"
+    name = f"{suite}-{architecture}" if architecture else suite
+    archive = CACHE / f"container-{name}-{key}.tar"
     if not archive.exists():
         archive.parent.mkdir(parents=True, exist_ok=True)
         part = archive.with_suffix(".part")
         recommends = '--aptopt=APT::Install-Recommends "false"'
         command = ["mmdebstrap", "--quiet", "--format=tar", "--variant=minbase", "--mode=root"]
-        command += [f"--include={PACKAGES}", recommends, SUITE, str(part), debian_mirror()]
+        command += [f"--architectures={architecture}"] if architecture else []
+        command += [f"--include={PACKAGES}", recommends, suite, str(part), debian_mirror()]
         subprocess.run(command, check=True)
         part.rename(archive)
     return archive

@@ -6,7 +6,6 @@ The tests build on each other in the order of the file, as the life of a package
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.systemd.bundles import sum_up
+from tests.systemd.bundles import later_package
 from tests.systemd.container import Container, booted
 
 pytestmark = [
@@ -37,24 +36,6 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
     with booted(tmp_path_factory.mktemp("container") / "root") as container:
         yield container
-
-
-def later(package: Path, version: str, change: tuple[str, str]) -> Path:
-    """The next version, whose unit differs in one place."""
-    tree = package.with_name(version)
-    subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
-    control = tree / "DEBIAN" / "control"
-    control.write_text(re.sub(r"(?m)^Version: .*", f"Version: {version}", control.read_text()))
-    unit = tree / "usr/lib/mien/mien.service"
-    text, num_changes = re.subn(*change, unit.read_text(), flags=re.M)
-    assert num_changes == 1
-    unit.write_text(text)
-    sum_up(tree / "usr/lib/mien")
-    made = package.with_name(f"mien-{version}.deb")
-    command = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, made]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    shutil.rmtree(tree)
-    return made
 
 
 def apt(container: Container, *words: str) -> subprocess.CompletedProcess[str]:
@@ -96,7 +77,7 @@ def test_the_scripts_of_the_bundle_leave_it_to_apt(container):
 def test_an_upgrade_keeps_settings_and_state(container, package):
     before = release(container)
     (container.root / "var/lib/private/mien/kept").write_text("state")
-    done = install(container, later(package, "9.0.1", (r"^RestartSec=5", "RestartSec=7")))
+    done = install(container, later_package(package, "9.0.1", (r"^RestartSec=5", "RestartSec=7")))
     assert done.returncode == 0, done.stdout
     assert release(container) != before
     assert container.show("RestartUSec") == "7s"
@@ -108,7 +89,7 @@ def test_an_upgrade_keeps_settings_and_state(container, package):
 def test_an_upgrade_that_does_not_start_goes_back_and_says_so(container, package):
     before = release(container)
     never = (r"^ExecStart=.*", "ExecStart=/bin/false")
-    done = install(container, later(package, "9.0.2", never))
+    done = install(container, later_package(package, "9.0.2", never))
     assert done.returncode != 0
     assert "does not start: back to" in done.stdout
     assert release(container) == before

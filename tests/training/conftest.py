@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,27 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the workers have the cores; before Te
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
+
+
+@contextmanager
+def eager_training() -> Iterator[None]:
+    """Keras trains and predicts line by line.
+
+    To trace a step takes as long as a dozen steps of a tiny network.
+    """
+    import keras
+
+    always = property(lambda model: True, lambda model, value: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "run_eagerly", always)
+        yield
+
+
+@pytest.fixture(scope="module")
+def untraced() -> Iterator[None]:
+    """``eager_training`` for a module; traced trainings have tests of their own, with more steps."""
+    with eager_training():
+        yield
 
 
 @pytest.fixture(scope="session")

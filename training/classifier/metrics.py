@@ -64,6 +64,12 @@ def softmax(logits: Logits, temperature: float = 1.0) -> Logits:
     return np.asarray(scaled / scaled.sum(axis=1, keepdims=True), np.float32)
 
 
+def cross_entropy(logits: Logits, labels: Labels) -> float:
+    """Mean cross-entropy in nats of (n, 7) logits."""
+    right = softmax(logits)[np.arange(len(labels)), labels]
+    return float(-np.log(np.maximum(right, 1e-12)).mean())
+
+
 def confusion_matrix(labels: Labels, predicted: Labels) -> npt.NDArray[np.int64]:
     """(7, 7) counts; rows are the labels, columns what was predicted."""
     counts = np.bincount(labels * NUM_CLASSES + predicted, minlength=NUM_CLASSES**2)

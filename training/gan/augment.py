@@ -24,7 +24,7 @@ from training.data.cleaning import clean
 from training.data.extended import extend, require_new, write_csv_pair
 from training.data.fer2013 import Pictures, Split, read_pictures
 from training.gan.evaluate import JUDGE_HELP, make_judge
-from training.gan.recipe import read_gan_recipe
+from training.gan.translator import Translator, translator_of
 
 SHEET_COLUMNS = 20
 
@@ -32,7 +32,10 @@ SHEET_COLUMNS = 20
 def add_arguments(commands: Any) -> None:
     """Adds the command to ``python -m training``."""
     parser = commands.add_parser("gan-augment", help="fill up rare expressions by a generator")
-    parser.add_argument("generator", type=Path, metavar="RUN", help="generator's run")
+    parser.add_argument(
+        "generator", type=Path, metavar="GENERATOR",
+        help="a generator's run, or a pair such as device/models/generator.tflite",
+    )  # fmt: skip
     parser.add_argument("--judge", required=True, type=Path, metavar="JUDGE", help=JUDGE_HELP)
     parser.add_argument(
         "--head", default="crowd", choices=("fer2013", "crowd"), help="whose labels count and judge"
@@ -51,12 +54,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if not 0 < arguments.min_probability < 1:
         raise UsageError(f"--min-probability {arguments.min_probability}: between 0 and 1")
     require_new(arguments.output)
-    recipe = read_gan_recipe(arguments.generator)
+    translate = translator_of(arguments.generator)
     pictures, _ = clean(read_pictures(arguments.data, arguments.votes))  # no copies of the test's
-    from training.gan.generator import settings_of  # TensorFlow takes seconds to load
-    from training.gan.translation import load_generator
-
-    generator = load_generator(arguments.generator, settings_of(recipe))
     judge = make_judge(arguments, pictures)
     training = pictures.split(Split.TRAIN)
     if arguments.head == "crowd" and training.has_votes:
@@ -69,7 +68,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         missing = arguments.per_class - int((training.labels == number).sum())
         if missing <= 0:
             continue
-        made = accepted(generator, judge, training, number, missing, arguments, chance)
+        made = accepted(translate, judge, training, number, missing, arguments, chance)
         print(f"{expression.value}: {len(made)} of {missing} added", flush=True)
         crops.append(made)
         labels.append(np.full(len(made), number))
@@ -83,7 +82,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
 
 
 def accepted(
-    generator: Any,
+    translate: Translator,
     judge: Any,
     training: Pictures,
     expression: int,
@@ -100,7 +99,7 @@ def accepted(
     size = min(max(2 * count, 64), 2048)
     for at in range(0, len(order), size):
         chosen = order[at : at + size]
-        made = synthesize(generator, training.pixels[chosen], expression)
+        made = synthesize(translate, training.pixels[chosen], expression)
         sure = (
             softmax(judge.logits(made), judge.temperature)[:, expression]
             >= arguments.min_probability
@@ -112,23 +111,17 @@ def accepted(
 
 
 def synthesize(
-    generator: Any, pixels: npt.NDArray[np.uint8], expression: int
+    translate: Translator, pixels: npt.NDArray[np.uint8], expression: int
 ) -> npt.NDArray[np.uint8]:
     """Pictures (n, 48, 48) whose faces show an expression, framed as they were.
 
     Left in the generator's own framing, a synthesized face could be told by that.
     """
     from training.gan.faces import views_of
-    from training.gan.generator import with_flow
-    from training.gan.sheets import as_pixels, as_signed
 
     views = views_of(pixels)
     crops = np.stack([cut_face(p, view) for p, view in zip(pixels, views, strict=True)])
-    targets = np.zeros((len(crops), len(EXPRESSIONS)), np.float32)
-    targets[:, expression] = 1.0
-    inputs = [as_signed(crops[..., None]), targets]
-    made, flows = with_flow(generator).predict(inputs, batch_size=256, verbose=0)
-    parts = zip(pixels, views, crops, as_pixels(made[..., 0]), flows, strict=True)
+    parts = zip(pixels, views, crops, *translate(crops, expression), strict=True)
     return np.stack([paste_back(*part) for part in parts])
 
 

@@ -17,6 +17,7 @@ from training.reports.ablation import ablation_part
 from training.reports.baselines import of_pair
 from training.reports.faces import read_numbers
 from training.reports.hog_picture import draw_hog
+from training.reports.paper_runs import KEPT, curves_part, hog_part, keep
 from training.reports.published import TABLE_2, TABLE_3, TEST_COUNTS, implied_accuracy
 from training.reports.tables import percent, table
 
@@ -46,6 +47,8 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--data", type=Path, help="fer2013.csv: measure both held-out splits anew")
     parser.add_argument("--pair", type=Path, action="append",
                         help="what --data measures; may be repeated; default: what ships")  # fmt: skip
+    parser.add_argument("--run", type=Path, action="append", default=[], dest="runs",
+                        help="a run of the paper's networks or of hog-svm, for Figure 9 and Eqs. 4 to 6")  # fmt: skip
     parser.set_defaults(run=run_command)
 
 
@@ -57,6 +60,9 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         write_json(both_path, measure_both_splits(arguments.data, pairs))
     results = {row["name"]: row for row in read_numbers(arguments.results)["results"]}
     both = read_numbers(both_path) if both_path.exists() else {}
+    runs = keep(arguments.runs, arguments.folder)
+    if arguments.runs:
+        write_json(arguments.folder / KEPT, runs)
     draw_hog(PORTRAIT, arguments.folder / "hog.png")
     ablation_path = arguments.folder / ABLATION
     ablation = read_numbers(ablation_path) if ablation_path.exists() else None
@@ -68,6 +74,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         "table_3": table_3(results),
         "ablation": ablation_part(ablation, arguments.folder / "ablation.png"),
         "missing": missing_runs(results, both),
+        "curves": curves_part(runs["curves"], arguments.folder),
+        "hog": hog_part(runs["hog"]),
     }
     for name, part in parts.items():
         text = text.replace("{" + name + "}", part.rstrip())

@@ -17,20 +17,25 @@ from device.vocabulary import EXPRESSIONS
 from training.classifier.metrics import Logits, reliability, softmax
 from training.data.augmentation import Augmentation, augment
 
+HEAD_COLOURS = {"fer2013": "tab:blue", "crowd": "tab:orange"}
 NAMES = [expression.value for expression in EXPRESSIONS]
 
 
 def plot_curves(history: list[dict[str, float]], path: Path) -> None:
-    """Loss and validation accuracy over the epochs."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    for axis, words, title in ((left, "loss", "training loss"),
-                               (right, "validation", "validation accuracy")):  # fmt: skip
-        for key in dict.fromkeys(key for row in history for key in row if words in key):
+    """Loss and accuracy of training and validation over the epochs (the paper's Figure 9)."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    for axis, is_loss in zip(axes, (True, False), strict=True):
+        for key in dict.fromkeys(key for row in history for key in row):
+            split, _, head = key.removesuffix("_loss").partition("_")
+            if split not in ("training", "validation") or key.endswith("_loss") != is_loss:
+                continue
             points = [(row["epoch"], row[key]) for row in history if key in row]
-            axis.plot(*zip(*points, strict=True), label=key.removeprefix("validation_"))
-        axis.set(xlabel="epoch", title=title)
+            axis.plot(*zip(*points, strict=True), label=f"{head}, {split}", marker=".",
+                      color=HEAD_COLOURS.get(head), alpha=1 if split == "validation" else 0.45)  # fmt: skip
+        axis.set(xlabel="epoch", title="cross-entropy" if is_loss else "accuracy")
         axis.grid(alpha=0.3)
-        axis.legend()
+        if axis.lines:
+            axis.legend()
     save(figure, path)
 
 

@@ -201,7 +201,7 @@ function showWhetherLive() {
   }
   byId("pause").disabled = byId("identify").disabled = !isLive;
   const isCalibrating = Date.now() < calibratingUntil;
-  byId("calibrate").hidden = Boolean(about) && !about.has_rest;
+  byId("calibrate").hidden = byId("calibrate-said").hidden = Boolean(about) && !about.has_rest;
   byId("calibrate").disabled = isCalibrating || !isLive || isPaused || !state || !state.faces.length;
   say(byId("calibrate"), isCalibrating ? "Look neutral…" : "Calibrate");
   showTrouble(isLive);
@@ -230,7 +230,6 @@ function pill(id, tone, text) {
 function setPaused(paused) {
   isPaused = paused;
   say(byId("pause"), paused ? "Resume" : "Pause");
-  byId("pause").title = paused ? "Watch again" : "Nobody is watched until you resume";
 }
 
 function headline() {
@@ -246,6 +245,8 @@ function showStage() {
   byId("picture").hidden = !state.has_picture;
   byId("plain-said").hidden = state.has_picture || isPaused;
   say(byId("headline"), headline());
+  byId("sign").hidden = !state.flashes;
+  say(byId("sign"), about.name);
   const boxes = byId("boxes");
   keyed(boxes, state.faces, () => make("div", { className: "box" }, make("b")), (box, face) => {
     const [left, top, right, bottom] = face.box;
@@ -482,7 +483,7 @@ byId("calibrate").addEventListener("click", async () => {
 
 byId("identify").addEventListener("click", async () => {
   const answer = await command("identify");
-  say(byId("spoken"), answer.status === "ok" ? "The device's screen flashes." : answer.error);
+  say(byId("spoken"), answer.status === "ok" ? "The device's screen and this page flash." : answer.error);
   if (answer.status !== "ok") showRefusal(answer.error);
 });
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 from pathlib import Path
@@ -124,6 +125,25 @@ def test_what_argus_says_on_standard_output_is_no_picture(tmp_path: Path) -> Non
     finally:
         source.close()
     assert str(source.view) == "sensor mode 3, 1640 × 1232 px, the whole field of view"
+
+
+def test_a_sensor_without_modes_is_said_once_and_one_that_is_not_there_never(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "mien.camera")
+    absent = JetsonSource(CameraSettings(), program=["false"])
+    for _ in range(3):  # as long as no camera is plugged in
+        absent.open()
+        with pytest.raises(CameraError):
+            absent.read()
+        absent.close()
+    assert caplog.messages == []
+    source = JetsonSource(CameraSettings(), program=gst_launch(tmp_path))
+    for _ in range(2):
+        source.open()
+        source.read()
+        source.close()
+    assert caplog.messages == ["jetson 0: field of view unknown"]
 
 
 def test_an_argus_that_hangs_when_it_is_asked_holds_nobody_up(

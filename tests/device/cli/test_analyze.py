@@ -184,3 +184,14 @@ def test_pictures_to_analyze_are_never_written_over(
     assert (status, results) == (2, [])
     assert "must not be overwritten" in err
     assert mine.read_bytes() == PORTRAIT.read_bytes()
+
+
+def test_a_file_that_is_not_there_is_told_before_a_model_is_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without_model = {"MIEN_CLASSIFIER__MODEL": "none"}
+    assert main(["analyze", str(tmp_path / "a.jpg")], without_model) == 1
+    assert (
+        capsys.readouterr().err
+        == f"mien: {tmp_path / 'a.jpg'}: cannot read: No such file or directory\n"
+    )

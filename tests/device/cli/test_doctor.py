@@ -1,13 +1,15 @@
-"""``mien doctor`` as a user runs it: a process, its standard output, its exit status."""
+"""``mien doctor`` as a user runs it: its standard output, its exit status.
+
+In a process of its own where that matters, or where the installed package is another.
+"""
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,58 +18,20 @@ import pytest
 from device.__main__ import main
 from device.cli import doctor
 from tests.broker import MOSQUITTO, Mosquitto, TestBroker, free_port, start_broker
+from tests.device.cli.conftest import BLAZEFACE
+from tests.device.cli.processes import ROOT, ask_doctor, findings, run_doctor
 
-ROOT = Path(__file__).parents[3]
 SECTIONS = [
     *("settings", "mien", "board", "python", "opencv", "detector", "runtime", "model", "shipped"),
     *("csi camera", "usb camera", "screen", "broker", "clock", "heat"),
 ]
-BLAZEFACE = ("face_detection_back.tflite", "face_detection_short_range.tflite")
 PASSWORD = "korrekt-pferd-batterie"
-
-
-def run_doctor(
-    *arguments: str, folder: Path = ROOT, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    return run_mien("doctor", *arguments, folder=folder, **environment)
-
-
-def run_mien(
-    *arguments: str, folder: Path = ROOT, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MIEN_")}
-    return subprocess.run(
-        [sys.executable, "-m", "device", *arguments],
-        cwd=folder,
-        env={**clean, **environment},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-
-
-def findings(report: str) -> dict[str, tuple[str, str]]:
-    """Section -> (mark, text)."""
-    lines = [line for line in report.splitlines() if line]
-    return {line[4:15].strip(): (line[:2], line[16:]) for line in lines}
 
 
 def here(capsys: pytest.CaptureFixture[str], environment: Mapping[str, str]) -> tuple[int, dict]:
     """The report of this process, and its exit status."""
     status = main(["doctor"], environment)
     return status, findings(capsys.readouterr().out)
-
-
-@pytest.fixture
-def installed(tmp_path: Path) -> Path:
-    """A copy of the package with a folder of models that a test may damage."""
-    shutil.copytree(
-        ROOT / "device",
-        tmp_path / "device",
-        ignore=shutil.ignore_patterns("__pycache__", *BLAZEFACE),
-    )
-    return tmp_path
 
 
 @pytest.fixture
@@ -103,7 +67,7 @@ def test_it_says_what_it_found_of_mien_and_its_model(installed: Path) -> None:
 
 
 def test_without_a_broker_it_says_so_and_nothing_is_broken() -> None:
-    assert findings(run_doctor().stdout)["broker"] == (
+    assert findings(ask_doctor().stdout)["broker"] == (
         "--",
         "none set: the daemon brings its own on loopback",
     )
@@ -133,7 +97,7 @@ def test_a_broker_whose_name_is_unknown(capsys: pytest.CaptureFixture[str]) -> N
 def test_a_broker_that_refuses_names_the_remedy_and_not_the_password(tmp_path: Path) -> None:
     login = {"MIEN_MQTT__USERNAME": "mien", "MIEN_MQTT__PASSWORD": PASSWORD}
     with start_broker(tmp_path, "allow_anonymous false") as broker:
-        done = run_doctor(**broker_at(broker.port), **login)
+        done = ask_doctor(**broker_at(broker.port), **login)
     mark, text = findings(done.stdout)["broker"]
     assert mark == "!!"
     assert text.startswith(f"broker 127.0.0.1:{broker.port} refuses: ")
@@ -142,8 +106,11 @@ def test_a_broker_that_refuses_names_the_remedy_and_not_the_password(tmp_path: P
     assert done.returncode == 1
 
 
-def test_a_broker_that_stays_mute_does_not_hold_the_report_up(mute_port: int) -> None:
-    done = run_doctor(**broker_at(mute_port))
+def test_a_broker_that_stays_mute_does_not_hold_the_report_up(
+    mute_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "probe", partial(doctor.probe, within_s=1.0))
+    done = ask_doctor(**broker_at(mute_port))
     report = findings(done.stdout)
     assert report["broker"][0] == "!!"
     assert list(report) == SECTIONS
@@ -185,7 +152,7 @@ def test_a_password_file_that_is_not_there_breaks_only_the_broker(
 def test_no_secret_is_printed(table: str, tmp_path: Path) -> None:
     config = tmp_path / "mien.toml"
     config.write_text(f"[mqtt]\n{table}\n")
-    done = run_doctor("--debug", "--config", str(config))
+    done = ask_doctor("--debug", "--config", str(config))
     assert PASSWORD not in done.stdout + done.stderr
     assert list(findings(done.stdout)) == SECTIONS
     assert done.returncode == 1
@@ -194,7 +161,7 @@ def test_no_secret_is_printed(table: str, tmp_path: Path) -> None:
 def test_wrong_settings_are_told_and_the_report_goes_on_with_the_defaults(tmp_path: Path) -> None:
     config = tmp_path / "mien.toml"
     config.write_text('[mqtt]\nhost = "broker.local"\nprot = 1883\n')
-    done = run_doctor("--config", str(config))
+    done = ask_doctor("--config", str(config))
     report = findings(done.stdout)
     assert report["settings"][0] == "!!"
     assert f"{config}:3: unknown key mqtt.prot" in report["settings"][1]
@@ -207,7 +174,7 @@ def test_wrong_settings_are_told_and_the_report_goes_on_with_the_defaults(tmp_pa
 def test_a_settings_file_is_named_when_it_is_sound(tmp_path: Path) -> None:
     config = tmp_path / "mien.toml"
     config.write_text('[device]\nid = "kitchen"\n')
-    report = findings(run_doctor("--config", str(config)).stdout)
+    report = findings(ask_doctor("--config", str(config)).stdout)
     assert report["settings"] == ("ok", str(config))
     assert report["mien"][1].endswith("device id kitchen")
 

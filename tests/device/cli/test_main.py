@@ -53,6 +53,35 @@ def test_a_wrong_command_line_is_usage(argv: list[str], capsys: pytest.CaptureFi
     assert "usage: mien" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("check my.toml", "--config my.toml"),
+        ("doctor my.toml", "--config my.toml"),
+        ("doctor settings", "--config settings"),
+        ("run my.toml", "--config my.toml"),
+        ("run film.mp4", "--source film.mp4"),
+        ("run --debug film.mp4", "--source film.mp4"),
+        ("watch my.toml", "--config my.toml"),
+        ("watch 192.0.2.7", "--broker 192.0.2.7"),
+        ("model list my.toml", "--config my.toml"),
+    ],
+)
+def test_a_bare_word_is_told_its_option(
+    line: str, meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(line.split(), {})
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.endswith(f"; did you mean {meant}?\n")
+
+
+def test_an_unknown_option_is_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["check", "--speed", "9"], {})
+    assert capsys.readouterr().err.endswith("error: unrecognized arguments: --speed 9\n")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

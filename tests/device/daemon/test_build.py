@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -10,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from device.daemon.build import Surroundings, open_daemon
+from device.daemon.state_file import StateFile
 from device.daemon.watchdog import SystemdWatchdog
 from device.settings import Settings, replace_setting
 from tests.broker import free_port
 from tests.device.daemon.test_watchdog import FakeNotifier
+from tests.device.mqtt.appliance import wait_until
 
 
 def settings_of(**changes: object) -> Settings:
@@ -53,3 +58,22 @@ def test_systemd_is_told_of_the_end_whatever_the_reason(
         if failure:
             raise failure
     assert systemd.told == ["STOPPING=1"]
+
+
+def test_the_demo_is_not_paused_by_an_earlier_run(tmp_path: Path) -> None:
+    StateFile(tmp_path / "settings.json").remember(paused=True)
+    given = {"MIEN_DEVICE__STATE_DIR": str(tmp_path), "MIEN_WEB__ENABLED": "false"}
+    log_path = tmp_path / "demo.log"
+    with log_path.open("wb") as log:
+        daemon = subprocess.Popen(
+            [sys.executable, "-m", "device", "run"],
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **given},
+        )
+    try:
+        wait_until(lambda: "happy" in log_path.read_text(), 30.0, "the demo's face")
+    finally:
+        daemon.terminate()
+        assert daemon.wait(20) == 0
+    assert "without --config FILE, changed settings and a pause end" in log_path.read_text()

@@ -119,3 +119,13 @@ def test_damage_is_told_until_somebody_decides_about_the_pause(tmp_path: Path) -
     assert state.problem
     state.remember(paused=False)
     assert state.problem is None
+
+
+def test_without_a_file_it_is_remembered_to_the_end_alone() -> None:
+    state = StateFile(None)
+    assert (state.paused, state.problem) == (False, None)
+    state.remember({"smoothing.threshold": 0.6}, paused=True)
+    state.remember_announced("homeassistant/device/x/config", 2)
+    assert (state.paused, state.announced) == (True, "homeassistant/device/x/config")
+    assert state.apply(Settings()).smoothing.threshold == 0.6
+    assert not StateFile(None).paused

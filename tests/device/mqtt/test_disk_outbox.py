@@ -224,7 +224,10 @@ def held_by_somebody_else(path: Path) -> Iterator[None]:
         db.execute("ROLLBACK")
 
 
-def test_a_lock_costs_no_event_and_is_told_until_it_goes(tmp_path: Path) -> None:
+def test_a_lock_costs_no_event_and_is_told_until_it_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device.mqtt.outbox.LOCK_WAIT_S", 0.05)
     outbox = DiskOutbox(tmp_path / "o", 100, retry_s=0.05)
     wait_until(lambda: outbox.has_room)
     fill(outbox, 50)

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from device.mqtt.access import embedded_access
+from device.mqtt.access import BrokerAccess, embedded_access
+from device.mqtt.client import ANSWER_WITHIN_S, MqttClient
 from device.mqtt.embedded_broker import EmbeddedBroker
+from device.mqtt.packets import Message
 from tests.broker import free_port
 from tests.device.mqtt.appliance import DEVICE, running_publisher, wait_until
 from tests.scenes import change
@@ -46,6 +48,17 @@ def test_it_carries_events_on_loopback_only(broker: EmbeddedBroker) -> None:
             subscriber.wait_for("event")
         subscriber.wait_for("availability", lambda seen: seen[-1].payload == b"stopped")
     assert listening_addresses(broker.port) == {"0100007F"}
+
+
+@pytest.mark.parametrize("will", [None, Message("mien/x/availability", b"offline", retain=True)])
+def test_mqtt_5_is_refused_at_once(broker: EmbeddedBroker, will: Message | None) -> None:
+    access = BrokerAccess("127.0.0.1", broker.port, "x", username="hall", password="secret")
+    client = MqttClient(access, will=will).start()
+    try:
+        wait_until(lambda: client.connected, ANSWER_WITHIN_S / 2)
+        assert not client.speaks_5
+    finally:
+        client.close()
 
 
 def test_one_that_was_killed_is_started_anew_on_its_port(broker: EmbeddedBroker) -> None:

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from device.daemon.build_web import FlashingPage
+from device.display.screen import FLASH_S
 from device.mqtt.command_queue import NAMES
 from device.settings import Settings
 from device.settings.tree import Health
@@ -64,6 +66,17 @@ def test_no_picture_without_the_setting(site: Site) -> None:
     assert site.feed.newest.frame is None
     assert site.ask("/picture.jpg").status == 404
     assert parts_of(site, {"state"})["state"]["has_picture"] is False
+
+
+def test_identify_flashes_on_screen_and_page_for_a_moment(site: Site) -> None:
+    now_s = time.monotonic()
+    FlashingPage(site.bench.screen, site.feed, lambda: now_s).identify()
+    show(site, NOBODY, ONLINE)
+    assert site.bench.screen.flashes == 1
+    assert parts_of(site, {"state"})["state"]["flashes"] is True
+    FlashingPage(site.bench.screen, site.feed, lambda: now_s - 2 * FLASH_S).identify()
+    show(site, NOBODY, ONLINE)
+    assert parts_of(site, {"state"})["state"]["flashes"] is False
 
 
 def test_the_picture_is_small_and_gone_while_paused(tmp_path: Path) -> None:

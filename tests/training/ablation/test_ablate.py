@@ -22,6 +22,8 @@ from training.files import write_json
 from training.reports.ablation import ablation_part
 from training.runs import is_finished
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 def measure(run: Path, pictures: Pictures, split: Split) -> list[str]:
     """What ``training evaluate`` writes of the FER2013 head, without its plots."""

@@ -19,6 +19,7 @@ from training.files import MODELS
 from training.runs import is_finished, read_history
 
 ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.usefixtures("untraced")
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,10 @@ def interrupt_after(line_begins: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def trained(
-    recipes: Path, drawn: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+    untraced: None,
+    recipes: Path,
+    drawn: tuple[Path, Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Chain, list[tuple[int, list[str], str]]]:
     """A chain that was interrupted in its first training; what each of three calls did."""
     whole = Chain(recipes, tmp_path_factory.mktemp("chain") / "runs", drawn)

@@ -8,18 +8,20 @@ import pytest
 
 from training.__main__ import main
 from training.classifier.fitting import fit, reseed_dropout
+from training.classifier.metrics import cross_entropy
 from training.classifier.networks import build
 from training.classifier.read_recipe import read_recipe
 from training.classifier.recipe import Recipe
 from training.classifier.trained import load_network, predict
 from training.data.augmentation import Augmentation
-from training.data.fer2013 import read_pictures
+from training.data.fer2013 import Split, read_pictures
 from training.runs import read_history, write_settings
 
 RECIPE = replace(
     Recipe(), network="expression-tiny", epochs=3, batch_size=16, precision="float32",
     learning_rate=0.05, average_every=1, average_decay=0.8, augmentation=Augmentation(p_erasing=0),
 )  # fmt: skip
+pytestmark = pytest.mark.usefixtures("untraced")
 
 
 class InterruptedRunError(Exception):
@@ -32,7 +34,9 @@ def interrupt(line: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole(drawn: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(
+    untraced: None, drawn: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A run that nobody interrupted."""
     run = tmp_path_factory.mktemp("whole")
     write_settings(run, asdict(RECIPE), {"path": str(drawn[0]), "votes": str(drawn[1])}, "test")
@@ -43,6 +47,22 @@ def whole(drawn: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) ->
 def test_training_learns_what_can_be_learnt(whole: Path) -> None:
     losses = [row["loss"] for row in read_history(whole)]
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_each_epoch_is_measured_on_training_and_validation(
+    whole: Path, drawn: tuple[Path, Path]
+) -> None:
+    rows = read_history(whole)
+    for split in ("training", "validation"):
+        for head in ("fer2013", "crowd"):
+            assert all(0 <= row[f"{split}_{head}"] <= 1 for row in rows)
+            assert all(row[f"{split}_{head}_loss"] > 0 for row in rows)
+    validation = read_pictures(*drawn).split(Split.VALIDATION)
+    logits = predict(load_network(whole), validation.pixels)["fer2013"]
+    right = logits.argmax(axis=1) == validation.labels
+    assert rows[-1]["validation_fer2013"] == pytest.approx(right.mean(), abs=1e-4)
+    expected = cross_entropy(logits, validation.labels)
+    assert rows[-1]["validation_fer2013_loss"] == pytest.approx(expected, abs=1e-3)
 
 
 def test_a_resumed_run_ends_as_the_uninterrupted_one(

@@ -53,3 +53,25 @@ def test_a_run_with_larger_cells_reads_its_own_size(
     assert main(["hog-svm", "--data", str(drawn[0]), "--run", str(run), "--cell", "32"]) == 0
     machine = HogSvm.load(run / "hog-svm.npz")
     assert machine.logits(np.zeros((2, 48, 48), np.uint8)).shape == (2, 7)
+
+
+def test_plain_l2_is_the_papers_equations() -> None:
+    edge = np.zeros((48, 48), np.uint8)
+    edge[:, 24:] = 200  # its gradients point to the right: 0°, between the first bin and the last
+    blocks = describe(edge[None], norm="l2").reshape(15, 7, 4, 9)
+    middle = blocks[7, 3]
+    assert np.linalg.norm(middle) == pytest.approx(1)
+    assert middle[:, [0, 8]].sum() == pytest.approx(middle.sum(), rel=1e-4)
+    assert middle[0, 0] == pytest.approx(middle[0, 8])
+    assert not blocks[7, 0].any()  # nothing to divide where nothing changes
+
+
+def test_a_run_keeps_its_norm(drawn: tuple[Path, Path], tmp_path: Path) -> None:
+    run = tmp_path / "hog"
+    options = ["--data", str(drawn[0]), "--cell", "32", "--norm", "l2"]
+    assert main(["hog-svm", *options, "--run", str(run)]) == 0
+    assert json.loads((run / "metrics.json").read_text())["norm"] == "l2"
+    picture = draw(0, np.random.default_rng(0))[None]
+    machine = HogSvm.load(run / "hog-svm.npz")
+    by_hand = describe(picture, 32, "l2") @ machine.weights[:-1] + machine.weights[-1]
+    assert np.allclose(machine.logits(picture), by_hand)

@@ -56,6 +56,7 @@ class OwnSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return 0.1 * keras.ops.minimum((keras.ops.cast(step, "float32") + 1.0) / 5.0, 1.0)
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_checkpoint_of_another_schedule_is_resumed(tmp_path: Path) -> None:
     before, after = build("expression-tiny"), build("expression-tiny")
     compile_model(before, RECIPE, steps_per_epoch=10)

@@ -18,6 +18,7 @@ from training.data.fer2013 import Pictures, Split
 from training.data.posed import POSES
 
 LABELS = (0, 1, 2, 3, 4, NEUTRAL)
+pytestmark = pytest.mark.usefixtures("untraced")
 
 
 def pictures_with_posed(num_faces: int = 3, num_others: int = 8) -> Pictures:

@@ -15,6 +15,8 @@ from training.classifier.recipe import (
 from training.classifier.robustness import CONDITIONS
 from training.classifier.train import add_arguments, recipe_of
 
+pytestmark = pytest.mark.usefixtures("untraced")
+
 
 def test_a_recipe_file_is_kept_whole_but_for_what_is_named(tmp_path: Path) -> None:
     recipe = replace(Recipe(), epochs=7, clean=False, relabel=True)

@@ -18,6 +18,7 @@ from training.data.fer2013 import read_pictures
 from training.runs import write_settings
 
 MODELS = Path(device.__file__).parent / "models"
+pytestmark = pytest.mark.usefixtures("untraced")
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,8 @@ def test_a_zip_gives_its_pictures_and_a_broken_one_is_named(tmp_path: Path) -> N
 
 
 def test_the_model_learns_to_tell_two_kinds_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.face_check.train.EPOCH_LOOKS", 512)
+    monkeypatch.setattr("training.face_check.train.EPOCH_LOOKS", 128)
+    monkeypatch.setattr("training.face_check.train.BATCH", 16)
     random = np.random.default_rng(0)
     bright, dark = (np.full((8, 80, 80), grey, np.uint8) for grey in (90, 90))
     bright[:, 20:60, 20:60] = 220

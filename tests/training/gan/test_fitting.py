@@ -3,7 +3,8 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -39,7 +40,7 @@ def untrained(kind: str, faces: Faces, run: Path) -> Translation:
     return fitting.build(replace(TINY, kind=kind, losses=LOSSES[kind]()), voted(faces), run)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tiny(guide: Path) -> Build:
     """Builds what trains step by step, with the guide that all tests share."""
 
@@ -53,46 +54,84 @@ def tiny(guide: Path) -> Build:
     return build
 
 
+@dataclass
+class Fitted:
+    """A training from beginning to end; ``rates`` are both players' before each step."""
+
+    model: Translation
+    run: Path
+    before: list[np.ndarray]
+    judged: list[np.ndarray]
+    ended: bool = False
+    rates: list[tuple[float, float]] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def fitted(
+    tiny: Build, faces: Faces, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Fitted]:
+    """Trains a kind once for all tests; ``state-2.npz`` is its checkpoint after two steps."""
+
+    @cache
+    def fit(kind: str) -> Fitted:
+        run = tmp_path_factory.mktemp(kind)
+        model = tiny(kind, faces, run)
+        step, save = model.train_step, model.save_checkpoint
+        players = model.generator.get_weights(), model.discriminator.get_weights()
+        whole = Fitted(model, run, *([w.copy() for w in weights] for weights in players))
+
+        def noted(data: object) -> object:
+            optimizers = model.generator_optimizer, model.discriminator_optimizer
+            own, critics = (float(optimizer.learning_rate) for optimizer in optimizers)
+            whole.rates.append((own, critics / TINY.critic_rate))
+            return step(data)
+
+        def kept(path: Path) -> None:
+            save(path)
+            shutil.copy(path, run / f"state-{int(model.num_done)}.npz")
+
+        model.train_step, model.save_checkpoint = noted, kept
+        whole.ended = fitting.fit(model, faces, faces.pixels[:2], TINY, run)
+        model.train_step, model.save_checkpoint = step, save
+        return whole
+
+    return fit
+
+
 @pytest.mark.parametrize("kind", LOSSES)
 def test_each_kind_learns_and_leaves_checkpoint_losses_and_sheets(
-    tiny: Build, kind: str, faces: Faces, tmp_path: Path
+    fitted: Callable[[str], Fitted], kind: str
 ) -> None:
-    model = tiny(kind, faces, tmp_path)
-    before = [w.copy() for w in model.generator.get_weights()]
-    judged = [w.copy() for w in model.discriminator.get_weights()]
-    assert fitting.fit(model, faces, faces.pixels[:2], TINY, tmp_path)
-    moved = zip(before, model.generator.get_weights(), strict=True)
+    whole = fitted(kind)
+    model, run = whole.model, whole.run
+    assert whole.ended
+    moved = zip(whole.before, model.generator.get_weights(), strict=True)
     assert max(np.abs(a - b).max() for a, b in moved) > 1e-5
-    moved = zip(judged, model.discriminator.get_weights(), strict=True)
+    moved = zip(whole.judged, model.discriminator.get_weights(), strict=True)
     assert max(np.abs(a - b).max() for a, b in moved) > 1e-5
-    with (tmp_path / "losses.csv").open(newline="") as file:
+    with (run / "losses.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["2", "4"]
     assert set(model.loss_names) <= set(rows[0])
     assert all(np.isfinite(float(row[name])) for row in rows for name in model.loss_names)
-    sheet = cv2.imread(str(tmp_path / "sheets" / "step-000004.png"))
+    sheet = cv2.imread(str(run / "sheets" / "step-000004.png"))
     assert sheet.shape[:2] == (18 + 2 * 48 * 2, 8 * 48 * 2)
-    assert (tmp_path / "losses.png").stat().st_size > 1000
+    assert (run / "losses.png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("kind", ["cgan", "stargan"])
 def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
-    tiny: Build, kind: str, faces: Faces, tmp_path: Path
+    fitted: Callable[[str], Fitted], tiny: Build, kind: str, faces: Faces, tmp_path: Path
 ) -> None:
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "parts").mkdir()
-    whole = tiny(kind, faces, tmp_path / "whole")
-    three = replace(TINY, steps=3)
-    fitting.fit(whole, faces, faces.pixels[:1], three, tmp_path / "whole")
-    first = tiny(kind, faces, tmp_path / "parts")
-    fitting.fit(first, faces, faces.pixels[:1], replace(TINY, steps=2), tmp_path / "parts")
-    second = tiny(kind, faces, tmp_path / "parts")
-    fitting.fit(second, faces, faces.pixels[:1], three, tmp_path / "parts")
-    assert int(second.num_done) == 3
+    whole = fitted(kind)
+    shutil.copy(whole.run / "state-2.npz", tmp_path / "state.npz")
+    second = tiny(kind, faces, tmp_path)
+    fitting.fit(second, faces, faces.pixels[:1], TINY, tmp_path)
+    assert int(second.num_done) == TINY.steps
     # A step of Adam moves a weight by about the learning rate, 2e-4: lost moments or other
     # batches would show a hundred times more than this.
     for name in ("generator", "mean_generator", "discriminator"):
-        ours, theirs = getattr(second, name).get_weights(), getattr(whole, name).get_weights()
+        ours, theirs = getattr(second, name).get_weights(), getattr(whole.model, name).get_weights()
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(a, b, atol=2e-6)
 
@@ -117,17 +156,16 @@ def test_a_signal_ends_the_training_after_the_step_and_saves(
 
 
 def test_a_training_can_begin_with_what_another_has_learnt(
-    tiny: Build, faces: Faces, tmp_path: Path
+    fitted: Callable[[str], Fitted], faces: Faces, tmp_path: Path
 ) -> None:
-    start, run = tmp_path / "start", tmp_path / "run"
-    start.mkdir()
+    none, run = tmp_path / "none", tmp_path / "run"
+    none.mkdir()
     run.mkdir()
-    recipe = replace(TINY, start_from=str(start))
     with pytest.raises(UsageError, match="no guide to begin with"):
-        fitting.build(recipe, voted(faces), run)
-    first = tiny("stargan", faces, start)
-    first.num_done.assign(3)
-    first.save_checkpoint(start / "state.npz")
+        fitting.build(replace(TINY, start_from=str(none)), voted(faces), run)
+    whole = fitted("stargan")
+    start, first = whole.run, whole.model
+    recipe = replace(TINY, start_from=str(start))
     second = fitting.build(recipe, voted(faces), run)
     assert (run / "guide.weights.h5").read_bytes() == (start / "guide.weights.h5").read_bytes()
     second.compile(run_eagerly=True)
@@ -142,46 +180,38 @@ def test_a_training_can_begin_with_what_another_has_learnt(
     assert max(np.abs(a - b).max() for a, b in moved) > 1e-5
 
 
-def test_the_checkpoint_gives_the_mean_generator(tiny: Build, faces: Faces, tmp_path: Path) -> None:
-    model = tiny("cgan", faces, tmp_path)
-    model.save_checkpoint(tmp_path / "state.npz")
-    loaded = load_generator(tmp_path, GeneratorSettings(12, 1))
-    for a, b in zip(loaded.get_weights(), model.mean_generator.get_weights(), strict=True):
+def test_the_checkpoint_gives_the_mean_generator(fitted: Callable[[str], Fitted]) -> None:
+    whole = fitted("cgan")
+    loaded = load_generator(whole.run, GeneratorSettings(12, 1))
+    for a, b in zip(loaded.get_weights(), whole.model.mean_generator.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("kind", LOSSES)
 def test_both_players_slow_down_at_the_same_step(
-    tiny: Build, kind: str, faces: Faces, tmp_path: Path
+    fitted: Callable[[str], Fitted], kind: str
 ) -> None:
-    model = tiny(kind, faces, tmp_path)
-    data = (faces.pixels[:7], faces.expressions[:7], faces.expressions[7:14])
-    rates = []
-    for _ in range(TINY.steps):
-        rates.append(
-            (float(model.generator_optimizer.learning_rate),
-             float(model.discriminator_optimizer.learning_rate) / TINY.critic_rate)
-        )  # fmt: skip
-        model.train_step(data)
+    rates = fitted(kind).rates
     full = TINY.learning_rate
     assert [pytest.approx(rate) for rate, _ in rates] == [full, full, full, full * 0.525]
     assert [pytest.approx(rate) for _, rate in rates] == [rate for rate, _ in rates]
 
 
-def test_a_checkpoint_of_another_size_is_refused(tiny: Build, faces: Faces, tmp_path: Path) -> None:
-    tiny("cgan", faces, tmp_path).save_checkpoint(tmp_path / "state.npz")
+def test_a_checkpoint_of_another_size_is_refused(
+    fitted: Callable[[str], Fitted], faces: Faces, tmp_path: Path
+) -> None:
     other = fitting.build(
         replace(TINY, kind="cgan", losses=LOSSES["cgan"](), width=24), voted(faces), tmp_path
     )
     with pytest.raises(UsageError, match="does not fit"):
-        other.load_checkpoint(tmp_path / "state.npz")
+        other.load_checkpoint(fitted("cgan").run / "state.npz")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"no archive"])
 def test_a_damaged_checkpoint_is_said(
-    tiny: Build, content: bytes, faces: Faces, tmp_path: Path
+    fitted: Callable[[str], Fitted], content: bytes, tmp_path: Path
 ) -> None:
-    model = tiny("cgan", faces, tmp_path)
+    model = fitted("cgan").model
     (tmp_path / "state.npz").write_bytes(content)
     for read in (
         lambda: model.load_checkpoint(tmp_path / "state.npz"),
@@ -210,14 +240,14 @@ def test_a_signal_ends_the_guide_s_training_without_a_guide(
 
 
 @pytest.mark.parametrize("kind", ["stargan-plain", "cgan", "wgan"])
-def test_a_guide_can_help_any_kind(kind: str, guide: Path, faces: Faces, tmp_path: Path) -> None:
+def test_a_guide_can_help_any_kind(
+    fitted: Callable[[str], Fitted], kind: str, guide: Path, faces: Faces, tmp_path: Path
+) -> None:
     shutil.copy(guide, tmp_path)
-    pairs = {}
-    for weight in (0.0, 4.0):
-        recipe = replace(TINY, kind=kind, losses=LOSSES[kind](lambda_guide=weight))
-        model = fitting.build(recipe, voted(faces), tmp_path)
-        model.compile(run_eagerly=True)
-        pairs[weight] = model
+    assert LOSSES[kind]().lambda_guide == 0
+    recipe = replace(TINY, kind=kind, losses=LOSSES[kind](lambda_guide=4.0))
+    pairs = {0.0: fitted(kind).model, 4.0: fitting.build(recipe, voted(faces), tmp_path)}
+    for weight, model in pairs.items():
         loss = float(model.guided(np.zeros((2, 48, 48, 1), np.float32), np.array([0, 1])))
         assert (loss > 0) == (weight > 0)
     frozen = [w.copy() for w in pairs[4.0].guidance.guide.get_weights()]

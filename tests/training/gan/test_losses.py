@@ -21,7 +21,7 @@ Build = Callable[..., Translation]
 RECIPE = GanRecipe(
     steps=100, batch_size=7, guide_steps=1, precision="float32", width=12, blocks=1
 )  # fmt: skip
-STEPS = 6
+STEPS = 3
 KINDS = np.arange(7, dtype=np.int32)
 ONLY = dict.fromkeys((f.name for f in fields(StarGanLosses) if f.name.startswith("lambda_")), 0.0)
 
@@ -138,7 +138,7 @@ def test_a_critic_learns_to_tell_real_faces_from_made_ones(
         return {name: float(value) for name, value in found.items()}
 
     first = step()
-    for _ in range(2 * STEPS):
+    for _ in range(STEPS + 1):
         last = step()
     if kind == "wgan":
         assert last["distance"] > first["distance"]
@@ -158,4 +158,4 @@ def test_the_way_back_becomes_more_alike(pixels: np.ndarray, build: Build) -> No
         for mean in model.means.values():
             mean.reset_state()
         found.append(float(model.train_step((pixels, KINDS, np.roll(KINDS, 1)))["similarity"]))
-    assert np.mean(found[-3:]) > np.mean(found[:3])
+    assert np.mean(found[-2:]) > np.mean(found[:2])

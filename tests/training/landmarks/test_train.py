@@ -10,6 +10,7 @@ import pytest
 
 from device.errors import UsageError
 from device.vision.preprocess import centred, to_view
+from tests.training.conftest import eager_training
 from tests.training.drawn import drawn_rows, write_csv
 from tests.training.landmarks.drawn_afw import write_afw
 from tests.training.landmarks.test_faces import POINTS, drawn
@@ -26,7 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("landmarks")
     afw = write_afw(folder / "afw")
     data = write_csv(folder / "fer2013.csv", drawn_rows(per_kind=5))
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, eager_training():
         patch.setattr(landmarks, "EPOCH_LOOKS", 128)
         patch.setattr(landmarks, "WARMUP_STEPS", 1)
         patch.setattr(landmarks, "learn_from_teacher", lambda faces, path, ours: ours)
@@ -84,7 +85,8 @@ def test_the_model_learns_where_the_points_are() -> None:
     keras.utils.set_random_seed(0)
     model = build()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(landmarks, "EPOCH_LOOKS", 512)
+        patch.setattr(landmarks, "EPOCH_LOOKS", 128)
+        patch.setattr(landmarks, "BATCH", 16)
         patch.setattr(landmarks, "WARMUP_STEPS", 4)
         rows = list(train(model, [drawn()], [drawn()], 2, np.random.default_rng(0)))
     assert [row["epoch"] for row in rows] == [1, 2]
