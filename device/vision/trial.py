@@ -135,8 +135,10 @@ def check(path: Path) -> ModelCard:
 
 
 def mapped() -> int:
-    """Bytes of memory of its own that this process has mapped, used or not."""
-    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    """Bytes of memory of its own that this process has mapped, used or not; 0 where nobody says."""
+    status = ""
+    with suppress(OSError):
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
     return next(
         (int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmData:")),
         0,
