@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +50,15 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
     argv = list(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # read when cv2 is first imported: what is
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # wrong with a file is ours to say
-    parser = _parser(argv)
-    args, left_over = parser.parse_known_args(argv)
-    if left_over:
-        parser.error(f"unrecognized arguments: {' '.join(left_over)}{_hint(args, left_over)}")
-    if not args.debug:
-        sys.excepthook = _say_in_a_line  # of mistakes of ours; the exit status is 1
+    is_debugged = False
     try:
-        command = importlib.import_module(f"device.cli.{args.command}")
+        with _ctrl_c_ends_at_once():
+            args = _parse(argv)
+            command = importlib.import_module(f"device.cli.{args.command}")
+        is_debugged = args.debug
         return int(command.main(args, os.environ if environment is None else environment))
     except MienError as error:
-        if args.debug:
+        if is_debugged:
             traceback.print_exc()
         print(f"mien: {error}", file=sys.stderr)
         return error.exit_status
@@ -67,6 +67,33 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
     except BrokenPipeError:  # `mien analyze ... | head`: the reader has enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - or the interpreter's flush complains
         return 0
+
+
+@contextmanager
+def _ctrl_c_ends_at_once() -> Iterator[None]:
+    """While modules are imported there is nothing to tidy up, and a traceback helps nobody."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # ignored, say
+        yield
+        return
+    with suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):
+            signal.signal(signal.SIGINT, before)
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The arguments; mistakes of ours become a line from here on, unless they are debugged."""
+    parser = _parser(argv)
+    args, left_over = parser.parse_known_args(argv)
+    if left_over:
+        parser.error(f"unrecognized arguments: {' '.join(left_over)}{_hint(args, left_over)}")
+    if not args.debug:
+        sys.excepthook = _say_in_a_line  # the exit status is 1
+    return args
 
 
 def _hint(args: argparse.Namespace, left_over: Sequence[str]) -> str:

@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Runs until SIGTERM or Ctrl-C (both exit 0) or the end of the source."""
     settings = load_settings(args.config, environment)
+    asked_port = settings.web.port
     if args.config is None:
         settings = replace(settings, camera=replace(settings.camera, source="demo"))
         if settings.display.backend == "auto":  # never a newcomer's console
@@ -66,6 +67,8 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     )
     with open_daemon(settings, around) as (parts, control, broker):
         _tell(settings, parts.status, broker)
+        if settings.web.port != asked_port:
+            log.info("port %d is taken: the page has another one", asked_port)
         if args.config is None:
             log.info("without --config FILE, changed settings and a pause end with this run")
         try:

@@ -59,10 +59,21 @@ def _spoken(tree: ast.AST) -> Iterator[ast.expr]:
             if node.func.attr in LOGGED and node.args and _is_text(node.args[0]):
                 yield node.args[0]
         elif isinstance(node, ast.Assign):
-            if any(TOLD.search(_name(target)) for target in node.targets) and _is_text(node.value):
-                yield node.value
+            if any(TOLD.search(_name(target)) for target in node.targets):
+                yield from _choices(node.value)
         elif isinstance(node, ast.FunctionDef) and TELLING.search(node.name):
             yield from _answers(node)
+
+
+def _choices(node: ast.expr) -> Iterator[ast.expr]:
+    """The texts that a value may be: itself, both sides of a condition, what a lookup falls back to."""
+    if _is_text(node):
+        yield node
+    elif isinstance(node, ast.IfExp):
+        yield from _choices(node.body)
+        yield from _choices(node.orelse)
+    elif isinstance(node, ast.Call) and len(node.args) == 2 and _name(node.func) == "get":
+        yield from _choices(node.args[1])
 
 
 def _answers(function: ast.FunctionDef) -> Iterator[ast.expr]:

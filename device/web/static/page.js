@@ -216,7 +216,10 @@ function showTrouble(isLive) {
     if (health.throttled) troubles.push(`the processor is slowed down: ${health.throttling.join(", ")}`);
     const broker = health.broker;
     if (broker.connected) pill("broker", "good", "Broker connected");
-    else pill("broker", "bad", `Broker not connected, ${health.outbox_depth} events wait`);
+    else {
+      const waiting = health.outbox_depth === 1 ? "1 event waits" : `${health.outbox_depth} events wait`;
+      pill("broker", "bad", `Broker not connected, ${waiting}`);
+    }
   }
   byId("trouble").hidden = !troubles.length;
   say(byId("trouble"), troubles.join(" · "));

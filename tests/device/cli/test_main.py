@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -156,3 +157,14 @@ def test_a_mistake_of_ours_is_one_line_unless_it_is_looked_for(
         assert len(done.stderr.splitlines()) == lines
     else:
         assert "Traceback" in done.stderr
+
+
+def test_ctrl_c_while_modules_are_imported_ends_without_a_traceback() -> None:
+    """Python wraps it in other errors there, by where it comes."""
+    script = (
+        "import os, signal, sys, device.__main__ as mien;"
+        "mien._parser = lambda argv: os.kill(os.getpid(), signal.SIGINT);"
+        "sys.exit(mien.main(['run']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
