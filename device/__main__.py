@@ -50,15 +50,13 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
     argv = list(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # read when cv2 is first imported: what is
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # wrong with a file is ours to say
-    is_debugged = False
+    with _ctrl_c_ends_at_once():
+        args = _parse(argv)
+        command = importlib.import_module(f"device.cli.{args.command}")
     try:
-        with _ctrl_c_ends_at_once():
-            args = _parse(argv)
-            command = importlib.import_module(f"device.cli.{args.command}")
-        is_debugged = args.debug
         return int(command.main(args, os.environ if environment is None else environment))
     except MienError as error:
-        if is_debugged:
+        if args.debug:
             traceback.print_exc()
         print(f"mien: {error}", file=sys.stderr)
         return error.exit_status

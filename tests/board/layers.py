@@ -136,22 +136,11 @@ def _widths() -> tuple[Layer, ...]:
 LAYERS = (*_stems(), *_kinds(), *_widths())
 
 
-def multiply_adds(model: Any) -> int:
-    """Of all convolutions, for one picture."""
-    from keras import layers
-
-    total = 0
-    for layer in model.layers:
-        if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D):
-            rows, columns = layer.output.shape[1:3]
-            kernel = layer.kernel.shape
-            total += rows * columns * kernel[0] * kernel[1] * kernel[2] * kernel[3]
-    return int(total)
-
-
 def main(folder: Path) -> None:
     """Writes each layer as a network of its own, and how many multiply-adds each has."""
     import keras
+
+    from training.classifier.networks import count_macs
 
     folder.mkdir(parents=True, exist_ok=True)
     counted = {}
@@ -159,7 +148,7 @@ def main(folder: Path) -> None:
         inputs = keras.Input(layer.size)
         model = keras.Model(inputs, layer.make(inputs))
         (folder / f"{layer.file}.tflite").write_bytes(convert(model, True))
-        counted[layer.file] = multiply_adds(model)
+        counted[layer.file] = count_macs(model)
     (folder / MULTIPLY_ADDS).write_text(json.dumps(counted, indent=1), encoding="utf-8")
 
 

@@ -170,7 +170,7 @@ def count_macs(model: keras.Model) -> int:
     total = 0
     for layer in model.layers:
         positions = 1
-        if isinstance(layer, layers.Conv2D | layers.SeparableConv2D):
+        if isinstance(layer, layers.Conv2D | layers.SeparableConv2D | layers.DepthwiseConv2D):
             positions = layer.output.shape[1] * layer.output.shape[2]
         elif not isinstance(layer, layers.Dense):
             continue
