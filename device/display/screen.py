@@ -107,6 +107,8 @@ class Screen:
     def _run(self) -> None:
         while not self._closing.is_set():
             self._changed.wait()
+            if self._closing.is_set():  # this woke it, not a new state
+                break
             self._changed.clear()
             self._paint_newest()
             self._closing.wait(self._interval_s)

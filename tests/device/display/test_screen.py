@@ -51,10 +51,18 @@ def test_the_newest_state_is_painted_and_the_screen_given_back() -> None:
     screen = Screen(painter, rate_hz=1000)
     show(screen, painter, "one")
     show(screen, painter, "two")
-    screen.close()  # may paint the newest once more
-    assert [s.status.problem for s in painter.painted[:2]] == ["one", "two"]
-    assert all(s.status.problem == "two" for s in painter.painted[2:])
+    screen.close()
+    assert [s.status.problem for s in painter.painted] == ["one", "two"]
     assert painter.closed
+
+
+def test_closing_paints_nothing_more() -> None:
+    painter = FakePainter()
+    screen = Screen(painter, rate_hz=1000)
+    show(screen, painter)
+    assert not painter.done.acquire(timeout=0.05)  # it waits for a new state
+    screen.close()
+    assert len(painter.painted) == 1
 
 
 def test_a_slow_screen_does_not_hold_up_the_loop_and_skips_states() -> None:
