@@ -37,9 +37,10 @@ def free_port() -> int:
     """A loopback port nobody listens on now.
 
     Below the ephemeral ports: a client that tries one of those again and again while nobody
-    listens is one day given it as its own port, and then connects to itself.
+    listens is one day given it as its own port, and then connects to itself. Drawn by the system:
+    what a test has seeded would give two workers the same ports.
     """
-    for port in random.sample(range(20_000, 32_000), 100):
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with suppress(OSError):
@@ -48,7 +49,7 @@ def free_port() -> int:
     raise AssertionError("no free port")
 
 
-def wait_for_port(port: int, within_s: float = 5.0) -> None:
+def wait_for_port(port: int, within_s: float = 30.0) -> None:
     """Returns when something listens there."""
     by_s = time.monotonic() + within_s
     while not _listens(port):

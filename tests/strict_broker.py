@@ -202,6 +202,7 @@ class Visit:
         number = body[at : at + 2] if qos else b""
         at += 2 if qos else 0
         at += 1 + body[at] if self._level == 5 else 0
+        delay_s = broker.ack_delay_s  # before a test sees the publication and changes it
         with self._sending:
             self._in_flight += bool(qos)
         broker.published.append(Published(topic, body[at:], qos, retain, self._in_flight))
@@ -221,7 +222,7 @@ class Visit:
                 return False
         if qos:
             code = broker.refuse(topic) if self._level == 5 else 0
-            timer = threading.Timer(broker.ack_delay_s, self._acknowledge, (number, code))
+            timer = threading.Timer(delay_s, self._acknowledge, (number, code))
             timer.daemon = True
             timer.start()
         return True

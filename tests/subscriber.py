@@ -14,6 +14,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.device.mqtt.validation import check_message
 
+LONG_S = 30.0  # a machine may be busy, and only a failing test waits so long
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -61,7 +63,7 @@ class Subscriber:
         self._client.on_message = self._remember
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        assert self._subscribed.wait(5.0)
+        self.wait_subscribed()
 
     def __enter__(self) -> Subscriber:
         return self
@@ -89,17 +91,19 @@ class Subscriber:
 
     def publish(self, topic: str, payload: bytes | str, retain: bool = False) -> None:
         """Publishes at QoS 1 and waits until the broker has it."""
-        self._client.publish(topic, payload, 1, retain).wait_for_publish(5.0)
+        published = self._client.publish(topic, payload, 1, retain)
+        published.wait_for_publish(LONG_S)
+        assert published.is_published()
 
     def send(self, topic: str, payload: bytes) -> None:
         """Publishes at QoS 0 and does not wait."""
         self._client.publish(topic, payload, 0)
 
-    def wait_subscribed(self, within_s: float = 10.0) -> None:
+    def wait_subscribed(self, within_s: float = LONG_S) -> None:
         """After the broker came back."""
         assert self._subscribed.wait(within_s)
 
-    def wait_cut_off(self, within_s: float = 10.0) -> None:
+    def wait_cut_off(self, within_s: float = LONG_S) -> None:
         """After the broker went."""
         by_s = time.monotonic() + within_s
         while self._subscribed.is_set():
@@ -112,7 +116,7 @@ class Subscriber:
             return [m for m in self._seen if name is None or m.name == name]
 
     def wait_for(
-        self, name: str, check: Callable[[list[Seen]], bool] = bool, within_s: float = 10.0
+        self, name: str, check: Callable[[list[Seen]], bool] = bool, within_s: float = LONG_S
     ) -> list[Seen]:
         """Waits until ``check`` accepts the messages of a topic, and returns them."""
         by_s = time.monotonic() + within_s

@@ -57,7 +57,8 @@ def running_publisher(
         publisher.close()
 
 
-def wait_until(check: Callable[[], object], within_s: float = 10.0, what: str = "") -> None:
+def wait_until(check: Callable[[], object], within_s: float = 30.0, what: str = "") -> None:
+    """Waits until the check is true; a machine may be busy, and only a failing test waits long."""
     by_s = time.monotonic() + within_s
     while not check():
         assert time.monotonic() < by_s, f"not within {within_s} s: {what or check}"

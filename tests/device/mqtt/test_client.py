@@ -101,13 +101,13 @@ def test_a_subscription_that_is_made_later_hears(mosquitto: TestBroker) -> None:
         Subscriber(mosquitto.port) as other,
         client_for(access_to(mosquitto.port), "test") as client,
     ):
-        client.wait_for(lambda: client.connected, 5.0)
+        client.wait_for(lambda: client.connected, 30.0)
         wanted = client.subscribe("a/+", lambda _, payload, __: heard.append(payload))
-        client.wait_for(lambda: wanted.answered, 5.0)
+        client.wait_for(lambda: wanted.answered, 30.0)
         other.publish("a/b", b"1")
         other.publish("b", b"2")
         other.publish("a/c", b"3")
-        client.wait_for(lambda: len(heard) == 2, 5.0)
+        client.wait_for(lambda: len(heard) == 2, 30.0)
     assert heard == [b"1", b"3"]
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from device.mqtt import client as client_module
 from device.mqtt.access import BrokerAccess, embedded_access
-from device.mqtt.client import ANSWER_WITHIN_S, MqttClient
+from device.mqtt.client import MqttClient
 from device.mqtt.embedded_broker import EmbeddedBroker
 from device.mqtt.packets import Message
 from tests.broker import free_port
@@ -51,11 +51,14 @@ def test_it_carries_events_on_loopback_only(broker: EmbeddedBroker) -> None:
 
 
 @pytest.mark.parametrize("will", [None, Message("mien/x/availability", b"offline", retain=True)])
-def test_mqtt_5_is_refused_at_once(broker: EmbeddedBroker, will: Message | None) -> None:
+def test_mqtt_5_is_refused_at_once(
+    broker: EmbeddedBroker, will: Message | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "ANSWER_WITHIN_S", 300.0)  # nobody waits for that
     access = BrokerAccess("127.0.0.1", broker.port, "x", username="hall", password="secret")
     client = MqttClient(access, will=will).start()
     try:
-        wait_until(lambda: client.connected, ANSWER_WITHIN_S / 2)
+        wait_until(lambda: client.connected)
         assert not client.speaks_5
     finally:
         client.close()
@@ -67,7 +70,7 @@ def test_one_that_was_killed_is_started_anew_on_its_port(broker: EmbeddedBroker)
         wait_until(lambda: publisher.problem is None)
         broker._process.kill()
         wait_until(lambda: publisher.problem)
-        wait_until(lambda: publisher.problem is None, within_s=30)
+        wait_until(lambda: publisher.problem is None)
         with Subscriber(port) as subscriber:
             publisher.publish(change())
             subscriber.wait_for("event")
@@ -111,14 +114,13 @@ def test_it_ends_with_a_daemon_that_was_killed() -> None:
         assert daemon.stdout is not None
         port = int(daemon.stdout.readline())
         daemon.kill()
-    wait_until(lambda: not listening_addresses(port), 5.0)
+    wait_until(lambda: not listening_addresses(port))
 
 
 def test_closing_takes_no_time_with_clients_connected(broker: EmbeddedBroker) -> None:
     with Subscriber(broker.port):
-        start = time.monotonic()
         broker.close()
-        assert time.monotonic() - start < 1.0
+    assert broker._process.returncode == 0  # it was not waited for in vain and killed
 
 
 def test_two_threads_may_ask_for_the_port_at_once() -> None:

@@ -64,7 +64,7 @@ def test_two_devices_with_the_same_id_notice_each_other(
             second.show_health({"from": "second"})
             return all(watch.problem for watch in watches)
 
-        wait_until(both_noticed, 20.0)
+        wait_until(both_noticed)
     assert "another appliance publishes as" in caplog.text
 
 

@@ -60,7 +60,7 @@ def test_a_huge_message_is_not_read_into_memory(
         other.publish(topic, huge)
         peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         other.publish(topic, b"after")
-        wait_until(lambda: len(heard) == 2, 30.0)
+        wait_until(lambda: len(heard) == 2)
         assert publisher.connected
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak_kb < 20_000
     assert heard == [b"before", b"after"]

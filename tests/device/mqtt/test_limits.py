@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -120,7 +121,7 @@ def test_a_broker_without_qos_1_or_retained_messages_is_served_all_the_same(
 def test_the_broker_s_keep_alive_replaces_ours() -> None:
     with StrictBroker(server_keep_alive=1) as broker, running_publisher(broker.port) as publisher:
         wait_until(lambda: publisher.connected)
-        wait_until(lambda: broker.pings_s, 4.0)  # ours would be 30 s
+        wait_until(lambda: broker.pings_s, 15.0)  # ours would be 30 s
 
 
 def test_we_announce_what_we_take() -> None:
@@ -131,20 +132,26 @@ def test_we_announce_what_we_take() -> None:
 
 @pytest.mark.parametrize("code", [QUOTA_EXCEEDED, UNSPECIFIED])
 def test_events_that_are_refused_for_now_are_kept_and_tried_again_in_order(code: int) -> None:
-    refusals = [code] * 7
+    looked, twice, refused = threading.Event(), [code] * 2, []
 
     def refuse(topic: str) -> int:
-        return refusals.pop() if topic.endswith("/event") and refusals else 0
+        if not topic.endswith("/event") or (looked.is_set() and not twice):
+            return 0
+        if looked.is_set():
+            twice.pop()
+        refused.append(topic)
+        return code
 
     with (
         StrictBroker(refuse=refuse, receive_maximum=5) as broker,
         running_publisher(broker.port, outbox=filled(30)) as publisher,
     ):
         wait_until(lambda: "/event: " in (publisher.problem or ""))
-        assert publisher.outbox.depth >= 20
-        wait_until(lambda: publisher.outbox.depth == 0, 20.0)
+        assert publisher.outbox.depth == 30
+        looked.set()
+        wait_until(lambda: publisher.outbox.depth == 0)
         assert publisher.problem is None
-        assert publisher.num_refused == 7
+        assert publisher.num_refused == len(refused) > 2
     said = events_of(broker)
     assert list(dict.fromkeys(said)) == [b'{"n":%d,"historical":true}' % n for n in range(30)]
     assert len(broker.connects) == 1
@@ -169,7 +176,7 @@ def test_whatever_the_limits_no_event_is_lost_uncounted_and_order_holds(
         ) as broker,
         running_publisher(broker.port, outbox=outbox) as publisher,
     ):
-        wait_until(lambda: publisher.connected and publisher.outbox.depth == 0, 20.0)
+        wait_until(lambda: publisher.connected and publisher.outbox.depth == 0)
         too_large = packet_bytes < 5000
         assert publisher.num_refused == 2 + too_large
         assert publisher.outbox.dropped == 0
@@ -240,5 +247,5 @@ def test_a_broker_that_refuses_mqtt_5_is_spoken_to_in_3_1_1() -> None:
 
 def test_a_broker_that_ends_every_connection_at_once_is_explained() -> None:
     with StrictBroker(leave_at_once=True) as broker, running_publisher(broker.port) as publisher:
-        wait_until(lambda: "lost again and again" in (publisher.problem or ""))
-    assert "mqtt.client_id" in (publisher.problem or "")
+        wait_until(lambda: "lost again and again" in (told := publisher.problem or "") and
+                   "mqtt.client_id" in told)  # fmt: skip

@@ -17,6 +17,7 @@ from device.mqtt.publisher import MqttPublisher
 from tests.broker import Mosquitto
 from tests.device.mqtt.appliance import DEVICE, running_publisher
 from tests.scenes import change
+from tests.subscriber import LONG_S
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def listener(port: int, topic: str) -> Iterator[tuple[paho.Client, queue.Queue[p
     client.connect("127.0.0.1", port)
     client.subscribe(topic, 1)
     client.loop_start()
-    subscribed.get(timeout=5.0)
+    subscribed.get(timeout=LONG_S)
     try:
         yield client, heard
     finally:
@@ -43,7 +44,7 @@ def test_json_is_published_with_its_content_type(real_mosquitto: Mosquitto) -> N
     port = real_mosquitto.port
     with listener(port, "mien/+/event") as (_, heard), running_publisher(port) as publisher:
         publisher.publish(change())
-        assert heard.get(timeout=5.0).properties.ContentType == "application/json"
+        assert heard.get(timeout=LONG_S).properties.ContentType == "application/json"
 
 
 def test_over_3_1_1_there_are_no_properties(real_mosquitto: Mosquitto) -> None:
@@ -54,7 +55,7 @@ def test_over_3_1_1_there_are_no_properties(real_mosquitto: Mosquitto) -> None:
         running_publisher(port, access=access) as publisher,
     ):
         publisher.publish(change())
-        assert not hasattr(heard.get(timeout=5.0).properties, "ContentType")
+        assert not hasattr(heard.get(timeout=LONG_S).properties, "ContentType")
 
 
 def test_a_request_is_answered_where_it_says_with_its_correlation_data(
@@ -70,13 +71,13 @@ def test_a_request_is_answered_where_it_says_with_its_correlation_data(
         listener(port, "#") as (client, heard),
         running_publisher(port, prepare=prepare),
     ):
-        while heard.get(timeout=5.0).payload != b"online":
+        while heard.get(timeout=LONG_S).payload != b"online":
             pass
         properties = Properties(PacketTypes.PUBLISH)
         properties.ResponseTopic, properties.CorrelationData = "my/answers", b"7"
         client.publish(topic, b"{}", 1, properties=properties)
-        answer = heard.get(timeout=5.0)
+        answer = heard.get(timeout=LONG_S)
         while answer.topic == topic:
-            answer = heard.get(timeout=5.0)
+            answer = heard.get(timeout=LONG_S)
     assert (answer.topic, answer.properties.CorrelationData) == ("my/answers", b"7")
     assert b"unknown command" in answer.payload

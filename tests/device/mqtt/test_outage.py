@@ -104,6 +104,7 @@ def go_through_outages(
         wait_until(lambda: publisher.connected)
         producer = Producer(publisher)
         producer.start()
+        subscriber.wait_for("event")  # while the broker is there
         for _ in range(kills):
             time.sleep(rng.uniform(0.0, 0.5))
             gate.close()
