@@ -67,6 +67,7 @@ def test_the_daemon_from_birth_to_a_clean_end(mosquitto: TestBroker, tmp_path: P
         assert data["settings"]["smoothing.dwell_s"] == 0.3
         assert ask(subscriber, "reload-model")["data"]["model"] == data["model"]
         assert ask(subscriber, "identify")["status"] == "ok"
+        subscriber.wait_for("event", has_appeared_twice, START_S)  # the demo's camera wanders
         assert daemon.listening() == []
         assert daemon.stop(signal.SIGTERM) == 0
         subscriber.wait_for("availability", lambda seen: last(seen) == b"stopped")
@@ -85,6 +86,11 @@ def test_the_daemon_from_birth_to_a_clean_end(mosquitto: TestBroker, tmp_path: P
             p.name for p in files if p.name.startswith("mosquitto")
         }
         assert "Traceback" not in daemon.log_path.read_text()
+
+
+def has_appeared_twice(seen: list[Seen]) -> bool:
+    """Before the pause and after it."""
+    return [m.json()["event_type"] for m in seen].count("appeared") >= 2
 
 
 def assert_pairs(events: list[dict[str, Any]]) -> None:
@@ -126,7 +132,7 @@ def test_a_broken_network_leaves_the_device_on_mqtt_saying_so(
             check_message(message)
         assert ask(subscriber, "restart")["status"] == "ok"
         assert daemon.process
-        assert daemon.process.wait(15.0) == 0
+        assert daemon.process.wait(60.0) == 0
     assert f"{DEVICE} runs: camera demo\n" in daemon.log_path.read_text()
 
 
@@ -142,11 +148,15 @@ def test_a_missing_camera_is_said_and_commands_are_answered(
         daemon.start()
         try:
             subscriber.wait_for("camera", lambda seen: last(seen) == b"offline", START_S)
-            state = subscriber.wait_for("state", within_s=START_S)[-1].json()
-            assert "/dev/video99" in state["problem"]
+            subscriber.wait_for("state", names_the_camera, START_S)
             assert ask(subscriber, "get")["status"] == "ok"
         finally:
             assert daemon.stop() == 0
+
+
+def names_the_camera(seen: list[Seen]) -> bool:
+    """The first states may have come before the camera's thread found out."""
+    return "/dev/video99" in (seen[-1].json()["problem"] or "")
 
 
 def throw_rubbish(subscriber: Subscriber, count: int) -> None:

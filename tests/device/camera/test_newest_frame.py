@@ -15,7 +15,7 @@ from device.settings.tree import Camera as CameraSettings
 from device.vocabulary import Image
 
 CORNERS = np.array([[1, 2], [3, 4]], np.uint8)
-TIMEOUT_S = 5.0  # only ever reached by a failing test
+TIMEOUT_S = 30.0  # only ever reached by a failing test
 
 
 def picture(level: int, height: int = 480, width: int = 640) -> Image:
@@ -112,8 +112,7 @@ def test_a_lost_camera_is_opened_again_and_told_once(caplog: pytest.LogCaptureFi
         for frame in camera.frames():
             if frame is not None:
                 break
-            if camera.problem:
-                assert camera.problem == "unplugged"
+            assert camera.problem in (None, "unplugged")
         assert frame is not None
         assert frame.image[0, 0] == 2
         assert camera.problem is None

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -36,8 +37,9 @@ def place() -> Iterator[Path]:
     """A folder that the user may enter, with a copy of the package that it may read."""
     with pytest.raises(KeyError):
         pwd.getpwuid(NOBODY)
-    folder = Path("/tmp") / f"mien-nobody-{os.getpid()}"  # pytest's own folders are root's alone
-    folder.mkdir(mode=0o755)
+    # pytest's own folders are root's alone
+    folder = Path(tempfile.mkdtemp(prefix="mien-nobody-", dir="/tmp"))
+    folder.chmod(0o755)
     shutil.copytree(ROOT / "device", folder / "device")
     yield folder
     shutil.rmtree(folder)
@@ -76,7 +78,7 @@ def test_with_a_state_folder_the_settings_are_good_and_the_daemon_runs(
     try:
         wait_until(lambda: "ppeared" in log.read_text() or "happy" in log.read_text(), 60.0)
         daemon.send_signal(signal.SIGTERM)
-        assert daemon.wait(20) == 0
+        assert daemon.wait(60) == 0
     finally:
         daemon.kill()
         daemon.wait()

@@ -56,7 +56,7 @@ class DaemonProcess:
         """Sends the signal and returns the exit status."""
         assert self.process
         self.process.send_signal(number)
-        status = self.process.wait(15.0)
+        status = self.process.wait(60.0)
         self.process = None
         return status
 

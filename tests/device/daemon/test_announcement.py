@@ -139,7 +139,7 @@ def test_a_retraction_is_said_once(mosquitto: TestBroker, tmp_path: Path) -> Non
             wait_until(lambda: not known_devices(mosquitto.port))
             publisher.repeat()
             publisher.retain("camera", b"paused")  # goes out after what is repeated
-            subscriber.wait_for("camera")
+            subscriber.wait_for("camera", lambda seen: seen[-1].payload == b"paused")
         said = [m for m in subscriber.seen() if m.topic == topic and not m.retained]
     assert [m.payload for m in said] == [b""]
 

@@ -40,9 +40,10 @@ def cameras() -> list[threading.Thread]:
 
 def test_in_safe_mode_no_camera_is_read(tmp_path: Path) -> None:
     for model, num_cameras in (("expression-tiny", 1), ("none", 0)):
+        before = cameras()  # a thread may have been given up by an earlier test
         settings = settings_of(**{"classifier.model": model})
         with open_daemon(settings, surroundings(tmp_path)) as (parts, _, _):
-            assert len(cameras()) == num_cameras
+            assert len(set(cameras()) - set(before)) == num_cameras
             assert bool(parts.status.problem) == (num_cameras == 0)
 
 
@@ -72,8 +73,8 @@ def test_the_demo_is_not_paused_by_an_earlier_run(tmp_path: Path) -> None:
             env={**os.environ, **given},
         )
     try:
-        wait_until(lambda: "happy" in log_path.read_text(), 30.0, "the demo's face")
+        wait_until(lambda: "happy" in log_path.read_text(), 60.0, "the demo's face")
     finally:
         daemon.terminate()
-        assert daemon.wait(20) == 0
+        assert daemon.wait(60) == 0
     assert "without --config FILE, changed settings and a pause end" in log_path.read_text()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -29,14 +30,19 @@ FACE = Face(BoundingBox(8, 8, 40, 40), 0.9, track_id=1, crop=CROP)
 
 
 class Calendar:
-    """Every look at it is a second later."""
+    """Every look at it is a second later; the store's thread looks, too."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 23, 12, 0, 0, tzinfo=timezone.utc)
+        self._turn = threading.Lock()
 
     def __call__(self) -> datetime:
-        self.now += timedelta(seconds=1)
-        return self.now
+        return self.go_on(timedelta(seconds=1))
+
+    def go_on(self, time: timedelta) -> datetime:
+        with self._turn:
+            self.now += time
+            return self.now
 
 
 @pytest.fixture
@@ -90,9 +96,9 @@ def test_each_goes_when_it_is_too_old(
     store: CaptureStore, tmp_path: Path, calendar: Calendar
 ) -> None:
     add(store, tmp_path / "capture", 3)
-    calendar.now += timedelta(days=1)
+    calendar.go_on(timedelta(days=1))
     add(store, tmp_path / "capture", 1)
-    calendar.now += timedelta(days=1, hours=1)
+    calendar.go_on(timedelta(days=1, hours=1))
     store.prune()
     assert len(list_captures(tmp_path / "capture")) == 1
 
@@ -127,10 +133,10 @@ def test_what_has_an_impossible_time_is_as_old_as_the_moment_the_clock_is_set(
     settings = Capture(max_pictures=5, max_days=2)
     store = CaptureStore(folder, settings, calendar, is_synced=lambda: True)
     assert len(list_captures(folder)) == 1
-    calendar.now += timedelta(days=1)
+    calendar.go_on(timedelta(days=1))
     store.prune()
     assert len(list_captures(folder)) == 1
-    calendar.now += timedelta(days=1, hours=1)
+    calendar.go_on(timedelta(days=1, hours=1))
     store.prune()
     store.close()
     assert list_captures(folder) == []
@@ -142,7 +148,7 @@ def test_after_a_long_pause_only_a_set_clock_makes_old(
 ) -> None:
     folder = tmp_path / "capture"
     collect(folder, 2025)
-    calendar.now += timedelta(days=1)
+    calendar.go_on(timedelta(days=1))
     store = CaptureStore(folder, Capture(max_days=2), calendar, is_synced=lambda: is_synced)
     store.close()
     assert len(list_captures(folder)) == expected
@@ -229,7 +235,7 @@ def test_age_counts_while_nobody_comes_by(tmp_path: Path, calendar: Calendar) ->
     folder = tmp_path / "capture"
     store = CaptureStore(folder, Capture(max_days=2), calendar, prune_interval_s=0.01)
     add(store, folder, 1)
-    calendar.now += timedelta(days=3)
+    calendar.go_on(timedelta(days=3))
     wait_until(lambda: list_captures(folder) == [])
     store.close()
 

@@ -43,7 +43,7 @@ def test_an_end_on_purpose_is_told() -> None:
 def test_systemd_hears_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        systemd.settimeout(2.0)
+        systemd.settimeout(30.0)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         notifier = sdnotify.SystemdNotifier()
         try:

@@ -13,7 +13,7 @@ from device.settings import Settings
 from device.settings.tree import Display as DisplaySettings
 from device.vocabulary import CameraState, Scene, Status
 
-TIMEOUT_S = 5.0  # only ever reached by a failing test
+TIMEOUT_S = 30.0  # only ever reached by a failing test
 
 
 class FakePainter:

@@ -83,7 +83,8 @@ def test_whatever_happens_to_the_child_is_a_sentence(
     (tmp_path / "stand_in.py").write_text(body)
     monkeypatch.setattr(trial, "MODULE", "stand_in")
     monkeypatch.setattr(trial, "ROOT", tmp_path)
-    monkeypatch.setattr(trial, "MAX_S", 1)
+    if "while True" in body:
+        monkeypatch.setattr(trial, "MAX_S", 1)  # else longer than a busy machine starts Python
     with pytest.raises(ModelError, match=message):
         try_out(tmp_path / "a.tflite")
 
