@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import logging
+import select
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -150,10 +152,14 @@ def test_an_argus_that_hangs_when_it_is_asked_holds_nobody_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jetson, "ASK_S", 0.1)
-    source = JetsonSource(CameraSettings(), program=["sleep", "60", "#"][:2])
+    hanging = [sys.executable, "-c", "import time; time.sleep(600)"]
+    source = JetsonSource(CameraSettings(), program=hanging)
     source.open()
+    process = source._process
     source.close()
     assert source.view is None
+    assert process is not None
+    assert process.returncode == -signal.SIGTERM
 
 
 def test_grey_pictures_come_whole_though_the_pipe_cuts_them(tmp_path: Path) -> None:
@@ -230,8 +236,9 @@ def test_a_hanging_argus_is_an_error_and_its_process_is_ended(tmp_path: Path) ->
     settings = CameraSettings(stale_after_s=1)
     source = JetsonSource(settings, program=gst_launch(tmp_path, "hang"))
     source.open()
-    process = source._process
+    process, pictures = source._process, source._pictures
     assert process is not None
+    assert select.select([pictures], [], [], 60.0)[0]  # Python has started
     source.read()
     with pytest.raises(CameraError, match="restart nvargus-daemon"):
         source.read()

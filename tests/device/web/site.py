@@ -60,7 +60,7 @@ class Site:
         port: int | None = None,
     ) -> Answer:
         """One request of its own connection."""
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=60)
         try:
             connection.request(method, path, body, dict(headers or {}))
             return Answer(connection.getresponse())
@@ -89,7 +89,7 @@ class Site:
 def running_site(folder: Path, settings: Settings | None = None, **web: Any) -> Iterator[Site]:
     """A page with these settings of ``[web]``; a thread stands in for the loop's commands."""
     settings = settings or Settings()
-    settings = replace(settings, web=Web(enabled=True, port=0, **web))
+    settings = replace(settings, web=Web(**{"enabled": True, "port": 0, **web}))
     bench = Bench(folder)
     with ExitStack() as stack:
         side = open_web(settings, stack)
@@ -126,7 +126,7 @@ def show(site: Site, scene: Scene, status: Status, frame: Frame | None = PICTURE
 
 def parts_of(site: Site, names: set[str], cookie: str = "") -> dict[str, Any]:
     """Opens the stream and reads until each of these was said."""
-    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
     connection.request("GET", "/stream", headers={"Cookie": cookie})
     response = connection.getresponse()
     assert response.status == 200

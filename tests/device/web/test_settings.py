@@ -22,6 +22,7 @@ from device.mqtt.identity import Identity, Topics
 from device.settings import Settings, load_settings
 from device.settings.tree import Web
 from device.web.server import is_free, page_url, tls_context, url_for_others
+from tests.broker import free_port
 from tests.certificates import Authority
 from tests.device.web.site import QUICK_HASH
 
@@ -65,17 +66,18 @@ def test_without_the_setting_nothing_listens() -> None:
 
 
 def test_a_port_that_is_taken_is_a_wrong_setting() -> None:
-    settings = replace(Settings(), web=Web(enabled=True, port=0))
+    port = free_port()  # no other program's connection is given this one
+    settings = replace(Settings(), web=Web(enabled=True, port=port))
     with ExitStack() as stack:
         side = open_web(settings, stack)
         assert side
-        (port,) = side.server.ports
+        assert side.server.ports == [port]
         assert not is_free("127.0.0.1", port)
         with pytest.raises(
             ConfigurationError,
             match=rf"web.port = {port}: cannot listen on 127.0.0.1: Address already in use$",
         ):
-            open_web(replace(Settings(), web=Web(enabled=True, port=port)), stack)
+            open_web(settings, stack)
     assert is_free("127.0.0.1", port)
 
 
