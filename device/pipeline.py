@@ -274,15 +274,21 @@ def wait_on(parts: Parts, scene: Scene, now_s: float) -> Scene:
 
 def find_problem(parts: Parts) -> str | None:
     """The one problem that state, health and screen tell of several: the camera's goes first."""
-    camera = None if parts.paused else parts.camera.problem
-    return camera or parts.status.problem or parts.publisher.problem
+    return _problem_of_camera(parts) or parts.status.problem or parts.publisher.problem
+
+
+def _problem_of_camera(parts: Parts) -> str | None:
+    """Its own thread sets it: whoever needs it twice keeps it."""
+    return None if parts.paused else parts.camera.problem
 
 
 def finish_frame(parts: Parts, scene: Scene, frame: Frame | None) -> None:
     """Hands the newest state to the broker and the screen."""
-    camera = CameraState.OFFLINE if parts.camera.problem else CameraState.ONLINE
+    lost = _problem_of_camera(parts)
+    camera = CameraState.OFFLINE if lost else CameraState.ONLINE
     camera = CameraState.PAUSED if parts.paused else camera
-    status = replace(parts.status, camera=camera, problem=find_problem(parts))
+    problem = lost or parts.status.problem or parts.publisher.problem
+    status = replace(parts.status, camera=camera, problem=problem)
     with parts.metrics.timed("show"):
         parts.publisher.show(scene, status)
         parts.display.show(scene, status, frame)

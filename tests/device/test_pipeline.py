@@ -89,6 +89,28 @@ def test_a_lost_camera_is_told_and_the_watchdog_lives_only_while_it_responds() -
     assert parts.watchdog.pats == 2
 
 
+def test_a_camera_that_is_lost_while_a_frame_is_finished_is_told_as_one_state() -> None:
+    class Unsteady(FakeCamera):
+        """Its thread finds out between any two looks at it."""
+
+        looks = 0
+
+        @property  # type: ignore[override]
+        def problem(self) -> str | None:
+            self.looks += 1
+            return None if self.looks % 2 else "camera unplugged"
+
+        @problem.setter
+        def problem(self, _: str | None) -> None: ...
+
+    parts = fake_parts([])
+    parts.camera = Unsteady([grey_frame(0.0), grey_frame(0.1), None])
+    run(parts, nobody_asks, never)
+    assert isinstance(parts.publisher, FakePublisher)
+    told = {(status.camera, status.problem) for _, status in parts.publisher.shown}
+    assert told == {(CameraState.ONLINE, None), (CameraState.OFFLINE, "camera unplugged")}
+
+
 def test_paused_looks_at_no_frame() -> None:
     parts = fake_parts([grey_frame(0.0)])
     parts.paused = True
