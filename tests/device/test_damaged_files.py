@@ -26,7 +26,7 @@ from device.vision.model_bundle import read_bundle
 from device.vision.model_card import read_card
 
 MUTATIONS = 10_000
-MAX_S, MAX_MEMORY_MB = 2.0, 200
+MAX_S, MAX_MEMORY_MB = 2.0, 200  # of the processor: the machine may be busy with others
 SHIPPED_SETTINGS = Path(__file__).parents[2] / "systemd" / "mien.toml"
 ODD = (
     b"[" * 5000, b"{" * 3000, b"a." * 3000, b"9" * 5001, b"1e999", b"NaN", b"-", b'"', b"\\u0000",
@@ -103,7 +103,7 @@ def attack(
     for number in range(mutations):
         damaged = mutated(rng, content)
         path.write_bytes(damaged)
-        start_s = time.monotonic()
+        start_s = time.thread_time()
         try:
             read(path)
             said = ""
@@ -111,7 +111,7 @@ def attack(
             said = str(error)
         except Exception as error:
             raise AssertionError(f"mutation {number}: {damaged[:2000]!r}") from error
-        assert time.monotonic() - start_s < MAX_S, (number, damaged[:2000])
+        assert time.thread_time() - start_s < MAX_S, (number, damaged[:2000])
         assert "\n" not in said.strip(), (number, said)
         assert len(said) < 2000, (number, said)
     after_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -155,10 +155,10 @@ def test_ten_thousand_damaged_ones_are_a_sentence_each(tmp_path: Path, reader: s
 def test_odd_settings_are_one_short_sentence_at_once(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mien.toml"
     path.write_text(text)
-    start_s = time.monotonic()
+    start_s = time.thread_time()
     with pytest.raises(MienError) as raised:
         load_settings(path)
-    assert time.monotonic() - start_s < MAX_S
+    assert time.thread_time() - start_s < MAX_S
     assert len(str(raised.value).splitlines()) == 1
     assert len(str(raised.value)) < 500
     assert raised.value.exit_status == 78

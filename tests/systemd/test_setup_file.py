@@ -252,9 +252,9 @@ PIECES += ['hostname=""\n', "a=", "\0", "ü", "[", "a."]
 def test_no_file_takes_long(boot, root, piece):
     for start in ("", "#", 'hostname = "'):
         text = WIFI + start + piece * (16_000 // len(piece.encode()))
-        started_s = time.monotonic()
+        started_s = time.thread_time()
         take_over(boot, root, text)
-        assert time.monotonic() - started_s < 2
+        assert time.thread_time() - started_s < 2  # of its own: the disk may be busy
         assert SECRET.encode() not in (boot / "mien-setup.toml").read_bytes()
 
 
