@@ -58,7 +58,8 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
     except MienError as error:
         if args.debug:
             traceback.print_exc()
-        print(f"mien: {error}", file=sys.stderr)
+        for line in (error, *getattr(error, "others", ())):
+            print(f"mien: {line}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         return 130

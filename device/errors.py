@@ -13,6 +13,7 @@ MienError                    exit status 1
 """
 
 import errno
+from collections.abc import Sequence
 
 
 class MienError(Exception):
@@ -22,9 +23,17 @@ class MienError(Exception):
 
 
 class ConfigurationError(MienError):
-    """A setting is unknown, of the wrong type or out of range."""
+    """A setting is unknown, of the wrong type or out of range.
+
+    Attributes:
+        others: what else is wrong with the settings, a line each.
+    """
 
     exit_status = 78
+
+    def __init__(self, message: str, others: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.others = others
 
 
 class ModelError(ConfigurationError):

@@ -7,7 +7,7 @@ import ipaddress
 import re
 import reprlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ ENVIRONMENT_PREFIX = "MIEN_"
 MAX_FILE_BYTES = 64 << 10
 MAX_DOTS = 100  # in a line
 MAX_WHOLE = 1 << 53  # larger whole numbers are no floats
+MOST_TOLD = 20  # mistakes of one file
+Given = tuple[str, Any, str]  # key, value, place
 
 
 def load_settings(path: Path | None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -35,26 +37,21 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
         environment: variables by name; None for none.
 
     Raises:
-        ConfigurationError: unreadable file, bad TOML, unknown key, wrong type or range.
+        ConfigurationError: unreadable file, bad TOML, unknown key, wrong type or range; each of
+            several mistakes is told.
     """
-    settings, lines = Settings(), dict[str, int]()
+    settings, lines, wrong = Settings(), dict[str, int](), list[str]()
+    given: list[Given] = []
     if path is not None:
         text = _read(path)
         lines = _lines_of(text)
-        for section, table in _parse_file(path, text).items():
-            where = f"{path}:{lines.get(section, 1)}"
-            if not isinstance(table, dict):
-                short = section[:80]
-                raise ConfigurationError(f"{where}: {short}: expected a table [{short}]")
-            _fields_of(settings, section, f"{where}: ")
-            for name, value in table.items():
-                where = f"{path}:{lines.get(f'{section}.{name}', lines.get(section, 1))}"
-                settings = replace_setting(settings, f"{section}.{name}", value, where)
-    for variable, value in sorted((environment or {}).items()):
-        if variable.startswith(ENVIRONMENT_PREFIX) and "__" in variable:
-            dotted = variable[len(ENVIRONMENT_PREFIX) :].lower().replace("__", ".", 1)
-            typed = _parse(value, _default_of(settings, dotted))
-            settings = replace_setting(settings, dotted, typed, f"environment {variable}")
+        given, wrong = _given_by_file(path, _parse_file(path, text), lines)
+    for dotted, value, where in [*given, *_given_by_environment(environment or {})]:
+        try:
+            settings = replace_setting(settings, dotted, value, where)
+        except ConfigurationError as error:
+            wrong.append(str(error))
+    _tell(wrong)
 
     def place_of(dotted: str) -> str:
         """The variable or the line of the file that gave a key."""
@@ -64,8 +61,46 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
             return f"environment {variable}"
         return f"{path}:{lines.get(dotted, lines.get(section, 1))}" if path else "settings"
 
-    _check_together(settings, place_of)
+    _tell(_check_together(settings, place_of))
     return settings
+
+
+def _given_by_file(
+    path: Path, tables: Mapping[str, Any], lines: Mapping[str, int]
+) -> tuple[list[Given], list[str]]:
+    """What the file gives, and what is wrong with its sections."""
+    given, wrong = list[Given](), list[str]()
+    for section, table in tables.items():
+        begins = lines.get(section, 1)
+        try:
+            _require_section(section, table, f"{path}:{begins}")
+        except ConfigurationError as error:
+            wrong.append(str(error))
+            continue
+        dotted = ((f"{section}.{name}", value) for name, value in table.items())
+        given += [(key, value, f"{path}:{lines.get(key, begins)}") for key, value in dotted]
+    return given, wrong
+
+
+def _given_by_environment(environment: Mapping[str, str]) -> Iterator[Given]:
+    """What ``MIEN_SECTION__KEY`` give."""
+    for variable, value in sorted(environment.items()):
+        if variable.startswith(ENVIRONMENT_PREFIX) and "__" in variable:
+            dotted = variable[len(ENVIRONMENT_PREFIX) :].lower().replace("__", ".", 1)
+            yield dotted, _parse(value, _default_of(Settings(), dotted)), f"environment {variable}"
+
+
+def _require_section(section: str, table: Any, where: str) -> None:
+    if not isinstance(table, dict):
+        short = section[:80]
+        raise ConfigurationError(f"{where}: {short}: expected a table [{short}]")
+    _fields_of(Settings(), section, f"{where}: ")
+
+
+def _tell(wrong: Sequence[str]) -> None:
+    """Raises ConfigurationError with all that is wrong, if something is."""
+    if wrong:
+        raise ConfigurationError(wrong[0], wrong[1:MOST_TOLD])
 
 
 def replace_setting(settings: Settings, dotted: str, value: Any, where: str = "") -> Settings:
@@ -121,13 +156,15 @@ def _check(dotted: str, value: Any, field: dataclasses.Field[Any], prefix: str) 
     return value
 
 
-def _check_together(settings: Settings, place_of: Callable[[str], str]) -> None:
-    """What no single key's type and range can show."""
+def _check_together(settings: Settings, place_of: Callable[[str], str]) -> list[str]:
+    """What no single key's type and range can show, a sentence each."""
+    wrong = []
     for dotted, why in _misfits(settings):
         section, _, name = dotted.partition(".")
         value = getattr(getattr(settings, section), name)
         shown = repr(without_password(value) if dotted == "mqtt.host" else value)
-        raise ConfigurationError(f"{place_of(dotted)}: {dotted} = {shown}: {why}")
+        wrong.append(f"{place_of(dotted)}: {dotted} = {shown}: {why}")
+    return wrong
 
 
 def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:

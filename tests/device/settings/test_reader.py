@@ -66,6 +66,27 @@ def test_a_wrong_file_names_place_value_and_what_is_allowed(
     assert caught.value.exit_status == 78
 
 
+def test_all_that_is_wrong_is_told_at_once_and_a_flood_is_cut(tmp_path: Path) -> None:
+    text = "[camera]\nwidth = 10\nmirror = true\nfloor = 3\n[roof]\nx = 1\n[mqtt]\nport = 'x'\n"
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(path, {"MIEN_CAMERA__HEIGHT": "tall"})
+    told = [str(caught.value), *caught.value.others]
+    begins = ("5: unknown section [roof]", "2: camera.width = 10", "4: unknown key camera.floor",
+              "8: mqtt.port = 'x'")  # fmt: skip
+    assert [line.startswith(f"{path}:{b}") for line, b in zip(told, begins, strict=False)] == [
+        True
+    ] * 4
+    assert [line.split(":")[0] for line in told[4:]] == ["environment MIEN_CAMERA__HEIGHT"]
+    together = '[camera]\nrotate_deg = 45\n[device]\nid = "a/b"\n'
+    with pytest.raises(ConfigurationError, match=r":2: camera\.rotate_deg") as caught:
+        load_settings(write(tmp_path, together))
+    assert [":4: device.id" in line for line in caught.value.others] == [True]
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(write(tmp_path, "\n".join(f"[k{number}]" for number in range(500))))
+    assert len(caught.value.others) < 20
+
+
 def test_an_unreadable_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot read settings"):
         load_settings(tmp_path / "missing.toml")
