@@ -19,6 +19,7 @@ from pathlib import Path
 
 import cv2
 
+from device.camera.replay import list_sources
 from device.daemon.build import Surroundings, open_daemon
 from device.daemon.build_mqtt import BrokerSide
 from device.daemon.paths import state_folder
@@ -50,6 +51,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         if "MIEN_WEB__ENABLED" not in environment:
             settings = replace(settings, web=_page_of_demo(settings.web, args.source is None))
     if args.source:
+        list_sources(args.source)  # what is not there is told before anything is opened
         camera = replace(settings.camera, source="replay", path=str(args.source))
         settings = replace(settings, camera=camera)
     _log_to_stderr(settings.log.level)

@@ -169,7 +169,8 @@ def open_page(
     notice = notice_text(True, settings.capture.enabled, shows_picture(settings.web))
     let_observe(device.parts, web.feed)
     device.screen = FlashingPage(device.screen, web.feed)
-    serve_web(web, settings, device.settable(), broker.commands, health, notice)
+    facts = about(settings, device.settable(), notice, device.state.lasts)
+    serve_web(web, settings, facts, broker.commands, health)
     stack.callback(web.server.close)
     stack.callback(web.feed.close)
 
@@ -177,20 +178,18 @@ def open_page(
 def serve_web(
     side: WebSide,
     settings: Settings,
-    settable: Mapping[str, Any],
+    facts: Mapping[str, Any],
     commands: CommandQueue,
     health: Callable[[], Report],
-    notice: str,
 ) -> None:
     """Begins to answer.
 
     Args:
         side: where.
         settings: the tree.
-        settable: what ``set`` can change.
+        facts: what the page is told once, see ``about``.
         commands: where the page's wait, too.
         health: makes a report, with ``broker``.
-        notice: what people in view must know.
     """
 
     def metrics() -> tuple[str, bytes]:
@@ -202,7 +201,6 @@ def serve_web(
         from device.web.guard import Guard
         from device.web.routes import Backstage, Routes
 
-        facts = about(settings, settable, notice)
         backstage = Backstage(
             side.feed, PageCommands(commands).ask, health, metrics, measure, facts
         )
@@ -213,13 +211,23 @@ def serve_web(
     side.server.start(make_application)
 
 
-def about(settings: Settings, settable: Mapping[str, Any], notice: str) -> dict[str, Any]:
-    """What the page is told once."""
+def about(
+    settings: Settings, settable: Mapping[str, Any], notice: str, remembers: bool
+) -> dict[str, Any]:
+    """What the page is told once.
+
+    Args:
+        settings: the tree.
+        settable: what ``set`` can change.
+        notice: what people in view must know.
+        remembers: whether what is changed is there after the next start.
+    """
     quality = settings.quality
     return {
         "name": settings.device.name,
         "version": __version__,
         "notice": notice,
+        "remembers": remembers,
         "broker": join_address(settings.mqtt.host, settings.mqtt.port or 1883)
         if settings.mqtt.host
         else "",

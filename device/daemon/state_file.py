@@ -43,6 +43,11 @@ class StateFile:
         self._body = self._read(path) if path else {}
 
     @property
+    def lasts(self) -> bool:
+        """Whether what is remembered is there after the next start."""
+        return self._path is not None
+
+    @property
     def paused(self) -> bool:
         """Whether nobody may be watched."""
         return self._body.get("paused") is True

@@ -22,6 +22,7 @@ COOKIE = "mien"
 CSRF_HEADER = "HTTP_X_MIEN_CSRF"  # not by Bottle, which fails at what is not UTF-8
 PAGE_COMMANDS = ("set", "pause", "resume", "calibrate", "identify")
 MOST_STREAMS = 6  # each holds a thread of the server
+TOO_MANY = f"{MOST_STREAMS} pages of this device are open already: close one"
 TYPES = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
@@ -129,7 +130,7 @@ class Routes:
         if self._session() is None:
             return _text(401, "log in")
         if not self._seats.acquire(blocking=False):
-            return _text(503, f"more than {MOST_STREAMS} pages are open")
+            return _text(503, TOO_MANY)
         cookie = request.get_cookie(COOKIE)
         may_look = lambda: self._access.session(cookie) is not None  # noqa: E731
         body = stream(self._backstage, may_look, self._seats.release, self._clock)
@@ -194,8 +195,16 @@ class Routes:
         return answer
 
     def _tell_session(self) -> Any:
-        """A login page asks: SameSite keeps the cookie back when a link on another site led here."""
-        return HTTPResponse(status=401 if self._session() is None else 204)
+        """Why there is no stream: a browser does not tell its page.
+
+        A login page asks, too: SameSite keeps the cookie back when a link on another site led here.
+        """
+        if self._session() is None:
+            return HTTPResponse(status=401)
+        if not self._seats.acquire(blocking=False):
+            return _text(503, TOO_MANY)
+        self._seats.release()
+        return HTTPResponse(status=204)
 
     # For programs.
 

@@ -42,6 +42,7 @@ const byId = (id) => document.getElementById(id);
 const csrf = document.querySelector("meta[name=csrf]").content;
 let about = null, state = null, health = null, stream = null;
 let heard = 0, lastEvent = 0, isPaused = false, isDirty = false;
+let keptOut = ""; // why there is no stream
 let calibratingUntil = 0, refusal = "", refusedUntil = 0;
 const tracks = new Map(); // track_id: [{expression, from, to}], to is null while it lasts
 
@@ -72,6 +73,7 @@ function connect() {
   stream = new EventSource("/stream");
   const listen = (name, take) => stream.addEventListener(name, (event) => {
     heard = Date.now();
+    keptOut = "";
     take(JSON.parse(event.data));
   });
   listen("about", takeAbout);
@@ -97,6 +99,8 @@ async function findOutWhy() {
   try {
     const answer = await fetch("/session");
     if (answer.status === 401) location.replace("/login");
+    if (answer.status === 503) keptOut = (await answer.text()).trim();
+    showWhetherLive();
   } catch { /* the device is not there: the pill says so */ }
 }
 
@@ -187,7 +191,7 @@ function showWhetherLive() {
   const isLive = Date.now() - heard < SILENT_MS;
   document.body.classList.toggle("stale", !isLive);
   if (!isLive) {
-    pill("watching", "bad", heard ? "No answer from the device" : "Connecting…");
+    pill("watching", "bad", silence());
     pill("broker", "wait", "Broker: not known");
   } else if (isPaused) {
     pill("watching", "wait", "Paused");
@@ -202,14 +206,29 @@ function showWhetherLive() {
   byId("pause").disabled = byId("identify").disabled = !isLive;
   const isCalibrating = Date.now() < calibratingUntil;
   byId("calibrate").hidden = byId("calibrate-said").hidden = Boolean(about) && !about.has_rest;
-  byId("calibrate").disabled = isCalibrating || !isLive || isPaused || !state || !state.faces.length;
+  const why = isCalibrating ? "" : whyNotCalibrate(isLive);
+  byId("calibrate").disabled = isCalibrating || Boolean(why);
   say(byId("calibrate"), isCalibrating ? "Look neutral…" : "Calibrate");
+  say(byId("calibrate-not"), why && ` Not now: ${why}.`);
   showTrouble(isLive);
-  if (!isLive) say(byId("headline"), heard ? "No answer from the device" : "Connecting…");
+  if (!isLive) say(byId("headline"), silence());
+}
+
+function silence() {
+  if (keptOut) return "Too many pages are open";
+  return heard ? "No answer from the device" : "Connecting…";
+}
+
+function whyNotCalibrate(isLive) {
+  if (!isLive || !state) return "no answer from the device";
+  if (isPaused) return "paused, nobody is watched";
+  if (state.camera === "offline") return "no camera";
+  return state.faces.length ? "" : "no face in view";
 }
 
 function showTrouble(isLive) {
   const troubles = Date.now() < refusedUntil ? [refusal] : [];
+  if (!isLive && keptOut) troubles.push(keptOut);
   if (isLive && state && state.problem) troubles.push(state.problem);
   if (isLive && health) {
     if (health.problem && !troubles.includes(health.problem)) troubles.push(health.problem);
@@ -539,7 +558,8 @@ async function save(event) {
   const later = answer.status === "ok" ? answer.data.after_restart : [];
   said.className = answer.status === "ok" ? "good" : "bad";
   const note = later.length ? ` ${later.map((key) => LABELS[key] ?? key).join(", ")}: after the next restart.` : "";
-  say(said, answer.status === "ok" ? `Saved.${note}` : answer.error);
+  const saved = about.remembers ? "Saved." : "Saved until Mien ends: this run remembers nothing.";
+  say(said, answer.status === "ok" ? `${saved}${note}` : answer.error);
   if (answer.status === "ok") Object.assign(health.settings, answer.data.settings);
 }
 

@@ -20,6 +20,17 @@ def test_wrong_settings_end_with_78_and_one_line(
     assert err.count("\n") == 1
 
 
+def test_each_wrong_setting_has_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "mien.toml"
+    config.write_text("[camera]\nwdith = 640\nheight = 1\n[smoothing]\nthreshold = 9\n")
+    for command in ("check", "run"):
+        assert main([command, "--config", str(config)], {}) == 78
+        lines = capsys.readouterr().err.splitlines()
+        assert [line.split(": ")[1] for line in lines] == [f"{config}:{n}" for n in (2, 3, 5)]
+
+
 def test_debug_shows_where_and_changes_no_status(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,6 +129,19 @@ def test_a_place_where_nothing_can_be_written_is_no_good_setting(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_source_that_is_not_there_is_told_before_anything_is_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    (tmp_path / "empty").mkdir()
+    for name, why in (("none", "cannot read: No such file"), ("empty", "no picture and no video")):
+        assert main(["run", "--source", str(tmp_path / name)], environment) == 1
+        out, err = capsys.readouterr()
+        assert err.startswith(f"mien: {tmp_path / name}: {why}")
+        assert (out, err.count("\n")) == ("", 1)
+    assert not (tmp_path / "state").exists()
+
+
 def test_watch_without_a_broker_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["watch", "--broker", "127.0.0.1:9"], {}) == 1
     assert "127.0.0.1:9" in capsys.readouterr().err
@@ -163,6 +187,7 @@ def test_ctrl_c_while_modules_are_imported_ends_without_a_traceback() -> None:
     """Python wraps it in other errors there, by where it comes."""
     script = (
         "import os, signal, sys, device.__main__ as mien;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"  # ignored in a background job
         "mien._parser = lambda argv: os.kill(os.getpid(), signal.SIGINT);"
         "sys.exit(mien.main(['run']))"
     )

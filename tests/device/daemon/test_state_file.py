@@ -31,6 +31,7 @@ def test_a_damaged_file_pauses_and_says_so_until_somebody_resumes(
     assert "settings.json is damaged" in state.problem
     state.remember(paused=False)
     assert state.problem is None
+    assert state.lasts
     assert not StateFile(path).paused
 
 
@@ -129,3 +130,4 @@ def test_without_a_file_it_is_remembered_to_the_end_alone() -> None:
     assert (state.paused, state.announced) == (True, "homeassistant/device/x/config")
     assert state.apply(Settings()).smoothing.threshold == 0.6
     assert not StateFile(None).paused
+    assert not StateFile(None).lasts

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from device.daemon.build_web import WebSide, open_web, serve_web
+from device.daemon.build_web import WebSide, about, open_web, serve_web
 from device.settings import Settings
 from device.settings.tree import Web
 from device.vocabulary import Frame, Scene, Status
@@ -96,7 +96,8 @@ def running_site(folder: Path, settings: Settings | None = None, **web: Any) -> 
         assert side
         broker = {"connected": True, "problem": None}
         health = lambda: {**make_report(folder), "broker": broker, "paused": False}  # noqa: E731
-        serve_web(side, settings, bench.device.settable(), bench.commands, health, "notice")
+        facts = about(settings, bench.device.settable(), "notice", bench.device.state.lasts)
+        serve_web(side, settings, facts, bench.commands, health)
         stack.enter_context(looping(lambda: bench.control.carry_out(NOBODY, None)))
         yield Site(side, side.server.ports[0], bench)
 

@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 
 from device.web.access import TRIES
+from device.web.routes import MOST_STREAMS
 from tests.broker import free_port
 from tests.browser import CHROMIUM, open_browser, until
 from tests.device.mqtt.appliance import wait_until
@@ -95,9 +95,8 @@ def test_the_face_its_name_and_an_event_are_there_in_seconds(browser: Any, addre
     with opened(browser, address, viewport=DESKTOP) as page:
         page.wait_for_selector(".face .said strong", timeout=40_000)  # the demo's camera wanders
     with opened(browser, address, viewport=DESKTOP) as page:
-        begun_s = time.monotonic()
-        page.wait_for_selector(".face .said strong", timeout=3000)
-        assert time.monotonic() - begun_s < 3.0
+        # At once, or when the camera, which looks away for six seconds, has come back.
+        page.wait_for_selector(".face .said strong", timeout=20_000)
         assert page.inner_text(".face .said strong") in ("happy", "uncertain", "neutral")
         assert page.locator(".face tbody tr").count() == 7
         page.wait_for_selector(".box b")
@@ -120,6 +119,7 @@ def test_pause_works_with_the_keyboard_and_resume_too(browser: Any, address: str
         until(page, "document.getElementById('picture').hidden")
         assert page.inner_text("#pause") == "Resume"
         assert "nobody is watched" in page.inner_text("#headline")
+        assert page.inner_text("#calibrate-not") == "Not now: paused, nobody is watched."
         assert page.locator(".face").count() == 0
         keep(page, "paused")
         page.keyboard.press("Enter")
@@ -132,7 +132,8 @@ def test_a_setting_is_saved_and_a_bad_one_is_said(browser: Any, address: str) ->
         until(page, "document.getElementById('set-smoothing.dwell_s')?.value == '0.4'")
         dwell.fill("0.6")
         page.get_by_role("button", name="Save").click()
-        until(page, "document.getElementById('set-said').innerText == 'Saved.'")
+        saved = "Saved until Mien ends: this run remembers nothing."
+        until(page, f"document.getElementById('set-said').innerText == '{saved}'")
         page.evaluate("document.getElementById('set').noValidate = true")
         dwell.fill("99")
         page.get_by_role("button", name="Save").click()
@@ -178,6 +179,17 @@ def test_what_the_device_refuses_can_be_read(browser: Any, address: str) -> None
         assert page.inner_text("#trouble").startswith("not now")  # a slow machine adds its own
 
 
+def test_the_seventh_page_says_that_too_many_are_open(browser: Any, tmp_path: Path) -> None:
+    with demo(tmp_path) as address, ExitStack() as stack:
+        first, *_ = [stack.enter_context(opened(browser, address)) for _ in range(MOST_STREAMS)]
+        with opened(browser, address) as page:
+            until(page, "document.getElementById('trouble').innerText.includes('close one')")
+            assert page.inner_text("#watching") == "Too many pages are open"
+            first.goto("about:blank")
+            until(page, "document.getElementById('watching').innerText.includes('Working')")
+            assert "close one" not in page.inner_text("#trouble")
+
+
 def test_it_fits_a_phone_and_the_dark(browser: Any, address: str) -> None:
     phone = {"viewport": PHONE, "device_scale_factor": 2, "is_mobile": True, "has_touch": True}
     for name, options in (
@@ -209,7 +221,9 @@ def test_a_device_that_ends_is_told_at_once(browser: Any, tmp_path: Path) -> Non
     with running, opened(browser, running.enter_context(demo(tmp_path)), viewport=DESKTOP) as page:
         page.wait_for_selector(".face .said strong", timeout=40_000)
         running.close()
-        page.wait_for_selector("body.stale", timeout=2_000)
+        page.wait_for_selector(
+            "body.stale", timeout=5_000
+        )  # six seconds of silence would tell, too
         assert "No answer" in page.inner_text("#watching")
 
 

@@ -72,7 +72,8 @@ def test_streams_are_bounded_and_free_again(site: Site) -> None:
             response = connection.getresponse()
             stack.callback(response.close)
             assert response.status == 200
-        assert site.ask("/stream").status == 503
+        assert site.ask("/session").status == site.ask("/stream").status == 503
+        assert site.ask("/session").text == "6 pages of this device are open already: close one\n"
         assert site.ask("/").status == 200  # the others go on
         assert site.command("identify")[0] == 200
 
@@ -88,3 +89,4 @@ def test_streams_are_bounded_and_free_again(site: Site) -> None:
             connection.close()
 
     wait_until(is_free)
+    wait_until(lambda: site.ask("/session").status == 204)

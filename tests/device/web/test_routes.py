@@ -47,6 +47,7 @@ def test_the_stream_tells_state_events_and_health(site: Site) -> None:
     assert sum(told["state"]["faces"][0]["probabilities"].values()) == pytest.approx(1, abs=1e-3)
     assert [face["rest_known"] for face in told["state"]["faces"]] == [0.64, 0.0]
     assert told["about"]["has_rest"] is True
+    assert told["about"]["remembers"] is True
     assert told["state"]["guide"]["size_px"] == 100
     assert told["state"]["guide"]["tilt_deg"] is None
     assert told["state"]["reason"] == "blurred"
