@@ -95,7 +95,7 @@ def test_items_are_prepared_one_ahead_and_in_order() -> None:
 
     taken = one_ahead(items())
     assert next(taken) == 0
-    assert second_prepared.wait(10)
+    assert second_prepared.wait(60)
     assert next(taken) == 1
     with pytest.raises(ValueError, match="the third"):
         next(taken)

@@ -38,7 +38,7 @@ def test_a_network_started_from_a_pair_answers_as_the_pair(
     model.set_weights(weights_of(network, MODELS / f"{pair}.tflite", pixels))
     answers, wanted = predict(model, pixels), file.logits(pixels)
     assert np.abs(answers[head] - wanted).mean() < 0.2 * wanted.std()
-    np.testing.assert_allclose(answers["crowd"], answers["fer2013"])
+    np.testing.assert_allclose(answers["crowd"], answers["fer2013"], rtol=1e-4, atol=1e-4)
 
 
 def test_filters_have_one_length_and_norms_the_statistics_of_what_they_see(
