@@ -18,6 +18,12 @@ CORNERS = np.array([[1, 2], [3, 4]], np.uint8)
 TIMEOUT_S = 30.0  # only ever reached by a failing test
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the thread has said is read once it has ended, however busy the machine is."""
+    monkeypatch.setattr("device.camera.newest_frame.CLOSE_WAIT_S", TIMEOUT_S)
+
+
 def picture(level: int, height: int = 480, width: int = 640) -> Image:
     return np.full((height, width), level, np.uint8)
 

@@ -39,7 +39,7 @@ def run_mien(
         env={**clean, **environment},
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

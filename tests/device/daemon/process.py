@@ -18,6 +18,7 @@ id = "{device}"
 state_dir = "{state}"
 [camera]
 source = "demo"
+frame_rate_hz = 5  # a busy machine keeps this pace, too: else the small model takes over
 [mqtt]
 host = "127.0.0.1"
 port = {port}

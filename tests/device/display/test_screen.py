@@ -16,6 +16,12 @@ from device.vocabulary import CameraState, Scene, Status
 TIMEOUT_S = 30.0  # only ever reached by a failing test
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the thread has said is read once it has ended, however busy the machine is."""
+    monkeypatch.setattr("device.display.screen.CLOSE_WAIT_S", TIMEOUT_S)
+
+
 class FakePainter:
     """Keeps what it was told to paint; ``errors`` are raised first."""
 

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from device.mqtt.access import Backoff, BrokerAccess
 from device.mqtt.identity import Identity, Topics
 from device.mqtt.publisher import MqttPublisher
+from tests.subscriber import LONG_S
 
 DEVICE = "0123456789ab"
 
@@ -54,10 +57,12 @@ def running_publisher(
     try:
         yield publisher
     finally:
-        publisher.close()
+        with pytest.MonkeyPatch.context() as patch:  # its last words are heard on a busy machine
+            patch.setattr("device.mqtt.client.LEAVE_WITHIN_S", LONG_S)
+            publisher.close()
 
 
-def wait_until(check: Callable[[], object], within_s: float = 30.0, what: str = "") -> None:
+def wait_until(check: Callable[[], object], within_s: float = LONG_S, what: str = "") -> None:
     """Waits until the check is true; a machine may be busy, and only a failing test waits long."""
     by_s = time.monotonic() + within_s
     while not check():
