@@ -119,7 +119,7 @@ def test_pause_works_with_the_keyboard_and_resume_too(browser: Any, address: str
         until(page, "document.getElementById('picture').hidden")
         assert page.inner_text("#pause") == "Resume"
         assert "nobody is watched" in page.inner_text("#headline")
-        assert page.inner_text("#calibrate-not") == "Not now: paused, nobody is watched."
+        assert page.inner_text("#calibrate-not").strip() == "Not now: paused, nobody is watched."
         assert page.locator(".face").count() == 0
         keep(page, "paused")
         page.keyboard.press("Enter")
