@@ -91,11 +91,14 @@ class HealthReporter:
         self._thread.join(5.0)
 
     def _run(self) -> None:
-        self._soon.wait(min(FIRST_AFTER_S, self._interval_s))
-        while not self._closing.is_set():
-            self._soon.clear()
+        wait_s = min(FIRST_AFTER_S, self._interval_s)
+        while True:
+            self._soon.wait(wait_s)
+            self._soon.clear()  # before the look at what ``close`` sets first, so that none is lost
+            if self._closing.is_set():
+                return
             self._report()
-            self._soon.wait(self._interval_s)
+            wait_s = self._interval_s
 
     def read(self) -> Report:
         """A report made now, for whoever asks; from any thread."""

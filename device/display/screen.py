@@ -81,7 +81,7 @@ class Screen:
         self._interval_s = 1 / rate_hz
         self._clock = clock
         self._newest: tuple[Scene, Status, Frame | None] | None = None
-        self._flash_from_s: float | None = None
+        self._flash_from_s = float("-inf")
         self._problem: str | None = None
         self._changed = threading.Event()
         self._closing = threading.Event()
@@ -133,11 +133,8 @@ class Screen:
             self._problem = None
 
     def _flash(self) -> bool:
-        if self._flash_from_s is None:
-            return False
-        since_s = self._clock() - self._flash_from_s
+        since_s = self._clock() - self._flash_from_s  # set by ``identify`` alone: none is lost
         if since_s >= FLASH_S:
-            self._flash_from_s = None
             return False
         self._changed.set()  # keep blinking though nothing new is shown
         return int(since_s * FLASH_HZ * 2) % 2 == 0

@@ -64,6 +64,24 @@ def test_reports_come_soon_after_the_start_and_when_asked_for() -> None:
     reporter.close()
 
 
+def test_it_ends_at_once_though_the_end_comes_just_as_it_wakes() -> None:
+    told: list[Report] = []
+    reporter = HealthReporter(loop_metrics(), facts, Board(), [told.append], interval_s=1000.0)
+
+    class Interrupted(threading.Event):
+        def clear(self) -> None:
+            reporter._closing.set()  # as ``close`` does
+            self.set()
+            super().clear()
+
+    reporter._soon = Interrupted()
+    reporter.report_now()
+    reporter.start()
+    reporter._thread.join(30.0)
+    assert not reporter._thread.is_alive()
+    assert told == []
+
+
 def test_a_report_that_fails_is_logged_once_and_reporting_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
