@@ -140,7 +140,7 @@ def test_a_clock_before_the_certificate_is_named_and_recovered_from(
         with running_publisher(secured.broker.port, access=access) as publisher:
             wait_until(lambda: "not yet valid" in (publisher.problem or ""))
             told = publisher.problem or ""
-            assert f"clock, which says {date.today().isoformat()}" in told
+            assert f"clock, which says {date.today().year}-" in told  # it may be midnight by now
             assert "mqtt.ca_file" not in told
             valid = authority.issue("in-time", "127.0.0.1")  # as if the clock had been set
             shutil.copy(valid.cert, server.cert)
