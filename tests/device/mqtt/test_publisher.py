@@ -81,6 +81,7 @@ def test_an_event_of_the_outage_keeps_its_time_and_is_historical(mosquitto: Test
         wait_until(lambda: publisher.connected)
         publisher.publish(change(track_id=1))
         subscriber.wait_for("event")
+        wait_until(lambda: publisher.outbox.depth == 0)  # what is not acknowledged comes twice
         gate.close()
         mosquitto.kill()
         subscriber.wait_cut_off()
