@@ -23,6 +23,7 @@ from training.gan.warm_start import is_pair, take_over
 from training.precision import usable_precision
 
 SAVE_EVERY_S = 300.0  # between two sheets, too
+GUIDE = "guide.weights.h5"  # in a run
 
 
 class Interruption(keras.callbacks.Callback):
@@ -131,7 +132,7 @@ def build(recipe: GanRecipe, voted: VotedFaces, run: Path) -> Translation:
     model: Translation
     guide = None
     if recipe.needs_guide:
-        path, start = run / "guide.weights.h5", Path(recipe.start_from)
+        path, start = run / GUIDE, Path(recipe.start_from)
         if recipe.start_from and not is_pair(start) and not path.exists():
             copy_guide(start, path)
         guide = train_guide(voted, recipe, path)
