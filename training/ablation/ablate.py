@@ -41,8 +41,9 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each variant")
     parser.add_argument("--precision", choices=PRECISIONS, default="float32")
     parser.add_argument("--runs", type=Path, default=RUNS / "ablation", help="folder of the runs")
-    parser.add_argument("--only", action="append", metavar="VARIANT", help="may be repeated")
-    parser.add_argument("--list", action="store_true", help="name the variants and end")
+    parser.add_argument("--only", action="append", metavar="NAME",
+                        help="a variant or a group of them; may be repeated")  # fmt: skip
+    parser.add_argument("--list", action="store_true", help="name groups and variants, and end")
     parser.add_argument("--test", action="store_true", help="at the very end: the test split, too")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.set_defaults(run=run_command)
@@ -56,7 +57,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     votes = default_votes(arguments)
     variants = chosen_variants(arguments, votes is not None)
     if arguments.list:
-        print("\n".join(variants))
+        print("\n".join(f"{group}: {n}" if group else n for n, (group, _) in variants.items()))
         return 0
     require_data(arguments.data)
     runs = planned(arguments, variants, votes)
@@ -86,16 +87,18 @@ def planned(
 
 
 def chosen_variants(arguments: argparse.Namespace, has_votes: bool) -> Variants:
-    """All variants of the network's recipe, or those that are named.
+    """All variants of the network's recipe, or those that are named, alone or by their group.
 
     Raises:
         UsageError: there is none of that name.
     """
     variants = variants_of(recipe_for(arguments.network), has_votes)
-    for name in arguments.only or ():
-        if name not in variants:
-            raise UsageError(f"--only {name!r}: known are {', '.join(variants)}")
-    return {n: v for n, v in variants.items() if not arguments.only or n in arguments.only}
+    groups = {group: None for group, _ in variants.values() if group}
+    only = arguments.only or list(variants)
+    for name in only:
+        if name not in [*variants, *groups]:
+            raise UsageError(f"--only {name!r}: known are {', '.join([*variants, *groups])}")
+    return {name: v for name, v in variants.items() if name in only or v[0] in only}
 
 
 def common(arguments: argparse.Namespace, votes: Path | None, seed: int) -> list[str]:
@@ -143,6 +146,7 @@ def collect(arguments: argparse.Namespace, votes: Path | None, command: str) -> 
     Variants that an earlier command trained alike, but this one's ``--only`` leaves out, stay.
     """
     rows, parameters = [], 0
+    chosen = chosen_variants(arguments, bool(votes))
     for name, (group, options) in variants_of(recipe_for(arguments.network), bool(votes)).items():
         own = planned(arguments, {name: (group, options)}, votes)
         runs = [r for r, words in own.items() if has_run(r) and begun_with(r, words)]
@@ -153,7 +157,7 @@ def collect(arguments: argparse.Namespace, votes: Path | None, command: str) -> 
                 row[split] = summarize([one["fer2013"] for one in measured])
                 row["pictures"] = read_settings(runs[0])["data"]["train"]
                 parameters = measured[0]["parameters"]
-        if name in (arguments.only or [name]) or "validation" in row:
+        if name in chosen or "validation" in row:
             rows.append(row)
     return {"command": command, "network": arguments.network, "parameters": parameters,
             "epochs": arguments.epochs, "seeds": arguments.seeds, "variants": rows}  # fmt: skip

@@ -59,7 +59,7 @@ def protocol_of(numbers: dict[str, Any]) -> str:
         "variant differs from `base` in one thing. FER2013 head, in percent: the mean of the "
         "seeds, in brackets largest less smallest."
     ]
-    first = next((row for row in numbers["variants"] if "validation" in row), {})
+    first: dict[str, Any] = next((r for r in numbers["variants"] if "validation" in r), {})
     for split, name in SPLITS.items():
         if found := first.get(split):
             counts = [f"{found[p]['n']:,} by {label}" for p, label in LABELS.items() if p in found]

@@ -81,6 +81,15 @@ def test_every_variant_changes_the_recipe_in_one_thing() -> None:
     assert all(recipes.count(one) == 1 for one in recipes)
 
 
+def test_a_group_can_be_chosen(
+    tmp_path: Path, drawn: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = words_in(tmp_path, drawn, "--only", "base", "--only", "balance", "--list")
+    assert training.__main__.main(words) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert listed == ["base", "balance: class weights", "balance: class oversampling"]
+
+
 def test_what_changes_nothing_or_needs_votes_is_left_out() -> None:
     variants = variants_of(recipe_for("paper"), has_votes=False)
     assert "without erasing" not in variants  # the paper's network has none
