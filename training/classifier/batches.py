@@ -72,14 +72,20 @@ class Batches:
             targets = {head: target[chosen] for head, target in self.targets.items()}
             if self.recipe.p_mixup:
                 varied, targets = mix_up(varied, targets, self.recipe.p_mixup, random)
-            for head, teacher in self.views.items():
-                share = np.float32(self.recipe.view_share)
-                targets[head] = (1 - share) * targets[head] + share * teacher(varied)
+            for head in self.views:
+                targets[head] = self.taught(head, targets[head], varied)
             if self.recipe.balance == "weights":
                 targets = {h: t * self.weights[chosen, None] for h, t in targets.items()}
             if self.recipe.posed_pairs:
                 varied, targets = self.add_pairs(varied, targets, random)
             yield varied[..., None].astype(np.float32), targets
+
+    def taught(
+        self, head: str, targets: npt.NDArray[np.float32], varied: npt.NDArray[np.uint8]
+    ) -> npt.NDArray[np.float32]:
+        """(b, 7) targets with the head's teacher's share of answers about the varied pictures."""
+        share = np.float32(self.recipe.view_share)
+        return (1 - share) * targets + share * self.views[head](varied)
 
     def add_pairs(
         self, varied: npt.NDArray[np.uint8], targets: Targets, random: np.random.Generator
@@ -89,9 +95,14 @@ class Batches:
         chosen = random.choice(len(self.posed), recipe.posed_pairs, replace=False)
         posed, rest = self.posed[chosen], self.rest[chosen]
         pairs = vary_pairs(pixels[posed], pixels[rest], recipe.augmentation, random)
-        own = np.concatenate([targets["crowd"], *(self.targets["crowd"][i] for i in (rest, posed))])
+        own = np.concatenate([self.targets["crowd"][i] for i in (rest, posed)])
+        if "crowd" in self.views:
+            own = self.taught("crowd", own, pairs)
         crowd = with_difference(
-            own, self.pictures.labels[posed], recipe.label_smoothing, recipe.difference_weight
+            np.concatenate([targets["crowd"], own]),
+            self.pictures.labels[posed],
+            recipe.label_smoothing,
+            recipe.difference_weight,
         )
         silent = np.zeros((len(pairs), NUM_CLASSES), np.float32)
         labels = np.concatenate([targets["fer2013"], silent])

@@ -99,6 +99,8 @@ def fit(
     batches = make_batches(pictures.split(Split.TRAIN), recipe)
     with distributed.scope_of(spread):
         model = build(recipe.network, recipe.normalizes)
+        if recipe.keep_statistics:
+            keep_statistics(model)
         compile_model(model, recipe, len(batches))
     if recipe.start_from and not (resume and has_checkpoint(run)):
         seen = pictures.split(Split.TRAIN).pixels
@@ -125,6 +127,13 @@ def fit(
         say("  ".join(f"{key} {row[key]:g}" for key in SHOWN if key in row))
     model.set_weights(average.averaged)
     return model
+
+
+def keep_statistics(model: keras.Model) -> None:
+    """From now on batch normalization computes as it does at inference, and learns nothing."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable = False
 
 
 def make_batches(train: Pictures, recipe: Recipe) -> Batches:

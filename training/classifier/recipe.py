@@ -46,6 +46,9 @@ class Recipe:
         posed_pairs: posed faces in each batch, and the same faces at rest, beside
             ``batch_size`` others (see ``posed_pairs``); 0 mixes them among the others.
         difference_weight: of the loss on how a posed face differs from the same face at rest.
+        keep_statistics: batch normalization keeps the statistics, scale and offset that
+            ``start_from`` gives it; what is added in a few hundred steps then changes less of
+            what was learned before.
         crowd_weight: of the FER+ head's loss; that of the FER2013 head counts 1.
         p_mixup: share of pictures that are laid over another of their batch (MixUp; Zhang et al.,
             ICLR 2018). What a teacher says of such a picture it has not learnt by heart.
@@ -80,6 +83,7 @@ class Recipe:
     view_share: float = 0.6
     posed_pairs: int = 0
     difference_weight: float = 1.5
+    keep_statistics: bool = False
     crowd_weight: float = 1.0
     p_mixup: float = 0.0
     learn_validation: float = 0.0

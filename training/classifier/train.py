@@ -27,7 +27,7 @@ INFORMED_SHARE = 0.5  # of FER2013's labels, where a teacher helps to foresee th
 PRECISIONS = ("float32", "mixed_bfloat16")
 SETTINGS = ("network", "epochs", "batch_size", "learning_rate", "weight_decay", "seed",
             "precision", "start_from", "teacher", "view_teachers", "view_share", "crowd_weight",
-            "posed_pairs", "difference_weight", "p_mixup", "learn_validation", "balance")  # fmt: skip
+            "posed_pairs", "difference_weight", "keep_statistics", "p_mixup", "learn_validation", "balance")  # fmt: skip
 CHOICES = ("without", "no_normalization", "relabel", "detect", "keep_faceless", "keep_all")
 NETWORK_NAMES = ("expression", "expression-light", "expression-tiny", "mini-xception", "paper")
 
@@ -68,6 +68,10 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument(
         "--difference-weight", type=float, help="of how the two differ in the loss, default 1.5"
     )
+    parser.add_argument(
+        "--keep-statistics", action="store_const", const=True,
+        help="batch normalization stays as --start-from has it: changes less of what is known",
+    )  # fmt: skip
     parser.add_argument("--crowd-weight", type=float, help="of the FER+ head's loss, default 1")
     parser.add_argument("--p-mixup", type=float, help="share of pictures laid over another")
     parser.add_argument(
@@ -152,6 +156,8 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
     if recipe.teacher:
         read_recipe(Path(recipe.teacher))  # not there: said before anything is made
     load_view_teachers(recipe.view_teachers)
+    if recipe.keep_statistics and not recipe.start_from:
+        raise UsageError("--keep-statistics keeps those of --start-from: name a pair there")
     if recipe.start_from:
         load_pair(Path(recipe.start_from), "start")
     return replace(recipe, view_teachers=tuple(recipe.view_teachers))

@@ -24,7 +24,7 @@ from training.data.action_units import load_mesh
 from training.data.fer2013 import Split, read_pictures
 from training.files import MODELS, write_json
 from training.sequences.camera import FilmCamera
-from training.sequences.people import Person, film_stills
+from training.sequences.people import Person, film_stills, read_people
 from training.sequences.play import Counts, play_long, play_person, summarise
 from training.sequences.plot import plot_sequences
 from training.sequences.table import sequences_table
@@ -32,6 +32,7 @@ from training.sequences.warps import film_warps
 
 LONG_S = 600.0  # that somebody keeps smiling
 AT_REST_S = 5.0  # seen before, or not at all
+TUNED, OTHERS = "tuned on", "not tuned on"
 HAPPY = EXPRESSIONS.index(Expression.HAPPY)
 LOOKS = (EXPRESSIONS.index(Expression.SAD), EXPRESSIONS.index(Expression.ANGRY))
 
@@ -43,6 +44,9 @@ def add_arguments(commands: Any) -> None:
     )
     parser.add_argument("folder", type=Path, nargs="?", help="stills, with labels.csv")
     parser.add_argument("--persons", metavar="NAME,NAME", help="these alone (all)")
+    parser.add_argument(
+        "--tuned-on", metavar="NAME,NAME", help="tell these from the others, who were not tuned on"
+    )
     parser.add_argument("--mesh", type=Path, metavar="FILE",
                         help="measure warps too: face_landmark.tflite, as in add-posed")  # fmt: skip
     parser.add_argument("--faces", type=int, default=24, help="people to warp (24)")
@@ -66,10 +70,11 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     modes = [arguments.rest] if arguments.rest else ["off", "auto"]
     figures: dict[str, Any] = {"command": command, "model": classifier.card.sha256}
     if arguments.folder:
-        names = arguments.persons.split(",") if arguments.persons else []
+        names, tuned_on = names_in(arguments.persons), names_in(arguments.tuned_on)
+        read_people(arguments.folder, tuned_on)  # a name that is not there is told at once
         people, left_out = film_stills(arguments.folder, camera, names)
         print(f"{len(people)} people; without a neutral picture: {len(left_out)}")
-        figures["stills"] = measure(people, modes, arguments.rounds, arguments.seed)
+        figures["stills"] = measure(people, modes, arguments.rounds, arguments.seed, tuned_on)
         figures["stills_left_out"] = left_out
     if arguments.mesh:
         pictures = read_pictures(arguments.data, arguments.votes).split(Split.VALIDATION)
@@ -85,14 +90,29 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     return 0
 
 
+def names_in(option: str | None) -> list[str]:
+    """The names of an option, separated by commas."""
+    return option.split(",") if option else []
+
+
 def measure(
-    people: Sequence[Person], modes: Sequence[str], rounds: int, seed: int
-) -> list[dict[str, Any]]:
-    """A row a mode: of all, and of those whose face at rest looks sad or angry."""
-    looking = [person for person in people if looks_unpleasant(person)]
+    people: Sequence[Person], modes: Sequence[str], rounds: int, seed: int,
+    tuned_on: Sequence[str] = (),
+) -> list[dict[str, Any]]:  # fmt: skip
+    """A row for each mode and group of people.
+
+    The groups are all, those whose face at rest looks sad or angry, and if ``tuned_on`` names
+    anybody, those and the others.
+    """
+    groups = {
+        "all": people,
+        "looks sad or angry at rest": [person for person in people if looks_unpleasant(person)],
+        TUNED: [person for person in people if person.name in tuned_on],
+        OTHERS: [person for person in people if tuned_on and person.name not in tuned_on],
+    }
     rows = []
     for mode in modes:
-        for group, members in (("all", people), ("looks sad or angry at rest", looking)):
+        for group, members in groups.items():
             if members:
                 row = {"rest": mode, "group": group, "people": len(members)}
                 rows.append({**row, **play_all(members, mode, rounds, seed)})

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from device.errors import UsageError
 from training.classifier.batches import Batches
 from training.classifier.fitting import fit
 from training.classifier.losses import DifferenceLoss, cross_entropy
+from training.classifier.networks import build
 from training.classifier.posed_pairs import NEUTRAL, find_pairs, with_difference
 from training.classifier.recipe import Recipe, targets_of
 from training.data.extended import POSES_A_FACE
@@ -67,6 +69,48 @@ def test_a_batch_ends_with_rests_and_their_poses() -> None:
         assert targets["crowd"][:7, -1].tolist() == [0] * 7
         assert targets["crowd"][7:, -1].tolist() == [1.5] * 3
         assert targets["crowd"][7:, -2].tolist() == [4, 5, 6]
+
+
+def test_a_teacher_answers_about_rests_and_poses_too() -> None:
+    pictures = pictures_with_posed()
+    recipe = Recipe(batch_size=4, posed_pairs=3, view_share=1.0)
+    happy = np.eye(7, dtype=np.float32)[3]
+    asked = []
+
+    def teacher(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        asked.append(len(pixels))
+        return np.tile(happy, (len(pixels), 1))
+
+    batches = Batches(pictures, targets_of(pictures, recipe), recipe, {"crowd": teacher})
+    _, targets = next(batches.of_epoch(0))
+    assert asked == [4, 6]
+    assert (targets["crowd"][:, :7] == happy).all()
+    assert not (targets["crowd"][7:, 7:14] == happy).all()  # the difference is what was posed
+
+
+def test_kept_statistics_are_those_of_the_start(tmp_path: Path) -> None:
+    pictures = pictures_with_posed(num_faces=4)
+    both = replace(pictures, splits=np.where(np.arange(len(pictures)) % 8, 0, 1))
+    recipe = Recipe(network="mini-xception", epochs=1, batch_size=4, posed_pairs=2,
+                    precision="float32", average_decay=0.0, average_every=1)  # fmt: skip
+    moved = {}
+    for kept in (False, True):
+        own = replace(recipe, keep_statistics=kept)
+        run = tmp_path / str(kept)
+        run.mkdir()
+        model = fit(run, both, own, resume=False, say=lambda line: None)
+        keras.utils.set_random_seed(recipe.seed)
+        start = build(recipe.network)
+        moved[kept] = {
+            type(layer).__name__
+            for layer, before in zip(model.layers, start.layers, strict=True)
+            if any(
+                (a != b).any()
+                for a, b in zip(layer.get_weights(), before.get_weights(), strict=True)
+            )
+        }
+    assert moved[False] - moved[True] == {"FusedBatchNormalization"}
+    assert moved[True]
 
 
 def test_without_posed_faces_pairs_are_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -52,6 +53,25 @@ def test_stills_give_a_table_and_numbers(
     assert output.with_suffix(".png").is_file()
 
 
+def test_people_that_were_tuned_on_stand_apart(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AA.1.png", "AA.2.png"):
+        shutil.copy(folder / name, folder / name.replace("AA", "DD"))
+    labels = folder / "labels.csv"
+    rows = labels.read_text().splitlines()
+    rows += [row.replace("AA", "DD") for row in rows if row.startswith("AA")]
+    labels.write_text("\n".join(rows) + "\n")
+    output = tmp_path / "out.json"
+    words = ["evaluate-sequences", str(folder), "--model", str(MODEL), "--output", str(output)]
+    assert main([*words, "--tuned-on", "DD", "--rest", "auto", "--rounds", "1"]) == 0
+    rows = json.loads(output.read_text())["stills"]
+    people = {row["group"]: row["people"] for row in rows}
+    assert people["all"] == 2
+    assert people["tuned on"] == people["not tuned on"] == 1
+    assert "| stills, not tuned on | auto | 1 |" in capsys.readouterr().out
+
+
 def test_people_are_a_column_or_the_first_letters(folder: Path) -> None:
     assert list(read_people(folder, [])) == ["AA", "BB"]
     assert list(read_people(folder, ["BB"])) == ["BB"]
@@ -65,6 +85,7 @@ def test_bad_calls_are_one_line(folder: Path, capsys: pytest.CaptureFixture[str]
     for words, said in (
         ([], "give a folder of stills"),
         ([str(folder), "--persons", "CC"], "nobody is called CC"),
+        ([str(folder), "--tuned-on", "CC"], "nobody is called CC"),
         ([str(folder), "--persons", "BB"], "nobody in it has a neutral picture"),
         ([str(folder / "none")], "cannot read the labels"),
     ):
