@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from device.errors import ModelError, UsageError
-from device.vision.model_card import ModelCard, read_model
+from device.vision.model_card import ModelCard
 from device.vision.preprocess import CROP_PX
 from device.vision.synthesizer import Synthesizer
 from device.vocabulary import EXPRESSIONS, Expression
@@ -146,18 +145,13 @@ def from_pair(path: Path) -> Source:
     Raises:
         UsageError: no such pair, or no generator of ours.
     """
-    from export.rebuild import rebuild_generator
-    from training.gan.generator import GeneratorSettings
+    from training.gan.generator import GeneratorSettings, two_sided
+    from training.gan.rebuild import read_generator, rebuild_generator
 
-    try:
-        content, card = read_model(path)
-    except ModelError as error:
-        raise UsageError(f"no generator: {error}") from error
-    recipe = card.facts.get("run", {}).get("recipe", {})
-    if card.task != "synthesize" or not {"width", "blocks"} <= set(recipe):
-        raise UsageError(f"{path}: not a generator's pair that names its width and blocks")
+    content, card = read_generator(path)
+    recipe = card.facts["run"]["recipe"]
     settings = GeneratorSettings(recipe["width"], recipe["blocks"])
-    model = for_device(rebuild_generator(content, settings, str(path)))
+    model = for_device(two_sided(rebuild_generator(content, settings, str(path))))
     facts = {k: v for k, v in card.facts.items() if k in ("run", "metrics", "data")}
     facts["rebuilt"] = {"from": card.version}
     return Source(model, facts, DATA, content)

@@ -19,7 +19,7 @@ from export.card import drawn_face
 from export.gate import size_limit, time_limit, unknown_operators
 from export.likeness import Likeness
 from tests.training.drawn import drawn_rows, write_csv
-from training.gan.generator import MAX_PARAMETERS, GeneratorSettings
+from training.gan.generator import MAX_PARAMETERS
 from training.gan.recipe import CganLosses, GanRecipe, write_recipe
 from training.gan.translation import steps_done
 
@@ -109,15 +109,6 @@ def test_a_pair_is_converted_anew_without_its_run(
     face = drawn_face()[None]
     both = [likeness.translate_by_tflite(c, face) for c in (old, content)]
     assert likeness.likeness(both[1], both[0]).psnr_db > 50
-
-
-def test_a_file_of_other_layers_is_not_rebuilt() -> None:
-    from device.errors import UsageError
-    from export.rebuild import rebuild_generator
-
-    content = Path("device/models/landmarks.tflite").read_bytes()
-    with pytest.raises(UsageError, match="nothing in it fits the layer"):
-        rebuild_generator(content, GeneratorSettings(), "landmarks.tflite")
 
 
 def test_a_generator_unlike_its_float_self_is_not_written(

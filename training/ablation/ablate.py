@@ -1,8 +1,10 @@
 """``training ablate``: the paper's claims about preparation, each taken out alone and measured.
 
 All variants train the same network from the same seeds, and differ in one thing (``variants.py``).
-A finished run is not trained again, an interrupted one goes on. What is measured is the FER2013
-head: accuracy and macro F1 on the validation split, and with ``--test`` once on the test split.
+The first seed goes through all variants before the second begins, so that half of the time gives a
+whole table. A finished run is not trained again, an interrupted one goes on. What is measured is the
+FER2013 head: accuracy and macro F1 on the validation split, and with ``--test``, when all trainings
+have ended, on the test split.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ OUTPUT = Path("docs/paper/ablation.json")
 NETWORK, EPOCHS, SEEDS = "paper", 25, 2
 PROTOCOLS = ("fer2013", "majority")
 KEYS = ("accuracy", "macro_f1", "balanced_accuracy")
+Variants = dict[str, tuple[str, list[str]]]  # group and options by name
 
 
 def add_arguments(commands: Any) -> None:
@@ -38,8 +41,9 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each variant")
     parser.add_argument("--precision", choices=PRECISIONS, default="float32")
     parser.add_argument("--runs", type=Path, default=RUNS / "ablation", help="folder of the runs")
-    parser.add_argument("--only", action="append", metavar="VARIANT", help="may be repeated")
-    parser.add_argument("--list", action="store_true", help="name the variants and end")
+    parser.add_argument("--only", action="append", metavar="NAME",
+                        help="a variant or a group of them; may be repeated")  # fmt: skip
+    parser.add_argument("--list", action="store_true", help="name groups and variants, and end")
     parser.add_argument("--test", action="store_true", help="at the very end: the test split, too")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.set_defaults(run=run_command)
@@ -53,34 +57,48 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     votes = default_votes(arguments)
     variants = chosen_variants(arguments, votes is not None)
     if arguments.list:
-        print("\n".join(variants))
+        print("\n".join(f"{group}: {n}" if group else n for n, (group, _) in variants.items()))
         return 0
     require_data(arguments.data)
-    seeds = range(1, arguments.seeds + 1)
-    for name, (_, options) in variants.items():
-        for seed in seeds:
-            run = arguments.runs / folder_name(name, seed)
-            words = words_for(run, [*common(arguments, votes, seed), *options])
-            if (words and step(words)) or (arguments.test and measure_test_split(run)):
-                return 1
-            write_json(arguments.output, collect(arguments, variants, command))
+    runs = planned(arguments, variants, votes)
+    steps = {run: words for run, options in runs.items() if (words := words_for(run, options))}
+    print(f"{len(runs)} trainings, {len(runs) - len(steps)} of them finished", flush=True)
+    for number, words in enumerate(steps.values(), start=1):
+        print(f"\ntraining {number} of {len(steps)}", end="")
+        if step(words):
+            return 1
+        write_json(arguments.output, collect(arguments, votes, command))
+    if arguments.test and any(measure_test_split(run) for run in runs):
+        return 1
+    write_json(arguments.output, collect(arguments, votes, command))
     print(f"wrote {arguments.output}; next: python -m training paper")
     return 0
 
 
-def chosen_variants(
-    arguments: argparse.Namespace, has_votes: bool
-) -> dict[str, tuple[str, list[str]]]:
-    """All variants of the network's recipe, or those that are named.
+def planned(
+    arguments: argparse.Namespace, variants: Variants, votes: Path | None
+) -> dict[Path, list[str]]:
+    """The options of each run, in the order of their training."""
+    return {
+        arguments.runs / folder_name(name, seed): [*common(arguments, votes, seed), *options]
+        for seed in range(1, arguments.seeds + 1)
+        for name, (_, options) in variants.items()
+    }
+
+
+def chosen_variants(arguments: argparse.Namespace, has_votes: bool) -> Variants:
+    """All variants of the network's recipe, or those that are named, alone or by their group.
 
     Raises:
         UsageError: there is none of that name.
     """
     variants = variants_of(recipe_for(arguments.network), has_votes)
-    for name in arguments.only or ():
-        if name not in variants:
-            raise UsageError(f"--only {name!r}: known are {', '.join(variants)}")
-    return {n: v for n, v in variants.items() if not arguments.only or n in arguments.only}
+    groups = {group: None for group, _ in variants.values() if group}
+    only = arguments.only or list(variants)
+    for name in only:
+        if name not in [*variants, *groups]:
+            raise UsageError(f"--only {name!r}: known are {', '.join([*variants, *groups])}")
+    return {name: v for name, v in variants.items() if name in only or v[0] in only}
 
 
 def common(arguments: argparse.Namespace, votes: Path | None, seed: int) -> list[str]:
@@ -99,10 +117,14 @@ def words_for(run: Path, options: list[str]) -> list[str]:
     """
     if not has_run(run):
         return ["training", "classifier", *options, "--run", str(run)]
-    begun = shlex.split(read_settings(run)["command"])
-    if not set(options) <= set(begun):
+    if not begun_with(run, options):
         raise UsageError(f"{run}: was begun with other options; name another folder with --runs")
     return [] if is_finished(run) else ["training", "classifier", "--resume", str(run)]
+
+
+def begun_with(run: Path, options: list[str]) -> bool:
+    """True for a run of exactly these options; its folder may have been moved since."""
+    return shlex.split(read_settings(run)["command"])[1:-2] == options
 
 
 def measure_test_split(run: Path) -> int:
@@ -118,29 +140,33 @@ def step(words: list[str]) -> int:
     return call(words)
 
 
-def collect(
-    arguments: argparse.Namespace, variants: dict[str, tuple[str, list[str]]], command: str
-) -> dict[str, Any]:
-    """All that has been measured so far, mean and spread over the seeds."""
-    rows = []
-    for name, (group, options) in variants.items():
-        runs = [arguments.runs / folder_name(name, s) for s in range(1, arguments.seeds + 1)]
+def collect(arguments: argparse.Namespace, votes: Path | None, command: str) -> dict[str, Any]:
+    """All that has been measured so far, mean and spread over the seeds.
+
+    Variants that an earlier command trained alike, but this one's ``--only`` leaves out, stay.
+    """
+    rows, parameters = [], 0
+    chosen = chosen_variants(arguments, bool(votes))
+    for name, (group, options) in variants_of(recipe_for(arguments.network), bool(votes)).items():
+        own = planned(arguments, {name: (group, options)}, votes)
+        runs = [r for r, words in own.items() if has_run(r) and begun_with(r, words)]
         row: dict[str, Any] = {"name": name, "group": group, "options": options}
         for split in ("validation", "test"):
             measured = [m for run in runs if (m := read_metrics(run, split))]
             if measured:
-                row[split] = summarize(measured)
-        rows.append(row)
-    return {"command": command, "network": arguments.network, "epochs": arguments.epochs,
-            "seeds": arguments.seeds, "variants": rows}  # fmt: skip
+                row[split] = summarize([one["fer2013"] for one in measured])
+                row["pictures"] = read_settings(runs[0])["data"]["train"]
+                parameters = measured[0]["parameters"]
+        if name in chosen or "validation" in row:
+            rows.append(row)
+    return {"command": command, "network": arguments.network, "parameters": parameters,
+            "epochs": arguments.epochs, "seeds": arguments.seeds, "variants": rows}  # fmt: skip
 
 
 def read_metrics(run: Path, split: str) -> dict[str, Any] | None:
-    """What ``training evaluate`` wrote of the FER2013 head; None before."""
+    """What ``training evaluate`` wrote; None before."""
     path = run / f"metrics-{split}.json"
-    if not path.exists():
-        return None
-    return dict(json.loads(path.read_text(encoding="utf-8"))["fer2013"])
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
 def summarize(measured: list[dict[str, Any]]) -> dict[str, Any]:

@@ -30,8 +30,27 @@ from training.runs import RUNS, has_run, is_finished
 
 
 def call(words: list[str]) -> int:
-    """Runs a command of ours in a process of its own; it ends with this one."""
-    return subprocess.run([sys.executable, "-m", *words]).returncode
+    """Runs a command of ours in a process of its own; it ends with this one.
+
+    A signal that ends this process is passed on, and the command has time to save what it has.
+
+    Returns:
+        Its exit status.
+
+    Raises:
+        KeyboardInterrupt: SIGINT or SIGTERM, when the command has ended.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # else it outlives us
+    try:
+        command = subprocess.Popen([sys.executable, "-m", *words])
+        try:
+            return command.wait()
+        except KeyboardInterrupt:
+            command.terminate()
+            command.wait()
+            raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def add_arguments(commands: Any) -> None:
@@ -59,15 +78,11 @@ def run_chain(arguments: argparse.Namespace, command: str) -> int:
     for file in wanted:
         plan.need_run(file)
     print(announcement(plan, files), flush=True)
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # else a step outlives us
-    try:
-        for step in plan.steps:
-            print(f"\n+ python -m {shlex.join(step.words)}", flush=True)
-            status = call(step.words)
-            if status:
-                return status
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    for step in plan.steps:
+        print(f"\n+ python -m {shlex.join(step.words)}", flush=True)
+        status = call(step.words)
+        if status:
+            return status
     return 0
 
 

@@ -39,7 +39,7 @@ def add_arguments(commands: Any) -> None:
         parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with this run")
         parser.add_argument(
             "--start-from", metavar="RUN",
-            help="begin a new run with what this one has learnt, not at random",
+            help="begin a new run with what this one, or a pair NAME.tflite, has learnt",
         )  # fmt: skip
         for name in (
             "steps",
@@ -82,6 +82,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if not pictures.has_votes:
         print("no FER+ votes: FER2013's labels say what is learned; a third are wrong", flush=True)
     print(f"run directory {run}", flush=True)
+    if recipe.start_from and not arguments.resume:
+        print(beginning_of(recipe), flush=True)
     finished = train(recipe, pictures, run)
     if not finished:
         print(f"interrupted; go on with --resume {run}", flush=True)
@@ -111,30 +113,30 @@ def recipe_of(arguments: argparse.Namespace) -> GanRecipe:
     recipe = GanRecipe(**{n: v for n, v in given.items() if n in names}, losses=losses)
     check_ranges(recipe)
     check_ranges(losses)
-    if recipe.start_from:
-        recipe = replace(recipe, steps_before=steps_before(Path(recipe.start_from), recipe))
     from training.gan.generator import build_generator, settings_of
+    from training.gan.warm_start import steps_before
 
     try:
         build_generator(settings_of(recipe))
     except ValueError as error:
         raise UsageError(f"--width {recipe.width} --blocks {recipe.blocks}: {error}") from error
+    if recipe.start_from:
+        recipe = replace(recipe, steps_before=steps_before(Path(recipe.start_from), recipe))
     return recipe
 
 
-def steps_before(start: Path, recipe: GanRecipe) -> int:
-    """Steps of a run that another begins with, and of those before it.
+def beginning_of(recipe: GanRecipe) -> str:
+    """What a training that begins with another's networks has of them."""
+    from training.gan.warm_start import is_pair
 
-    Raises:
-        UsageError: no such run, or of another kind or size.
-    """
-    from training.gan.translation import steps_done
-
-    first = read_gan_recipe(start)
-    for name in ("kind", "width", "blocks"):
-        if getattr(first, name) != getattr(recipe, name):
-            raise UsageError(f"--start-from {start}: its {name} is {getattr(first, name)}")
-    return first.steps_before + steps_done(start)
+    start = Path(recipe.start_from)
+    if not is_pair(start):
+        return f"begins with the networks of {start}"
+    guide = " The guide is trained anew." if recipe.needs_guide else ""
+    return (
+        f"begins with the generator of {start}. A pair has no discriminator: "
+        f"that begins at random.{guide}"
+    )
 
 
 def train(recipe: GanRecipe, pictures: Pictures, run: Path) -> bool:

@@ -1,8 +1,8 @@
 """``training compare-gans``: all generators by one budget, trained and judged by one command.
 
 Each kind of ``recipe.LOSSES`` gets the same steps, batches, seed, size and faces, once with the guide
-and once without. A run that has all
-its steps is not trained again, an interrupted one goes on; then ``evaluate-gan`` judges them all.
+and once without. The first run trains the guide; the others take the same one. A run that has all its
+steps is not trained again, an interrupted one goes on; then ``evaluate-gan`` judges them all.
 """
 
 from __future__ import annotations
@@ -47,21 +47,40 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if votes is None:
         raise UsageError("generators are judged on faces on which people agree: name --votes")
     source = ["--data", str(arguments.data), "--votes", str(votes)]
-    steps, runs = [], []
-    for kind in LOSSES:
-        for name, weight in (("guided", StarGanLosses.lambda_guide), ("unguided", 0.0)):
-            runs.append(arguments.runs / f"{kind}-{name}")
-            words = training_words(kind, weight, runs[-1], source, arguments)
-            steps += [["training", *words]] if words else []
-    judged = ["training", "evaluate-gan", *map(str, runs), *source,
+    trainings = {
+        arguments.runs / f"{kind}-{name}": (kind, weight)
+        for kind in LOSSES
+        for name, weight in (("guided", StarGanLosses.lambda_guide), ("unguided", 0.0))
+    }
+    steps = {run: training_words(*of, run, source, arguments) for run, of in trainings.items()}
+    for run, words in steps.items():
+        kind, weight = trainings[run]
+        if GanRecipe(kind=kind, losses=LOSSES[kind](lambda_guide=weight)).needs_guide:
+            share_guide(run, list(trainings))
+        if words and (status := step(words)):
+            return status
+    judged = ["evaluate-gan", *map(str, trainings), *source,
               "--judge", str(arguments.judge), "--split", arguments.split]  # fmt: skip
     judged += ["--report", str(arguments.report)] if arguments.report else []
-    for words in [*steps, judged]:
-        print(f"\n+ python -m {shlex.join(words)}", flush=True)
-        status = call(words)
-        if status:
-            return status
-    return 0
+    return step(judged)
+
+
+def step(words: list[str]) -> int:
+    """Prints a command, runs it and returns its exit status."""
+    print(f"\n+ python -m training {shlex.join(words)}", flush=True)
+    return call(["training", *words])
+
+
+def share_guide(run: Path, runs: list[Path]) -> None:
+    """Gives a run the guide that another one has trained; each would come out the same."""
+    from training.gan.fitting import GUIDE, copy_guide
+
+    if (run / GUIDE).exists():
+        return
+    trained = next((other for other in runs if (other / GUIDE).exists()), None)
+    if trained:
+        run.mkdir(parents=True, exist_ok=True)
+        copy_guide(trained, run / GUIDE)
 
 
 def training_words(

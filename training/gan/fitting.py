@@ -19,9 +19,11 @@ from training.gan.guide import Guidance, GuideTraining, build_guide, rarity_of
 from training.gan.recipe import PLAIN, RARE_MARGIN, GanRecipe
 from training.gan.sheets import plot_losses, sample_sheet, write_picture
 from training.gan.translation import Translation
+from training.gan.warm_start import is_pair, take_over
 from training.precision import usable_precision
 
 SAVE_EVERY_S = 300.0  # between two sheets, too
+GUIDE = "guide.weights.h5"  # in a run
 
 
 class Interruption(keras.callbacks.Callback):
@@ -77,7 +79,7 @@ def fit(
     if checkpoint.exists():
         model.load_checkpoint(checkpoint)
     elif recipe.start_from:
-        model.load_checkpoint(Path(recipe.start_from) / "state.npz", players_only=True)
+        take_over(model, recipe)
     with Interruption(lambda: model.save_checkpoint(checkpoint)) as interruption:
         while (done := int(model.num_done)) < recipe.steps and not interruption.asked:
             end = min((done // recipe.round_steps + 1) * recipe.round_steps, recipe.steps)
@@ -129,10 +131,10 @@ def build(recipe: GanRecipe, voted: VotedFaces, run: Path) -> Translation:
     keras.utils.set_random_seed(recipe.seed)
     model: Translation
     guide = None
-    if recipe.losses.lambda_guide or recipe.kind == "stargan":
-        path = run / "guide.weights.h5"
-        if recipe.start_from and not path.exists():
-            copy_guide(Path(recipe.start_from), path)
+    if recipe.needs_guide:
+        path, start = run / GUIDE, Path(recipe.start_from)
+        if recipe.start_from and not is_pair(start) and not path.exists():
+            copy_guide(start, path)
         guide = train_guide(voted, recipe, path)
     if recipe.kind == "stargan":
         model = StarGan(guide, rarity_of(voted), recipe.losses, **options)

@@ -111,8 +111,9 @@ class GanRecipe:
         precision: ``mixed_bfloat16`` takes two thirds of the time where the processor has it.
         width: generator channels at 12×12.
         blocks: its residual blocks.
-        start_from: run whose players (and guide) the training begins with, "" for random ones.
-        steps_before: that run's steps, and those of the run that it began with itself.
+        start_from: run whose players (and guide) the training begins with, or a pair, which has
+            the generator alone; "" for random ones.
+        steps_before: their steps, and those of the run that they began with themselves.
         losses: one of ``LOSSES``.
     """
 
@@ -130,6 +131,11 @@ class GanRecipe:
     start_from: str = ""
     steps_before: int = 0
     losses: Any = field(default_factory=StarGanLosses)
+
+    @property
+    def needs_guide(self) -> bool:
+        """StarGAN is built with one; the others only where its opinion counts."""
+        return self.kind == "stargan" or self.losses.lambda_guide > 0
 
 
 def name_of(recipe: GanRecipe) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 from matplotlib import pyplot as plt
 
+from training.classifier.recipe import recipe_for
 from training.reports.plots import save
 from training.reports.tables import table
 
@@ -16,10 +18,11 @@ NOT_RUN = (
     "end measures the test split once."
 )
 SPLITS = {"validation": "PublicTest", "test": "PrivateTest"}
+LABELS = {"fer2013": "FER2013's labels", "majority": "the FER+ majority"}
 COLUMNS = {  # title: protocol and figure
     "accuracy": ("fer2013", "accuracy"),
     "macro F1": ("fer2013", "macro_f1"),
-    "FER+ majority": ("majority", "accuracy"),
+    "accuracy by the FER+ majority": ("majority", "accuracy"),
 }
 
 
@@ -34,21 +37,50 @@ def ablation_part(numbers: dict[str, Any] | None, picture: Path) -> str:
         return NOT_RUN
     draw_ablation(numbers, picture)
     splits = [s for s in SPLITS if any(s in row for row in numbers["variants"])]
-    head = ["group", "variant", "options",
+    head = ["group", "variant", "options", "training pictures",
             *(f"{SPLITS[s]}, {title}" for s in splits for title in COLUMNS)]  # fmt: skip
     rows = [
         [row["group"] or "–", row["name"], f"`{' '.join(row['options'])}`" if row["options"] else "–",
+         f"{row['pictures']:,}" if "pictures" in row else "–",
          *(cell(row.get(split), *column) for split in splits for column in COLUMNS.values())]
         for row in numbers["variants"]
     ]  # fmt: skip
-    said = (
-        f"{numbers['network']}, {numbers['epochs']} epochs, {numbers['seeds']} seeds each: mean, and "
-        "largest less smallest. FER2013 head; every variant differs from `base` in one thing."
-    )
     return (
-        f"{said}\n\n{table(head, rows)}\n![Accuracy of each variant](paper/{picture.name})\n\n"
+        f"{protocol_of(numbers)}\n\n{table(head, rows)}\n![Accuracy of each variant](paper/{picture.name})\n\n"
         f"`{numbers['command']}`\n"
     )
+
+
+def protocol_of(numbers: dict[str, Any]) -> str:
+    """What was trained, how long, and on how many pictures it was measured."""
+    lines = [
+        f"`{numbers['network']}` ({numbers['parameters']:,} weights), {count(numbers, 'epoch')}, "
+        f"{count(numbers, 'seed')} each; an epoch shows as many pictures as there are. Every "
+        "variant differs from `base` in one thing. FER2013 head, in percent: the mean of the "
+        "seeds, in brackets largest less smallest."
+    ]
+    first: dict[str, Any] = next((r for r in numbers["variants"] if "validation" in r), {})
+    for split, name in SPLITS.items():
+        if found := first.get(split):
+            counts = [f"{found[p]['n']:,} by {label}" for p, label in LABELS.items() if p in found]
+            accuracy, n = found["fer2013"]["accuracy"]["mean"], found["fer2013"]["n"]
+            error = 100 * math.sqrt(accuracy * (1 - accuracy) / n)
+            lines.append(
+                f"{name}: n = {' and '.join(counts)}; one standard error of the accuracy is "
+                f"{error:.1f} points."
+            )
+    usual = recipe_for(numbers["network"]).epochs
+    if numbers["epochs"] < usual:
+        lines.append(
+            f"The network's own recipe has {usual} epochs: what a variant is worth there may differ."
+        )
+    return " ".join(lines)
+
+
+def count(numbers: dict[str, Any], thing: str) -> str:
+    """As ``2 seeds``."""
+    number = numbers[thing + "s"]
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def cell(measured: dict[str, Any] | None, protocol: str, key: str) -> str:
@@ -56,7 +88,8 @@ def cell(measured: dict[str, Any] | None, protocol: str, key: str) -> str:
     if measured is None or protocol not in measured:
         return "–"
     value = measured[protocol][key]
-    return f"{100 * value['mean']:.1f} ({100 * value['spread']:.1f})"
+    spread = f"{100 * value['spread']:.1f}" if len(value["seeds"]) > 1 else "one seed"
+    return f"{100 * value['mean']:.1f} ({spread})"
 
 
 def draw_ablation(numbers: dict[str, Any], path: Path) -> None:

@@ -31,7 +31,8 @@ def measure(run: Path, pictures: Pictures, split: Split) -> list[str]:
     logits = predict(load_network(run), chosen.pixels)["fer2013"]
     truths = {protocol: truth_of(chosen, protocol) for protocol in ("fer2013", "majority")}
     measured = {p: scores(logits[t.chosen], t.labels) for p, t in truths.items()}
-    write_json(run / f"metrics-{split.name.lower()}.json", {"fer2013": measured})
+    facts = {"parameters": 69657, "fer2013": measured}
+    write_json(run / f"metrics-{split.name.lower()}.json", facts)
     return []
 
 
@@ -80,6 +81,15 @@ def test_every_variant_changes_the_recipe_in_one_thing() -> None:
     assert all(recipes.count(one) == 1 for one in recipes)
 
 
+def test_a_group_can_be_chosen(
+    tmp_path: Path, drawn: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = words_in(tmp_path, drawn, "--only", "base", "--only", "balance", "--list")
+    assert training.__main__.main(words) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert listed == ["base", "balance: class weights", "balance: class oversampling"]
+
+
 def test_what_changes_nothing_or_needs_votes_is_left_out() -> None:
     variants = variants_of(recipe_for("paper"), has_votes=False)
     assert "without erasing" not in variants  # the paper's network has none
@@ -103,11 +113,16 @@ def test_it_goes_on_where_it_was_and_measures_the_test_split_once(
     words = words_in(tmp_path, drawn, "--only", "base", "--only", "class weights")
     commands.fails_at = 1
     assert training.__main__.main(words) == 1
-    assert len(json.loads((tmp_path / "ablation.json").read_text())["variants"]) == 2
+    half = json.loads((tmp_path / "ablation.json").read_text())
+    assert ["validation" in row for row in half["variants"]] == [True, False]
+    assert "(one seed)" in ablation_part(half, tmp_path / "ablation.png")
     commands.fails_at = 99
     assert training.__main__.main([*words, "--test"]) == 0
     trained = [done for done in commands.done if done.startswith("classifier")]
-    assert len(trained) == 4
+    assert [done.rsplit("/", 1)[1] for done in trained] == [
+        "base-1", "class-weights-1", "base-2", "class-weights-2",
+    ]  # fmt: skip
+    assert all("evaluate" in done for done in commands.done[4:])  # at the very end
     assert sum("--balance weights" in done for done in trained) == 2
     assert read_recipe(tmp_path / "runs/class-weights-2").balance == "weights"
     assert is_finished(tmp_path / "runs/base-1")
@@ -120,6 +135,10 @@ def test_it_goes_on_where_it_was_and_measures_the_test_split_once(
         assert row["test"]["majority"]["n"] > 0
     text = ablation_part(numbers, tmp_path / "ablation.png")
     assert "| balance | class weights | `--balance weights` |" in text
+    n = numbers["variants"][0]["validation"]["fer2013"]["n"]
+    assert "`expression-tiny` (69,657 weights), 1 epoch, 2 seeds each" in text
+    assert f"PublicTest: n = {n} by FER2013's labels and" in text
+    assert "own recipe has 70 epochs" in text
     assert (tmp_path / "ablation.png").stat().st_size > 1000
 
 
@@ -128,11 +147,27 @@ def test_a_run_of_other_options_and_an_unknown_variant_are_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     words = words_in(tmp_path, drawn, "--seeds", "1", "--only", "base")
-    assert training.__main__.main(words) == 0
-    assert training.__main__.main([*words, "--epochs", "2"]) == 2
-    assert "begun with other options" in capsys.readouterr().err
+    assert training.__main__.main([*words, "--epochs", "2"]) == 0
+    for epochs in ("1", "3"):  # 1 stands in the other's command, too: its seed
+        assert training.__main__.main([*words, "--epochs", epochs]) == 2
+        assert "begun with other options" in capsys.readouterr().err
     assert training.__main__.main([*words, "--only", "nonsense"]) == 2
     assert "known are base" in capsys.readouterr().err
+
+
+def test_variants_trained_by_several_commands_stand_in_one_table(
+    tmp_path: Path, drawn: tuple[Path, Path], commands: Commands
+) -> None:
+    words = words_in(tmp_path, drawn, "--seeds", "1")
+    assert training.__main__.main([*words, "--only", "class weights"]) == 0
+    assert training.__main__.main([*words, "--only", "base"]) == 0
+    assert training.__main__.main([*words, "--only", "base"]) == 0
+    assert len(commands.done) == 2
+    rows = json.loads((tmp_path / "ablation.json").read_text())["variants"]
+    assert [(row["name"], "validation" in row) for row in rows] == [
+        ("base", True), ("class weights", True),
+    ]  # fmt: skip
+    assert all(row["pictures"] > 0 for row in rows)
 
 
 def test_the_page_says_how_to_run_it(tmp_path: Path) -> None:

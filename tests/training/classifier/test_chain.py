@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -258,3 +259,24 @@ def test_ship_exports_each_pair_of_finished_runs(
     done.clear()
     assert training.__main__.main([*words, "young-fer2013"]) == 1
     assert [command[6] for command in done] == ["young-fer2013"]
+
+
+def test_a_signal_is_passed_on_and_the_command_saves_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "slow_to_end.py").write_text(
+        "import os, pathlib, signal, sys, time\n"
+        "def save(number, frame):\n"
+        "    time.sleep(0.5)\n"
+        "    pathlib.Path('saved').touch()\n"
+        "    sys.exit(130)\n"
+        "signal.signal(signal.SIGTERM, save)\n"
+        "os.kill(os.getppid(), signal.SIGTERM)\n"
+        "time.sleep(30)\n"
+    )
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        chain.call(["slow_to_end"])
+    assert (tmp_path / "saved").exists()
+    assert signal.getsignal(signal.SIGTERM) is before

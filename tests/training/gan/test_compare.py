@@ -7,6 +7,7 @@ import pytest
 
 from training.__main__ import main
 from training.gan import compare
+from training.gan.fitting import GUIDE
 from training.gan.recipe import LOSSES, GanRecipe, write_recipe
 
 
@@ -58,6 +59,33 @@ def test_what_is_finished_is_not_trained_again_and_what_is_not_goes_on(
     assert main(words_in(tmp_path, drawn)) == 0
     begun = [words[:2] for words in called[:-1] if "guided" not in Path(words[-1]).name.split("-")]
     assert begun == [["stargan-plain", "--data"], ["cgan", "--resume"], ["wgan", "--resume"]]
+
+
+def test_one_guide_serves_all_that_need_one(
+    tmp_path: Path, drawn: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: dict[str, bool] = {}
+
+    def train(words: list[str]) -> int:
+        """The first run trains a guide that no other run would."""
+        if words[1] == "evaluate-gan":
+            return 0
+        run = Path(words[-1])
+        found[run.name] = (run / GUIDE).exists()
+        run.mkdir(exist_ok=True)
+        if len(found) == 1:
+            (run / GUIDE).write_bytes(b"the first")
+        return 0
+
+    monkeypatch.setattr(compare, "call", train)
+    assert main(words_in(tmp_path, drawn)) == 0
+    assert found == {
+        "stargan-guided": False, "stargan-unguided": True,
+        "stargan-plain-guided": True, "stargan-plain-unguided": False,
+        "cgan-guided": True, "cgan-unguided": False,
+        "wgan-guided": True, "wgan-unguided": False,
+    }  # fmt: skip
+    assert (tmp_path / "wgan-guided" / GUIDE).read_bytes() == b"the first"
 
 
 def test_a_run_of_another_budget_is_refused(

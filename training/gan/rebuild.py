@@ -1,13 +1,15 @@
-"""Rebuilds a generator's model from the weights of its ``.tflite``, where the run is not at hand.
+"""Rebuilds a generator from the weights of its ``.tflite``, where the run is not at hand.
 
 The converter names what each layer computes after the layer, so every constant of the file can be
 put back into the layer that it came from. An int8 constant stands for a number that int8 holds
-exactly when it is converted again with a scale for each channel.
+exactly when it is converted again with a scale for each channel. ``training`` begins from such a
+generator, ``export`` converts it anew.
 """
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,8 +18,9 @@ import numpy.typing as npt
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from device.errors import UsageError
-from training.gan.generator import GeneratorSettings, build_generator, two_sided
+from device.errors import ModelError, UsageError
+from device.vision.model_card import ModelCard, read_model
+from training.gan.generator import GeneratorSettings, build_generator
 
 Floats = npt.NDArray[np.float32]
 
@@ -38,8 +41,29 @@ ADDED_ONE = re.compile(r"_norm_\d+/add")  # ``1 + scale``: the converter puts th
 LAYER = re.compile(r"/functional(?:_\d+)+/(?!functional_)(\w+?)_\d+/")
 
 
+def read_generator(path: Path) -> tuple[bytes, ModelCard]:
+    """The content and the card of a generator's pair.
+
+    Returns:
+        The ``.tflite`` and its card, whose ``facts["run"]["recipe"]`` has width and blocks.
+
+    Raises:
+        UsageError: no pair there, damaged, of another task, or the card names no size.
+    """
+    try:
+        content, card = read_model(path)
+    except ModelError as error:
+        raise UsageError(f"no generator: {error}") from error
+    run = card.facts.get("run")
+    recipe = run.get("recipe") if isinstance(run, dict) else None
+    named = isinstance(recipe, dict) and {"width", "blocks"} <= set(recipe)
+    if card.task != "synthesize" or not named:
+        raise UsageError(f"{path}: not a generator's pair that names its width and blocks")
+    return content, card
+
+
 def rebuild_generator(content: bytes, settings: GeneratorSettings, refusal: str) -> keras.Model:
-    """The two-sided generator with the weights of a file.
+    """The generator of one side with the weights of a file.
 
     Args:
         content: the bytes of a ``.tflite`` that ``export generator`` made.
@@ -47,7 +71,7 @@ def rebuild_generator(content: bytes, settings: GeneratorSettings, refusal: str)
         refusal: begins the error.
 
     Returns:
-        As ``training.gan.translation.load_generator`` gives it.
+        As ``build_generator`` gives it; what the file does is ``two_sided`` of it.
 
     Raises:
         UsageError: the file holds another model.
@@ -62,7 +86,7 @@ def rebuild_generator(content: bytes, settings: GeneratorSettings, refusal: str)
         if [weight.shape for weight in weights] != shapes:
             raise UsageError(f"{refusal}: nothing in it fits the layer {layer.name}")
         layer.set_weights(weights)
-    return two_sided(generator)
+    return generator
 
 
 def weights_by_layer(content: bytes) -> dict[str, list[Floats]]:
