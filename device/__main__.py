@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
     except MienError as error:
         if args.debug:
             traceback.print_exc()
-        for line in (error, *getattr(error, "others", ())):
+        for line in error.lines:
             print(f"mien: {line}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:

@@ -17,17 +17,23 @@ from collections.abc import Sequence
 
 
 class MienError(Exception):
-    """Anything Mien can explain in one line."""
+    """Anything Mien can explain in one line.
+
+    Attributes:
+        others: what else is wrong, a line each.
+    """
 
     exit_status = 1
+    others: Sequence[str] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """All that is wrong."""
+        return [str(self), *self.others]
 
 
 class ConfigurationError(MienError):
-    """A setting is unknown, of the wrong type or out of range.
-
-    Attributes:
-        others: what else is wrong with the settings, a line each.
-    """
+    """A setting is unknown, of the wrong type or out of range."""
 
     exit_status = 78
 

@@ -49,7 +49,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         settings = load_settings(args.config, environment)
         first = "ok", str(args.config or "built-in defaults")
     except MienError as error:
-        first = "!!", f"{error} (what follows is with the defaults)"
+        first = "!!", f"{'; '.join(error.lines)} (what follows is with the defaults)"
     broken = False
     for name, check in {"settings": lambda _: first, **_checks(environment)}.items():
         mark, text = _examine(check, settings)

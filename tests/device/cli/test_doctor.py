@@ -160,11 +160,12 @@ def test_no_secret_is_printed(table: str, tmp_path: Path) -> None:
 
 def test_wrong_settings_are_told_and_the_report_goes_on_with_the_defaults(tmp_path: Path) -> None:
     config = tmp_path / "mien.toml"
-    config.write_text('[mqtt]\nhost = "broker.local"\nprot = 1883\n')
+    config.write_text('[mqtt]\nhost = "broker.local"\nprot = 1883\nqos = 1\n')
     done = ask_doctor("--config", str(config))
     report = findings(done.stdout)
     assert report["settings"][0] == "!!"
-    assert f"{config}:3: unknown key mqtt.prot" in report["settings"][1]
+    for line, key in ((3, "prot"), (4, "qos")):
+        assert f"{config}:{line}: unknown key mqtt.{key}" in report["settings"][1]
     assert report["settings"][1].endswith("(what follows is with the defaults)")
     assert report["broker"][0] == "--"
     assert list(report) == SECTIONS
