@@ -6,7 +6,9 @@ generator alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from device.errors import ModelError, UsageError
 from device.vision.synthesizer import Synthesizer
@@ -40,17 +42,23 @@ def steps_before(start: Path, recipe: GanRecipe) -> int:
             raise UsageError(f"--start-from: {error}") from error
         content, card = read_generator(start)
         first = dict(card.facts["run"]["recipe"])
-        steps = int(first.get("steps_before", 0)) + int(first.get("steps", 0))
-    else:
-        begun = read_gan_recipe(start)
-        first = {name: getattr(begun, name) for name in ALIKE}
-        steps = begun.steps_before + steps_done(start)
+        require_alike(start, first, recipe)
+        rebuild_generator(content, settings_of(recipe), f"--start-from {start}")
+        return int(first.get("steps_before", 0)) + int(first.get("steps", 0))
+    begun = read_gan_recipe(start)
+    require_alike(start, vars(begun), recipe)
+    return begun.steps_before + steps_done(start)
+
+
+def require_alike(start: Path, first: Mapping[str, Any], recipe: GanRecipe) -> None:
+    """Refuses a start of another kind or size.
+
+    Raises:
+        UsageError: it is one.
+    """
     for name in ALIKE:
         if first.get(name) != getattr(recipe, name):
             raise UsageError(f"--start-from {start}: its {name} is {first.get(name)}")
-    if is_pair(start):
-        rebuild_generator(content, settings_of(recipe), f"--start-from {start}")
-    return steps
 
 
 def take_over(model: Translation, recipe: GanRecipe) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from device.errors import UsageError
-from training.gan.command import steps_before
 from training.gan.recipe import (
     LOSSES,
     GanRecipe,
@@ -18,6 +17,7 @@ from training.gan.recipe import (
     read_gan_recipe,
     write_recipe,
 )
+from training.gan.warm_start import steps_before
 
 
 @pytest.mark.parametrize("kind", LOSSES)
