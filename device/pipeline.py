@@ -274,7 +274,11 @@ def wait_on(parts: Parts, scene: Scene, now_s: float) -> Scene:
 
 def find_problem(parts: Parts) -> str | None:
     """The one problem that state, health and screen tell of several: the camera's goes first."""
-    return _problem_of_camera(parts) or parts.status.problem or parts.publisher.problem
+    return _first_problem(parts, _problem_of_camera(parts))
+
+
+def _first_problem(parts: Parts, of_camera: str | None) -> str | None:
+    return of_camera or parts.status.problem or parts.publisher.problem
 
 
 def _problem_of_camera(parts: Parts) -> str | None:
@@ -287,8 +291,7 @@ def finish_frame(parts: Parts, scene: Scene, frame: Frame | None) -> None:
     lost = _problem_of_camera(parts)
     camera = CameraState.OFFLINE if lost else CameraState.ONLINE
     camera = CameraState.PAUSED if parts.paused else camera
-    problem = lost or parts.status.problem or parts.publisher.problem
-    status = replace(parts.status, camera=camera, problem=problem)
+    status = replace(parts.status, camera=camera, problem=_first_problem(parts, lost))
     with parts.metrics.timed("show"):
         parts.publisher.show(scene, status)
         parts.display.show(scene, status, frame)

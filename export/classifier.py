@@ -29,7 +29,7 @@ from training.classifier.metrics import Truth, truth_of
 from training.classifier.networks import HEADS, count_macs
 from training.classifier.read_recipe import read_recipe
 from training.classifier.recipe import prior_of
-from training.classifier.trained import load_network, predict
+from training.classifier.trained import load_network, one_head, predict
 from training.data.cleaning import clean_as, lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
 from training.runs import newest_run, read_history, read_settings
@@ -143,11 +143,6 @@ def to_device(model: keras.Model, head: str, pictures: Pictures) -> Converted:
         old_runtime_limit(content),
     ]
     return Converted(content, facts, limits, calibrate(actual, truth.labels, prior_of(train, head)))
-
-
-def one_head(model: keras.Model, head: str) -> keras.Model:
-    """The model with one head of the two."""
-    return keras.Model(model.inputs, model.output[head])
 
 
 def truth_for(head: str, pictures: Pictures) -> Truth:

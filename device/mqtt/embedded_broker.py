@@ -72,16 +72,22 @@ class EmbeddedBroker:
             return self._wanted
 
     def close(self) -> None:
-        """Ends the broker."""
+        """Ends the broker, also one that is just coming up anew."""
         self._closed = True
-        assert self._process.stdin is not None
-        self._process.stdin.close()  # which ends it
-        try:
-            self._process.wait(3.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-        with self._process:  # closes its other pipe
-            return
+        _end(self._process)  # whoever waits for its port goes on
+        with self._asking, self._process:  # which closes its other pipe
+            _end(self._process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a child, if it has not ended yet."""
+    assert process.stdin is not None
+    process.stdin.close()  # which ends it
+    try:
+        process.wait(3.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    process.wait()
 
 
 def _broker_class() -> Any:

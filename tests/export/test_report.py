@@ -44,6 +44,26 @@ def test_the_report_is_generated_from_what_was_measured(
     ]
 
 
+def test_a_run_that_does_not_ship_is_measured_as_a_float_model(
+    drawn_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ["--data", str(drawn_run.parent / "fer2013.csv")]
+    nothing = ["--models", str(tmp_path), "--hog", str(tmp_path / "none.npz")]
+    assert main(["evaluate-peers", *data, *nothing, "--pair", str(drawn_run)]) == 0
+    assert capsys.readouterr().out.startswith("expression-tiny (fer2013 head, float): fer2013 ")
+
+    (tmp_path / "template.md").write_text("{table_2}")
+    (tmp_path / "results.json").write_text('{"results": []}')
+    words = ["--folder", str(tmp_path), "--results", str(tmp_path / "results.json")]
+    output = ["--output", str(tmp_path / "paper.md")]
+    assert main(["paper", *data, *words, *output, "--pair", str(drawn_run)]) == 0
+    both = json.loads((tmp_path / "both-splits.json").read_text())
+    assert list(both) == ["expression-tiny (fer2013 head, float)"]
+
+    assert main(["evaluate-peers", *data, *nothing, "--pair", str(tmp_path / "nosuch")]) == 2
+    assert "nosuch" in capsys.readouterr().err
+
+
 def test_a_peer_that_is_not_there_is_named(
     drawn_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,11 @@ def load_network(run: Path) -> keras.Model:
     return model
 
 
+def one_head(model: keras.Model, head: str) -> keras.Model:
+    """The model with one head of the two."""
+    return keras.Model(model.inputs, model.output[head])
+
+
 def predict(model: keras.Model, pixels: Any, batch_size: int = 256) -> dict[str, Any]:
     """Logits (n, 7) of each head for (n, 48, 48) uint8 pixels."""
     parts = [

@@ -13,7 +13,13 @@ import numpy.typing as npt
 from device.errors import UsageError
 from device.vision.model_card import ModelCard, read_model
 from training.classifier.hog_svm import HogSvm
-from training.classifier.metrics import Logits, protocols_for, scores, truth_of
+from training.classifier.metrics import (
+    Logits,
+    fit_temperature,
+    protocols_for,
+    scores,
+    truth_of,
+)
 from training.classifier.robustness import CONDITIONS
 from training.data.fer2013 import Pictures
 from training.reports.out_of_domain import OutOfDomainFaces
@@ -61,6 +67,36 @@ def of_pair(path: Path) -> Candidate:
         card.facts.get("parameters"),
         card.facts.get("mmacs"),
         path,
+    )
+
+
+def ours(path: Path, validation: Pictures) -> Candidate:
+    """One of our pairs, or of our runs."""
+    return of_pair(path) if path.suffix == ".tflite" else of_run(path, validation)
+
+
+def of_run(run: Path, validation: Pictures) -> Candidate:
+    """A run's FER2013 head as a float model: networks that are compared, but do not ship.
+
+    Args:
+        run: directory of ``training classifier``.
+        validation: pictures that fit its temperature.
+    """
+    from training.classifier.networks import count_macs
+    from training.classifier.trained import load_network, one_head
+
+    model = load_network(run)
+    content = float_tflite(one_head(model, "fer2013"))
+    network = TfliteClassifier(content)
+    temperature = np.float32(fit_temperature(network.logits(validation.pixels), validation.labels))
+    return Candidate(
+        f"{model.name} (fer2013 head, float)",
+        lambda pixels: network.logits(pixels) / temperature,
+        network.latency_ms,
+        len(content),
+        None,
+        int(one_head(model, "fer2013").count_params()),
+        round(count_macs(model) / 1e6, 1),
     )
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from training.classifier.metrics import scores
 from training.data.fer2013 import Split, read_pictures
 from training.files import MODELS, write_json, write_text
 from training.reports.ablation import ablation_part
-from training.reports.baselines import of_pair
+from training.reports.baselines import ours
 from training.reports.faces import read_numbers
 from training.reports.hog_picture import draw_hog
 from training.reports.paper_runs import KEPT, curves_part, hog_part, keep
@@ -32,9 +32,29 @@ MISSING = "not run"
 # the command makes one that the report lacks.
 ROWS = {
     "paper-cnn-fer2013 (fer2013 head)": "five-block CNN",
-    "mini-xception-fer2013 (fer2013 head)": "mini-Xception",
+    "mini-xception (fer2013 head, float)": "mini-Xception (float)",
     "expression-fer2013 (fer2013 head)": "`expression-fer2013`",
     "expression (crowd head)": "`expression`",
+}
+
+
+class Run(NamedTuple):
+    """How what does not ship is made: the commands, and what ``--pair`` takes."""
+
+    commands: str
+    path: str
+
+
+RUNS = {
+    "paper-cnn-fer2013 (fer2013 head)": Run(
+        "`python -m training classifier --network paper --run runs/paper`, "
+        "`python -m export classifier runs/paper --head fer2013 --name paper-cnn-fer2013`",
+        "paper-cnn-fer2013.tflite",
+    ),
+    "mini-xception (fer2013 head, float)": Run(
+        "`python -m training classifier --network mini-xception --run runs/mini-xception`",
+        "runs/mini-xception",
+    ),
 }
 
 
@@ -46,7 +66,7 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--data", type=Path, help="fer2013.csv: measure both held-out splits anew")
     parser.add_argument("--pair", type=Path, action="append",
-                        help="what --data measures; may be repeated; default: what ships")  # fmt: skip
+                        help="what --data measures, a .tflite or a run; may be repeated; default: what ships")  # fmt: skip
     parser.add_argument("--run", type=Path, action="append", default=[], dest="runs",
                         help="a run of the paper's networks or of hog-svm, for Figure 9 and Eqs. 4 to 6")  # fmt: skip
     parser.set_defaults(run=run_command)
@@ -88,9 +108,10 @@ def measure_both_splits(data: Path, pairs: list[Path]) -> dict[str, Any]:
     """Scores on ``PublicTest`` and ``PrivateTest`` together, by FER2013's labels."""
     pictures = read_pictures(data)
     held_out = pictures.subset(pictures.splits != Split.TRAIN)
+    validation = pictures.split(Split.VALIDATION)
     return {
         candidate.name: scores(candidate.logits(held_out.pixels), held_out.labels)
-        for candidate in map(of_pair, pairs)
+        for candidate in (ours(path, validation) for path in pairs)
     }
 
 
@@ -132,17 +153,14 @@ def missing_runs(results: dict[str, Any], both: dict[str, Any]) -> str:
     """Which columns wait for a run, each with the commands that make it."""
     lines = []
     for name, label in ROWS.items():
-        pair = name.split(" (")[0]
-        network = {"paper-cnn-fer2013": "paper", "mini-xception-fer2013": "mini-xception"}.get(pair)
-        if network and name not in results:
+        made = RUNS.get(name)
+        if made and name not in results:
             lines.append(
-                f"- {label}, FER2013's labels, PrivateTest: {MISSING}. "
-                f"`python -m training classifier --network {network} --run runs/{network}`, "
-                f"`python -m export classifier runs/{network}`, then "
-                f"`python -m training report --pair {pair}.tflite`."
+                f"- {label}, FER2013's labels, PrivateTest: {MISSING}. {made.commands}, then "
+                f"`python -m training report --pair {made.path}`."
             )
         if name not in both:
-            option = f" --pair {pair}.tflite" if network else ""
+            option = f" --pair {made.path}" if made else ""
             lines.append(f"- {label}, both splits: {MISSING}. "
                          f"`python -m training paper --data fer2013.csv{option}`.")  # fmt: skip
     return "\n".join(lines) if lines else "Nothing."

@@ -8,16 +8,15 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from device.errors import UsageError
 from device.vision.model_card import ModelCard
 from training.classifier.train import DATA, default_votes
-from training.data.fer2013 import Split, read_pictures
+from training.data.fer2013 import Pictures, Split, read_pictures
 from training.files import MODELS, write_json
-from training.reports.baselines import Candidate, baseline, measure, of_pair, published
+from training.reports.baselines import Candidate, baseline, measure, of_pair, ours, published
 from training.reports.out_of_domain import OutOfDomainFaces, read_faces
 from training.reports.runtimes import compare_runtimes
 from training.reports.text import write_report
@@ -38,7 +37,8 @@ def add_arguments(commands: Any) -> None:
         parser.add_argument("--votes", type=Path)
         parser.add_argument("--models", type=Path, default=MODELS, help="folder of our pairs")
         parser.add_argument("--pair", type=Path, action="append", default=[],
-                            help="a .tflite of ours that does not ship; may be repeated")  # fmt: skip
+                            help="of ours that does not ship: a .tflite, or a run, whose "
+                            "FER2013 head counts as a float model; may be repeated")  # fmt: skip
         parser.add_argument("--peer", type=Path, action="append", default=[],
                             help="published .tflite or .hdf5; may be repeated")  # fmt: skip
         parser.add_argument("--faces", type=Path, action="append", default=[],
@@ -65,10 +65,11 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
                 f"--keep: the earlier report has {', '.join(sorted(missing))}, too; name "
                 "the same folders with --faces"
             )
-    test = read_pictures(arguments.data, default_votes(arguments)).split(Split.TEST)
+    pictures = read_pictures(arguments.data, default_votes(arguments))
+    test = pictures.split(Split.TEST)
     others = [read_faces(folder) for folder in arguments.faces]
     results = []
-    for candidate in line_up(arguments):
+    for candidate in line_up(arguments, pictures.split(Split.VALIDATION)):
         started_s = time.monotonic()
         results.append(measure(candidate, test, others))
         if candidate.card is not None:
@@ -124,13 +125,11 @@ def with_earlier(results: list[dict[str, Any]], earlier: dict[str, Any]) -> list
     return [*merged, *new.values()]
 
 
-def line_up(arguments: argparse.Namespace) -> list[Candidate]:
+def line_up(arguments: argparse.Namespace, validation: Pictures) -> list[Candidate]:
     """Our pairs first (those that ship before the others), the baseline, the published files."""
-    ours: Callable[[Path], bool] = lambda path: path.with_suffix(".json").exists()  # noqa: E731
-    paths = filter(
-        ours, sorted(arguments.models.glob("expression*.tflite"), key=lambda path: path.stem)
-    )
-    candidates = [of_pair(path) for path in [*paths, *arguments.pair]]
+    files = sorted(arguments.models.glob("expression*.tflite"), key=lambda path: path.stem)
+    candidates = [of_pair(path) for path in files if path.with_suffix(".json").exists()]
+    candidates += [ours(path, validation) for path in arguments.pair]
     if arguments.hog.exists():
         candidates.append(baseline(arguments.hog))
     return candidates + [published(path) for path in arguments.peer]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from device.errors import BrokerError
 from device.mqtt import client as client_module
 from device.mqtt.access import BrokerAccess, embedded_access
 from device.mqtt.client import MqttClient
@@ -93,6 +96,28 @@ def test_what_is_retained_comes_once_and_only_to_those_who_asked(
             later.publish(end, b"end")  # comes after all that is retained
             later.wait_for(end.split("/")[-1])
             assert [m.payload for m in later.seen()] == [*expected, b"end"]
+
+
+def test_one_that_is_closed_while_it_starts_anew_leaves_no_child(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert broker.port
+    start, closing = broker._start, threading.Thread(target=broker.close)
+    anew: list[subprocess.Popen[bytes]] = []
+
+    def start_and_close() -> subprocess.Popen[bytes]:
+        anew.append(start())
+        closing.start()
+        closing.join(0.5)
+        return anew[0]
+
+    monkeypatch.setattr(broker, "_start", start_and_close)
+    broker._process.kill()
+    broker._process.wait()
+    with contextlib.suppress(BrokerError):  # closed before it had a port
+        assert broker.port
+    closing.join(20)
+    assert anew[0].poll() is not None
 
 
 def test_a_taken_port_is_avoided() -> None:
