@@ -13,6 +13,7 @@ import argparse
 import csv
 import json
 import platform
+import shlex
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -146,7 +147,11 @@ def read_history(run: Path) -> list[Row]:
 
 def shorten(command: str) -> str:
     """The command with files and folders by their names, as a reader elsewhere would type it."""
-    return " ".join(Path(word).name if "/" in word else word for word in command.split())
+    words = []
+    for word in shlex.split(command):
+        name, equals, path = word.rpartition("=")
+        words.append(name + equals + Path(path).name if "/" in path else word)
+    return shlex.join(words)
 
 
 def git_revision() -> str:

@@ -16,19 +16,25 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import UsageError
-from training.ablation.variants import folder_name, variants_of
+from training.ablation.variants import (
+    OTHER_DATA,
+    Variants,
+    folder_name,
+    on_other_data,
+    variants_of,
+)
 from training.classifier.chain import call
 from training.classifier.recipe import recipe_for
 from training.classifier.train import DATA, NETWORK_NAMES, PRECISIONS, default_votes
 from training.data.fer2013 import require_data
 from training.files import write_json
-from training.runs import RUNS, has_run, is_finished, read_settings
+from training.runs import RUNS, has_run, is_finished, read_settings, shorten
 
 OUTPUT = Path("docs/paper/ablation.json")
 NETWORK, EPOCHS, SEEDS = "paper", 25, 2
 PROTOCOLS = ("fer2013", "majority")
 KEYS = ("accuracy", "macro_f1", "balanced_accuracy")
-Variants = dict[str, tuple[str, list[str]]]  # group and options by name
+RARE = ("disgust", "fear")  # what synthesized faces shall help
 
 
 def add_arguments(commands: Any) -> None:
@@ -43,6 +49,9 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--runs", type=Path, default=RUNS / "ablation", help="folder of the runs")
     parser.add_argument("--only", action="append", metavar="NAME",
                         help="a variant or a group of them; may be repeated")  # fmt: skip
+    parser.add_argument("--also", action="append", default=[], metavar="NAME=FOLDER",
+                        help="a variant that learns other pictures, as gan-augment writes them; "
+                        "may be repeated")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="name groups and variants, and end")
     parser.add_argument("--test", action="store_true", help="at the very end: the test split, too")
     parser.add_argument("--output", type=Path, default=OUTPUT)
@@ -92,13 +101,18 @@ def chosen_variants(arguments: argparse.Namespace, has_votes: bool) -> Variants:
     Raises:
         UsageError: there is none of that name.
     """
-    variants = variants_of(recipe_for(arguments.network), has_votes)
+    variants = all_variants(arguments, has_votes)
     groups = {group: None for group, _ in variants.values() if group}
     only = arguments.only or list(variants)
     for name in only:
         if name not in [*variants, *groups]:
             raise UsageError(f"--only {name!r}: known are {', '.join([*variants, *groups])}")
     return {name: v for name, v in variants.items() if name in only or v[0] in only}
+
+
+def all_variants(arguments: argparse.Namespace, has_votes: bool) -> Variants:
+    """Those of the network's recipe, and those of other pictures."""
+    return variants_of(recipe_for(arguments.network), has_votes) | on_other_data(arguments.also)
 
 
 def common(arguments: argparse.Namespace, votes: Path | None, seed: int) -> list[str]:
@@ -147,9 +161,11 @@ def collect(arguments: argparse.Namespace, votes: Path | None, command: str) -> 
     """
     rows, parameters = [], 0
     chosen = chosen_variants(arguments, bool(votes))
-    for name, (group, options) in variants_of(recipe_for(arguments.network), bool(votes)).items():
+    for name, (group, options) in all_variants(arguments, bool(votes)).items():
         own = planned(arguments, {name: (group, options)}, votes)
         runs = [r for r, words in own.items() if has_run(r) and begun_with(r, words)]
+        if group == OTHER_DATA:
+            options = ["--also", f"{name}={Path(options[1]).parent.name}"]
         row: dict[str, Any] = {"name": name, "group": group, "options": options}
         for split in ("validation", "test"):
             measured = [m for run in runs if (m := read_metrics(run, split))]
@@ -159,7 +175,7 @@ def collect(arguments: argparse.Namespace, votes: Path | None, command: str) -> 
                 parameters = measured[0]["parameters"]
         if name in chosen or "validation" in row:
             rows.append(row)
-    return {"command": command, "network": arguments.network, "parameters": parameters,
+    return {"command": shorten(command), "network": arguments.network, "parameters": parameters,
             "epochs": arguments.epochs, "seeds": arguments.seeds, "variants": rows}  # fmt: skip
 
 
@@ -177,10 +193,17 @@ def summarize(measured: list[dict[str, Any]]) -> dict[str, Any]:
             continue
         result[protocol] = {"n": measured[0][protocol]["n"]}
         for key in KEYS:
-            values = [one[protocol][key] for one in measured]
-            result[protocol][key] = {
-                "seeds": values,
-                "mean": round(sum(values) / len(values), 4),
-                "spread": round(max(values) - min(values), 4),
-            }
+            result[protocol][key] = spread_of([one[protocol][key] for one in measured])
+        for rare in RARE:
+            shares = [one[protocol]["classes"][rare]["f1"] for one in measured]
+            result[protocol][f"{rare}_f1"] = spread_of(shares)
     return result
+
+
+def spread_of(values: list[float]) -> dict[str, Any]:
+    """Each value, their mean, and largest less smallest."""
+    return {
+        "seeds": values,
+        "mean": round(sum(values) / len(values), 4),
+        "spread": round(max(values) - min(values), 4),
+    }

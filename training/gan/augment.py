@@ -1,4 +1,4 @@
-"""``training gan-augment``: FER2013 with its rare expressions filled up by a generator.
+"""``training gan-augment``: FER2013 with its rare expressions filled up by a generator, or replaced.
 
 A synthesized face is accepted when a judge names the asked expression with confidence. The
 judge must have had no part in the generator's training, nor may it be the network that is
@@ -41,6 +41,7 @@ def add_arguments(commands: Any) -> None:
         "--head", default="crowd", choices=("fer2013", "crowd"), help="whose labels count and judge"
     )
     parser.add_argument("--per-class", type=int, default=1500, help="training pictures to reach")
+    parser.add_argument("--alone", action="store_true", help="leave the real training pictures out")
     parser.add_argument("--min-probability", type=float, default=0.6, help="asked of the judge")
     parser.add_argument("--output", required=True, type=Path, metavar="FOLDER")
     parser.add_argument("--seed", type=int, default=1)
@@ -65,7 +66,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     chance = np.random.default_rng(arguments.seed)
     crops, labels = [], []
     for number, expression in enumerate(EXPRESSIONS):
-        missing = arguments.per_class - int((training.labels == number).sum())
+        there = 0 if arguments.alone else int((training.labels == number).sum())
+        missing = arguments.per_class - there
         if missing <= 0:
             continue
         made = accepted(translate, judge, training, number, missing, arguments, chance)
@@ -75,7 +77,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if not sum(map(len, crops)):
         raise UsageError("nothing to add: no face was accepted, or every class is large enough")
     pixels, shown = np.concatenate(crops), np.concatenate(labels)
-    data, votes = write_csv_pair(extend(pictures, pixels, shown, "synthetic"), arguments.output)
+    kept = pictures.subset(pictures.splits != Split.TRAIN) if arguments.alone else pictures
+    data, votes = write_csv_pair(extend(kept, pixels, shown, "synthetic"), arguments.output)
     write_sheet(arguments.output / "accepted.png", pixels[chance.permutation(len(pixels))[:200]])
     print(f"train with: python -m training classifier --data {data} --votes {votes}")
     return 0

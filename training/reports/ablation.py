@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ COLUMNS = {  # title: protocol and figure
     "accuracy by the FER+ majority": ("majority", "accuracy"),
 }
 
+RARE = "F1 of disgust, fear"
+
 
 def ablation_part(numbers: dict[str, Any] | None, picture: Path) -> str:
     """What the page says of it; draws the figure.
@@ -38,11 +41,11 @@ def ablation_part(numbers: dict[str, Any] | None, picture: Path) -> str:
     draw_ablation(numbers, picture)
     splits = [s for s in SPLITS if any(s in row for row in numbers["variants"])]
     head = ["group", "variant", "options", "training pictures",
-            *(f"{SPLITS[s]}, {title}" for s in splits for title in COLUMNS)]  # fmt: skip
+            *(f"{SPLITS[s]}, {title}" for s in splits for title in [*COLUMNS, RARE])]  # fmt: skip
     rows = [
-        [row["group"] or "–", row["name"], f"`{' '.join(row['options'])}`" if row["options"] else "–",
+        [row["group"] or "–", row["name"], f"`{shlex.join(row['options'])}`" if row["options"] else "–",
          f"{row['pictures']:,}" if "pictures" in row else "–",
-         *(cell(row.get(split), *column) for split in splits for column in COLUMNS.values())]
+         *(text for split in splits for text in cells(row.get(split)))]
         for row in numbers["variants"]
     ]  # fmt: skip
     return (
@@ -81,6 +84,12 @@ def count(numbers: dict[str, Any], thing: str) -> str:
     """As ``2 seeds``."""
     number = numbers[thing + "s"]
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def cells(measured: dict[str, Any] | None) -> list[str]:
+    """What a split's columns say of a variant."""
+    rare = [cell(measured, "fer2013", f"{name}_f1") for name in ("disgust", "fear")]
+    return [*(cell(measured, *column) for column in COLUMNS.values()), ", ".join(rare)]
 
 
 def cell(measured: dict[str, Any] | None, protocol: str, key: str) -> str:

@@ -17,7 +17,8 @@ from training.classifier.metrics import scores, truth_of
 from training.classifier.read_recipe import read_recipe
 from training.classifier.recipe import recipe_for
 from training.classifier.trained import load_network, predict
-from training.data.fer2013 import Pictures, Split
+from training.data.extended import write_csv_pair
+from training.data.fer2013 import Pictures, Split, read_pictures
 from training.files import write_json
 from training.reports.ablation import ablation_part
 from training.runs import is_finished
@@ -99,12 +100,21 @@ def test_what_changes_nothing_or_needs_votes_is_left_out() -> None:
 
 def test_mean_and_spread_over_the_seeds() -> None:
     one, other = (
-        {"fer2013": {"n": 9, "accuracy": a, "macro_f1": 0.5, "balanced_accuracy": 0.5}}
+        {
+            "fer2013": {
+                "n": 9,
+                "accuracy": a,
+                "macro_f1": 0.5,
+                "balanced_accuracy": 0.5,
+                "classes": {"disgust": {"f1": a / 2}, "fear": {"f1": 0.4}},
+            }
+        }
         for a in (0.6, 0.65)
     )
     summary = summarize([one, other])["fer2013"]
     assert summary["accuracy"] == {"seeds": [0.6, 0.65], "mean": 0.625, "spread": 0.05}
     assert summary["n"] == 9
+    assert summary["disgust_f1"]["seeds"] == [0.3, 0.325]
 
 
 def test_it_goes_on_where_it_was_and_measures_the_test_split_once(
@@ -168,6 +178,27 @@ def test_variants_trained_by_several_commands_stand_in_one_table(
         ("base", True), ("class weights", True),
     ]  # fmt: skip
     assert all(row["pictures"] > 0 for row in rows)
+
+
+def test_other_pictures_are_a_variant(
+    tmp_path: Path, drawn: tuple[Path, Path], commands: Commands,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    folder = tmp_path / "filled"
+    words = words_in(tmp_path, drawn, "--seeds", "1", "--also", f"real and more={folder}")
+    assert training.__main__.main(words) == 2
+    assert "real and more: " in (told := capsys.readouterr().err)
+    assert "fer2013.csv is not there" in told
+    assert training.__main__.main(words_in(tmp_path, drawn, "--also", "nothing")) == 2
+    assert "must be NAME=FOLDER" in capsys.readouterr().err
+    write_csv_pair(read_pictures(*drawn), folder)
+    assert training.__main__.main([*words, "--only", "real and more"]) == 0
+    settings = json.loads((tmp_path / "runs/real-and-more-1/settings.json").read_text())
+    assert Path(settings["data"]["path"]).parent.name == "filled"
+    numbers = json.loads((tmp_path / "ablation.json").read_text())
+    text = ablation_part(numbers, tmp_path / "ablation.png")
+    assert "| pictures | real and more | `--also 'real and more=filled'` |" in text
+    assert str(tmp_path) not in text
 
 
 def test_the_page_says_how_to_run_it(tmp_path: Path) -> None:

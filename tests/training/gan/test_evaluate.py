@@ -78,6 +78,14 @@ def test_a_smoke_training_is_resumed_judged_and_used(
     assert (output / "accepted.png").exists()
     assert main(["gan-augment", str(run), *words, "--output", str(output), *data]) == 2
     assert "already there" in capsys.readouterr().err
+    alone = [*words, "--alone", "--output", str(tmp_path / "alone"), *data]
+    assert main(["gan-augment", str(run), *alone]) == 0
+    made = read_pictures(tmp_path / "alone/fer2013.csv", tmp_path / "alone/fer2013new.csv")
+    training = made.split(Split.TRAIN)
+    assert [int((training.labels == k).sum()) for k in range(7)] == [12] * 7
+    real = read_pictures(*drawn).split(Split.TRAIN)
+    assert not {p.tobytes() for p in training.pixels} & {p.tobytes() for p in real.pixels}
+    assert len(made.split(Split.TEST)) == len(pictures)
 
 
 def test_a_classifier_s_run_is_no_generator(
