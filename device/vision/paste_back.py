@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from device.vision.face_color import MOUTH, FaceColor, inside
 from device.vision.preprocess import CROP_PX, Matrix, Points, cut_view, soft, to_grey, upright
 from device.vocabulary import GreyImage, Image
 
@@ -25,6 +26,11 @@ TILE_PX = 512  # side of what is worked on at once
 MAX_COVER = 0.85  # share of the old detail that full paint takes away
 NUM_CORRECTIONS = 2  # of what enlarging the paint has softened
 BRIGHTEST = 99.9  # per cent of a crop are darker than its brightest paint may be
+LITTLE_PAINT, RECOLORED = (
+    6.0,
+    36.0,
+)  # grey levels of paint that keep the old colour, and that replace it
+MOUTH_BLUR_PX = 2.0
 SOME_PAINT = 8.0  # grey levels of paint from which the softness is corrected in full
 
 Floats = npt.NDArray[np.float32]
@@ -77,8 +83,9 @@ def paste_back(image: Image, view: Matrix, crop: GreyImage, made: GreyImage, flo
     Where much is painted, the old detail (the line of a mouth that is now open) is taken away in
     proportion; elsewhere it stays. What the result, cut out again, lacks there of what the model
     made is then added: enlarging softens paint (iterative back-projection, Irani and Peleg, 1991).
-    No paint is brighter than what was bright already: teeth would glow. Done tile by tile: a face
-    may be as large as the picture.
+    No paint is brighter than what was bright already: teeth would glow. In a colour picture paint
+    takes the face's own colours (``FaceColor``). Done tile by tile: a face may be as large as the
+    picture.
 
     Args:
         image: (height, width) or (height, width, 3) uint8.
@@ -106,7 +113,30 @@ def paste_back(image: Image, view: Matrix, crop: GreyImage, made: GreyImage, flo
         lacking = near_paint * (wanted - seen_small)
         for tile in tiles_of(view, image.shape):
             add(result, tile, spread(lacking, view, *tile, cv2.INTER_CUBIC))
+    if image.ndim == 3:
+        recolor(result, image, view, painted)
     return result
+
+
+def recolor(result: Image, image: Image, view: Matrix, painted: Floats) -> None:
+    """Gives what was painted the face's own colours, in place.
+
+    Args:
+        result: (height, width, 3) RGB, with the paint.
+        image: the same without.
+        view: from the picture to the crop.
+        painted: (48, 48) grey levels of paint.
+    """
+    channels = [
+        cut_face(np.ascontiguousarray(channel), view) for channel in np.moveaxis(image, -1, 0)
+    ]
+    color = FaceColor.of(np.stack(channels, axis=-1))
+    share = (painted - LITTLE_PAINT) / (RECOLORED - LITTLE_PAINT)
+    mouth = cv2.GaussianBlur(inside(MOUTH).astype(np.float32), (0, 0), MOUTH_BLUR_PX)
+    parts = [np.asarray(np.clip(share, 0, 1), np.float32), np.asarray(mouth, np.float32)]
+    for tile in tiles_of(view, image.shape):
+        weights = (spread(part, view, *tile, cv2.INTER_LINEAR) for part in parts)
+        color.paint(result[tile], *weights)
 
 
 def tiles_of(view: Matrix, shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
@@ -119,7 +149,7 @@ def tiles_of(view: Matrix, shape: tuple[int, ...]) -> Iterator[tuple[slice, slic
 
 
 def add(image: Image, tile: tuple[slice, slice], delta: Floats) -> None:
-    """Changes a part of a picture in place, the same in every channel: skin keeps its colour."""
+    """Changes a part of a picture in place, the same in every channel."""
     if image.ndim == 3:
         delta = delta[:, :, None]
     image[tile] = np.clip(np.rint(image[tile] + delta), 0, 255)
