@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from device.errors import UsageError
 from device.vision.tflite import TFLiteModel
 from export.gate import unknown_operators
+from training.__main__ import main
 from training.reports.runtimes import answers_of, compare_runtimes, make_python
 
 MODELS = Path(__file__).parents[2] / "device" / "models"
@@ -64,3 +66,22 @@ def test_a_classifier_is_compared_picture_by_picture(python: Path) -> None:
 def test_a_python_without_the_runtime_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="tflite-runtime did not answer"):
         answers_of(Path("/bin/false"), SHIPPED[0], [np.zeros((1, 48, 48), np.uint8)])
+
+
+@pytest.mark.parametrize(
+    ("python", "reason"),
+    [
+        (
+            Path(sys.executable),
+            "did not answer (ModuleNotFoundError: No module named 'tflite_runtime",
+        ),
+        (Path("/nosuch/python"), "cannot be run (No such file or directory)"),
+    ],
+)
+def test_a_report_says_first_that_the_other_python_lacks_something(
+    python: Path, reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "fer2013.csv"  # not there, and not reached
+    words = ["evaluate-peers", "--data", str(data), "--tflite-runtime", str(python)]
+    assert main(words) == 2
+    assert reason in capsys.readouterr().err

@@ -18,7 +18,7 @@ from training.data.fer2013 import Pictures, Split, read_pictures
 from training.files import MODELS, write_json
 from training.reports.baselines import Candidate, baseline, measure, of_pair, ours, published
 from training.reports.out_of_domain import OutOfDomainFaces, read_faces
-from training.reports.runtimes import compare_runtimes
+from training.reports.runtimes import compare_runtimes, require_runtime
 from training.reports.text import write_report
 from training.runs import RUNS, git_revision, shorten
 
@@ -65,6 +65,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
                 f"--keep: the earlier report has {', '.join(sorted(missing))}, too; name "
                 "the same folders with --faces"
             )
+    if arguments.tflite_runtime:
+        require_runtime(arguments.tflite_runtime)
     pictures = read_pictures(arguments.data, default_votes(arguments))
     test = pictures.split(Split.TEST)
     others = [read_faces(folder) for folder in arguments.faces]

@@ -83,14 +83,35 @@ def answers_of(python: Path, model: Path, inputs: Arrays) -> tuple[Arrays, float
         np.savez(given, *inputs)
         command = [str(python), "-m", "training.reports.runtimes", str(model.resolve()), str(given),
                    str(answered)]  # fmt: skip
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise UsageError(f"{python}: tflite-runtime did not answer ({last})")
+        run_there(command)
         with np.load(answered) as arrays:
             outputs = [arrays[name] for name in arrays.files if name.startswith("arr_")]
             return outputs, float(arrays["latency_ms"]) if "latency_ms" in arrays.files else 0.0
+
+
+def require_runtime(python: Path) -> None:
+    """Tries the imports, so that a report does not end after its first row.
+
+    Raises:
+        UsageError: no such Python, or it lacks tflite-runtime, numpy or OpenCV.
+    """
+    run_there([str(python), "-c", "import tflite_runtime.interpreter, numpy, cv2"])
+
+
+def run_there(command: list[str]) -> None:
+    """Runs a command of the other Python, which finds this module.
+
+    Raises:
+        UsageError: it cannot be run, or it failed.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
+    except OSError as error:
+        raise UsageError(f"{command[0]}: cannot be run ({error.strerror})") from error
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise UsageError(f"{command[0]}: tflite-runtime did not answer ({last})")
 
 
 def compare_runtimes(model: Path, pixels: npt.NDArray[np.uint8], python: Path) -> dict[str, Any]:
