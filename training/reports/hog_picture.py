@@ -31,13 +31,15 @@ def stars(face: npt.NDArray[np.uint8], cell_px: int) -> Any:
     blocks = describe(face[None], cell_px)[0].reshape(*feature_shape(cell_px), 2, 2, BINS)
     picture = np.zeros((WINDOW[1] * SCALE, WINDOW[0] * SCALE), np.uint8)
     half = cell_px * SCALE / 2
-    # A block's histograms are its four cells', column by column; its first is the cell's own.
-    cells = blocks[:, :, 0, 0]
-    strongest = max(float(cells.max()), 1e-6)
-    for column in range(cells.shape[0]):
-        for row in range(cells.shape[1]):
+    # A block's histograms are its four cells', column by column; a cell's own is its first block's.
+    last_block = np.array(blocks.shape[:2]) - 1
+    strongest = max(float(blocks.max()), 1e-6)
+    for column in range(blocks.shape[0] + 1):
+        for row in range(blocks.shape[1] + 1):
+            block = np.minimum((column, row), last_block)
+            cell = blocks[(*block, column - block[0], row - block[1])]
             center = np.array([column * 2 + 1, row * 2 + 1]) * half
-            for number, value in enumerate(cells[column, row]):
+            for number, value in enumerate(cell):
                 angle = np.pi * (number + 0.5) / BINS + np.pi / 2
                 reach = np.array([np.cos(angle), np.sin(angle)]) * half
                 first, last = ([int(v) for v in center + sign * reach] for sign in (-1, 1))

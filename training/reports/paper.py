@@ -65,8 +65,8 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="template, picture, numbers")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--data", type=Path, help="fer2013.csv: measure both held-out splits anew")
-    parser.add_argument("--pair", type=Path, action="append",
-                        help="what --data measures, a .tflite or a run; may be repeated; default: what ships")  # fmt: skip
+    parser.add_argument("--pair", type=Path, action="append", default=[],
+                        help="a .tflite or a run that --data measures beside what ships; may be repeated")  # fmt: skip
     parser.add_argument("--run", type=Path, action="append", default=[], dest="runs",
                         help="a run of the paper's networks or of hog-svm, for Figure 9 and Eqs. 4 to 6")  # fmt: skip
     parser.set_defaults(run=run_command)
@@ -76,7 +76,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Measures if asked, draws Figure 3 and fills the template."""
     both_path = arguments.folder / BOTH
     if arguments.data:
-        pairs = arguments.pair or sorted(MODELS.glob("expression*.tflite"))
+        pairs = [*sorted(MODELS.glob("expression*.tflite")), *arguments.pair]
         write_json(both_path, measure_both_splits(arguments.data, pairs))
     results = {row["name"]: row for row in read_numbers(arguments.results)["results"]}
     both = read_numbers(both_path) if both_path.exists() else {}
@@ -122,7 +122,7 @@ def table_2(results: dict[str, Any], both: dict[str, Any]) -> str:
     columns += [(label, both[name], "both splits") for name, label in ROWS.items() if name in both]
     head = ["class", "paper", *(f"{label}, {split}" for label, _, split in columns)]
     rows = [
-        [name, triple(published),
+        [name, " / ".join(f"{value:.2f}" for value in published),
          *(triple([100 * measured["classes"][name][key] for key in ("precision", "recall", "f1")])
            for _, measured, _ in columns)]
         for name, published in TABLE_2.items()
@@ -139,7 +139,7 @@ def triple(values: Any) -> str:
 
 def table_3(results: dict[str, Any]) -> str:
     """The paper's list, then what was run here, each with its protocol."""
-    rows = [[author, network, f"{value:g} %", "as the paper lists it; protocol not stated"]
+    rows = [[author, network, f"{value:.2f} %", "as the paper lists it; protocol not stated"]
             for author, network, value in TABLE_3]  # fmt: skip
     for name, result in results.items():
         measured = result["protocols"]["fer2013"]
@@ -152,15 +152,15 @@ def table_3(results: dict[str, Any]) -> str:
 def missing_runs(results: dict[str, Any], both: dict[str, Any]) -> str:
     """Which columns wait for a run, each with the commands that make it."""
     lines = []
+    every_pair = "".join(f" --pair {made.path}" for made in RUNS.values())
     for name, label in ROWS.items():
         made = RUNS.get(name)
         if made and name not in results:
             lines.append(
-                f"- {label}, FER2013's labels, PrivateTest: {MISSING}. {made.commands}, then "
-                f"`python -m training report --pair {made.path}`."
+                f"- {label}, FER2013's labels, PrivateTest: {MISSING}. {made.commands}, then the "
+                f"command of [results.md](results.md) with `--pair {made.path}`."
             )
         if name not in both:
-            option = f" --pair {made.path}" if made else ""
-            lines.append(f"- {label}, both splits: {MISSING}. "
-                         f"`python -m training paper --data fer2013.csv{option}`.")  # fmt: skip
+            lines.append(f"- {label}, both splits: {MISSING}. `python -m training paper --data "
+                         f"fer2013.csv{every_pair}`.")  # fmt: skip
     return "\n".join(lines) if lines else "Nothing."

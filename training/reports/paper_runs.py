@@ -59,7 +59,7 @@ def curves_part(curves: dict[str, Any], folder: Path) -> str:
         best = max(row["validation_fer2013"] for row in run["history"])
         lines.append(
             f"![loss and accuracy of the {label}]({folder.name}/{picture.name})\n\n"
-            f"{label}, {last['epoch']:.0f} epochs, seed {run['seed']}: `{run['command']}`. "
+            f"{label}, {last['epoch']:.0f} epochs, seed {run['seed']}: `python -m training {run['command']}`. "
             f"FER2013's labels at the end: {last['training_fer2013']:.1%} on training pictures, "
             f"{last['validation_fer2013']:.1%} on validation (best epoch: {best:.1%}).\n"
         )

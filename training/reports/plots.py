@@ -18,6 +18,7 @@ from training.classifier.metrics import Logits, reliability, softmax
 from training.data.augmentation import Augmentation, augment
 
 HEAD_COLOURS = {"fer2013": "tab:blue", "crowd": "tab:orange"}
+HEAD_LABELS = {"fer2013": "FER2013", "crowd": "FER+"}
 NAMES = [expression.value for expression in EXPRESSIONS]
 
 
@@ -29,10 +30,12 @@ def plot_curves(history: list[dict[str, float]], path: Path) -> None:
             split, _, head = key.removesuffix("_loss").partition("_")
             if split not in ("training", "validation") or key.endswith("_loss") != is_loss:
                 continue
-            points = [(row["epoch"], row[key]) for row in history if key in row]
-            axis.plot(*zip(*points, strict=True), label=f"{head}, {split}", marker=".",
-                      color=HEAD_COLOURS.get(head), alpha=1 if split == "validation" else 0.45)  # fmt: skip
-        axis.set(xlabel="epoch", title="cross-entropy" if is_loss else "accuracy")
+            scale = 1 if is_loss else 100
+            points = [(row["epoch"], scale * row[key]) for row in history if key in row]
+            axis.plot(*zip(*points, strict=True), label=f"{HEAD_LABELS.get(head, head)}, {split}",
+                      color=HEAD_COLOURS.get(head), marker="o" if split == "validation" else ".",
+                      linestyle="-" if split == "validation" else "--")  # fmt: skip
+        axis.set(xlabel="epoch", title="cross-entropy" if is_loss else "accuracy, %")
         axis.grid(alpha=0.3)
         if axis.lines:
             axis.legend()
@@ -63,7 +66,7 @@ def plot_confusion(confusion: list[list[int]], title: str, path: Path) -> None:
             axis.text(column, row, counts[row, column], ha="center", va="center", color=colour)
     axis.set_xticks(range(len(NAMES)), NAMES, rotation=40, ha="right")
     axis.set_yticks(range(len(NAMES)), NAMES)
-    axis.set(xlabel="answered", ylabel="label")
+    axis.set(xlabel="answered (colour: share of the row)", ylabel="label")
     axis.set_title(title, fontsize=9)
     save(figure, path)
 
@@ -102,8 +105,9 @@ def plot_bars(groups: dict[str, dict[str, float]], path: Path) -> None:
     figure, axis = plt.subplots(figsize=(10, 4), layout="constrained")
     for place, (name, values) in enumerate(groups.items()):
         at = np.arange(len(conditions)) + (place - (len(groups) - 1) / 2) * width
-        axis.bar(at, [values[condition] for condition in conditions], width, label=name)
+        heights = [100 * values[condition] for condition in conditions]
+        axis.bar(at, heights, width, label=name)
     axis.set_xticks(range(len(conditions)), conditions, rotation=15)
-    axis.set(ylabel="accuracy", ylim=(0, 1))
+    axis.set(ylabel="accuracy, %", ylim=(0, 100))
     figure.legend(fontsize=8, ncols=3, loc="outside upper center")
     save(figure, path)

@@ -23,18 +23,27 @@ def plot_sequences(figures: dict[str, Any], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(
-        1, len(rows), figsize=(4.6 * len(rows), 5.0), squeeze=False, layout="constrained"
+        -(-len(rows) // 2),
+        2,
+        figsize=(9.6, 4.8 * -(-len(rows) // 2)),
+        squeeze=False,
+        layout="constrained",
     )
-    for axis, (kind, row) in zip(axes[0], rows, strict=True):
+    for axis in axes.flat[len(rows) :]:
+        axis.remove()
+    for axis, (kind, row) in zip(axes.flat, rows, strict=False):
         confusion = np.array(row["confusion"], float)
         shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
         axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (y, x), share in np.ndenumerate(shares):
             if share >= 0.005:
-                axis.text(x, y, f"{share:.0%}", ha="center", va="center", fontsize=7,
+                axis.text(x, y, f"{share:.0%}", ha="center", va="center", fontsize=8,
                           color="white" if share > 0.6 else "black")  # fmt: skip
         axis.set_xticks(range(len(OUTCOMES)), OUTCOMES, rotation=60)
         axis.set_yticks(range(len(EXPRESSIONS)), [e.value for e in EXPRESSIONS])
-        axis.set(title=f"{kind}, rest {row['rest']}: {row['named_right']:.1%}", xlabel="named")
-    axes[0][0].set_ylabel("shown")
+        for y in np.flatnonzero(confusion.sum(axis=1) == 0):
+            axis.text(len(OUTCOMES) / 2 - 0.5, y, "not shown", ha="center", va="center", fontsize=8)
+        title = f"{kind}, rest {row['rest']}: {row['named_right']:.1%} right, n = {row['shown']:,}"
+        axis.set_title(title, fontsize=10)
+        axis.set(xlabel="named", ylabel="shown")
     save(figure, path)
