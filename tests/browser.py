@@ -27,6 +27,24 @@ def open_browser() -> Iterator[Any]:
         opened.close()
 
 
-def until(page: Any, condition: str) -> None:
+@contextmanager
+def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
+    """A page of a new context; no request leaves the origin, and the page has no error."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    requests: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if "Content Sec" in said.text else 0)
+    page.goto(address)
+    yield page
+    context.close()
+    assert requests
+    assert [url for url in requests if not url.startswith(address)] == []
+    assert errors == []
+
+
+def until(page: Any, condition: str, within_s: float = 20.0) -> None:
     """Waits for an expression; playwright's own way would need what the page's policy forbids."""
-    wait_until(lambda: bool(page.evaluate(condition)), 20.0)
+    wait_until(lambda: bool(page.evaluate(condition)), within_s)

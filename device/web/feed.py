@@ -6,6 +6,7 @@ whoever looks, in a thread of the server.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -41,12 +42,14 @@ class Feed:
         keep_frame: whether the newest frame is kept for the picture.
 
     Attributes:
+        run: tells this start of the device from every other one.
         flashes_until_s: until when the page shows the sign of ``identify``, monotonic.
     """
 
     def __init__(self, keep_frame: bool = False) -> None:
         self.keep_frame = keep_frame
         self.closing = threading.Event()
+        self.run = secrets.token_hex(8)
         self.flashes_until_s = float("-inf")
         self._newest: Newest | None = None
         self._largest: Classification | None = None

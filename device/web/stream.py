@@ -34,7 +34,7 @@ def stream(
         clock: monotonic.
     """
     try:
-        yield server_sent("about", dict(backstage.about))
+        yield server_sent("about", {**backstage.about, "run": backstage.feed.run})
         yield from _changes(backstage, may_look, clock)
     finally:
         leave()

@@ -9,6 +9,9 @@ const MOST_LANES = 6;
 const PICTURE_EACH_MS = 300;
 const REFUSAL_MS = 8000;
 const SILENT_MS = 6000; // the device says something every few seconds
+const LOST_MS = 15000; // a device without power closes nothing: the browser believes it for hours
+const LIVED_MS = 10000; // the device ends a stream once an hour: one that lived so long is no outage
+const ANSWER_MS = 15000; // the device itself gives a command ten seconds
 const ADVICE = {
   "too small": "too small: come closer, or move the camera nearer",
   "blurred": "blurred: hold still, or focus the lens",
@@ -41,7 +44,8 @@ const STEPS = {
 const byId = (id) => document.getElementById(id);
 const csrf = document.querySelector("meta[name=csrf]").content;
 let about = null, state = null, health = null, stream = null;
-let heard = 0, lastEvent = 0, isPaused = false, isDirty = false;
+let heard = -Infinity, begun = -Infinity; // the last message, the stream
+let seen = 0, lastEvent = 0, isPaused = false; // when the last state came
 let keptOut = ""; // why there is no stream
 let calibratingUntil = 0, refusal = "", refusedUntil = 0;
 const tracks = new Map(); // track_id: [{expression, from, to}], to is null while it lasts
@@ -55,6 +59,9 @@ function make(tag, properties = {}, ...children) {
 function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
+
+// Of a clock that never jumps: a device and a tablet may learn the time long after their start.
+const clock = () => performance.now();
 
 const percent = (share) => `${Math.round((share ?? 0) * 100)}\u00a0%`;
 
@@ -71,8 +78,9 @@ function span(seconds) {
 function connect() {
   if (stream || document.hidden) return;
   stream = new EventSource("/stream");
+  begun = clock();
   const listen = (name, take) => stream.addEventListener(name, (event) => {
-    heard = Date.now();
+    heard = clock();
     keptOut = "";
     take(JSON.parse(event.data));
   });
@@ -82,12 +90,18 @@ function connect() {
   listen("health", takeHealth);
   stream.onerror = () => {
     const isRefused = stream.readyState === EventSource.CLOSED;
-    disconnect();
-    if (heard) heard = Math.min(heard, Date.now() - SILENT_MS); // at once, not after the silence
-    showWhetherLive();
+    const hasLived = heard - begun > LIVED_MS;
+    lose(hasLived && !isRefused);
     if (isRefused) findOutWhy();
-    setTimeout(connect, 2000);
   };
+}
+
+function lose(isNoOutage = false) {
+  disconnect();
+  if (isNoOutage) return connect();
+  heard = Math.min(heard, clock() - SILENT_MS); // told at once, not after the silence
+  showWhetherLive();
+  setTimeout(connect, 2000);
 }
 
 function disconnect() {
@@ -95,9 +109,15 @@ function disconnect() {
   stream = null;
 }
 
+function abortIn(wait) {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), wait);
+  return controller.signal;
+}
+
 async function findOutWhy() {
   try {
-    const answer = await fetch("/session");
+    const answer = await fetch("/session", { signal: abortIn(ANSWER_MS) });
     if (answer.status === 401) location.replace("/login");
     if (answer.status === 503) keptOut = (await answer.text()).trim();
     showWhetherLive();
@@ -113,10 +133,10 @@ document.addEventListener("visibilitychange", () => {
 // What the device says
 
 function takeAbout(message) {
+  if (about && about.run === message.run) return;
+  // The device has started anew: it may be another version, and it takes no command of this page.
+  if (about) return location.reload();
   about = message;
-  lastEvent = 0;
-  tracks.clear();
-  byId("event-list").replaceChildren();
   say(byId("name"), about.name);
   document.title = about.name === "Mien" ? "Mien" : `${about.name} – Mien`;
   say(byId("notice"), about.notice);
@@ -125,17 +145,18 @@ function takeAbout(message) {
     item.dataset.expression = name;
     return item;
   }));
-  if (!byId("fields").children.length) makeFields();
+  makeFields();
 }
 
 function takeState(message) {
   state = message;
   setPaused(state.camera === "paused");
-  const now = Date.now();
+  const now = clock();
   for (const face of state.faces) follow(face, now);
   for (const [id, parts] of tracks) {
-    if (!state.faces.some((face) => face.track_id === id)) end(parts, now);
+    if (!state.faces.some((face) => face.track_id === id)) end(parts, seen);
   }
+  seen = now;
   showStage();
   showFaces();
   showGuide();
@@ -144,7 +165,7 @@ function takeState(message) {
 
 function takeEvents(messages) {
   const fresh = messages.filter((event) => event.number > lastEvent);
-  const now = Date.now();
+  const now = clock();
   for (const event of fresh) {
     lastEvent = event.number;
     const at = now - event.age_s * 1000;
@@ -152,7 +173,7 @@ function takeEvents(messages) {
     tracks.set(event.track_id, parts);
     end(parts, at);
     if (event.event_type !== "vanished") parts.push({ expression: event.expression, from: at, to: null });
-    byId("event-list").prepend(eventLine(event, at));
+    byId("event-list").prepend(eventLine(event));
   }
   while (byId("event-list").children.length > MOST_EVENTS) byId("event-list").lastChild.remove();
   byId("no-events").hidden = byId("event-list").children.length > 0;
@@ -169,8 +190,8 @@ function eventText(event) {
   return `${who} vanished, last ${event.expression}, after ${lasted}`;
 }
 
-function eventLine(event, at) {
-  const when = new Date(at);
+function eventLine(event) {
+  const when = new Date(Date.now() - event.age_s * 1000);
   const time = make("time", { dateTime: when.toISOString() }, when.toLocaleTimeString([], { hourCycle: "h23" }));
   const line = make("li", { className: event.event_type }, time, make("i"), make("span", {}, eventText(event)));
   line.dataset.expression = event.expression;
@@ -181,14 +202,14 @@ function takeHealth(message) {
   health = message;
   setPaused(health.paused);
   showHealth();
-  if (!isDirty) fillFields();
+  fillFields();
   showWhetherLive();
 }
 
 // What is shown
 
 function showWhetherLive() {
-  const isLive = Date.now() - heard < SILENT_MS;
+  const isLive = clock() - heard < SILENT_MS;
   document.body.classList.toggle("stale", !isLive);
   if (!isLive) {
     pill("watching", "bad", silence());
@@ -204,7 +225,7 @@ function showWhetherLive() {
     pill("watching", "good", `Working${rate}`);
   }
   byId("pause").disabled = byId("identify").disabled = !isLive;
-  const isCalibrating = Date.now() < calibratingUntil;
+  const isCalibrating = clock() < calibratingUntil;
   byId("calibrate").hidden = byId("calibrate-said").hidden = Boolean(about) && !about.has_rest;
   const why = isCalibrating ? "" : whyNotCalibrate(isLive);
   byId("calibrate").disabled = isCalibrating || Boolean(why);
@@ -216,7 +237,7 @@ function showWhetherLive() {
 
 function silence() {
   if (keptOut) return "Too many pages are open";
-  return heard ? "No answer from the device" : "Connecting…";
+  return heard > -Infinity ? "No answer from the device" : "Connecting…";
 }
 
 function whyNotCalibrate(isLive) {
@@ -227,7 +248,7 @@ function whyNotCalibrate(isLive) {
 }
 
 function showTrouble(isLive) {
-  const troubles = Date.now() < refusedUntil ? [refusal] : [];
+  const troubles = clock() < refusedUntil ? [refusal] : [];
   if (!isLive && keptOut) troubles.push(keptOut);
   if (isLive && state && state.problem) troubles.push(state.problem);
   if (isLive && health) {
@@ -321,7 +342,7 @@ function makeFace(face) {
 }
 
 function restText(known) {
-  if (Date.now() < calibratingUntil) return "look neutral now";
+  if (clock() < calibratingUntil) return "look neutral now";
   return known < 0.05 ? "not known yet" : `known to ${percent(known)}`;
 }
 
@@ -405,7 +426,7 @@ function follow(face, now) {
 }
 
 function showStrip() {
-  const now = Date.now(), begin = now - STRIP_MS, said = [];
+  const now = clock(), begin = now - STRIP_MS, said = [];
   for (const [id, parts] of tracks) {
     const left = parts.filter((part) => part.to === null || part.to > begin);
     if (left.length) tracks.set(id, left);
@@ -477,6 +498,7 @@ async function command(name, body = {}) {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-Mien-Csrf": csrf },
       body: JSON.stringify(body),
+      signal: abortIn(ANSWER_MS),
     });
     if (answer.headers.get("Content-Type") === "application/json") return await answer.json();
     if (answer.status === 401) location.replace("/login");
@@ -497,7 +519,7 @@ byId("pause").addEventListener("click", async () => {
 byId("calibrate").addEventListener("click", async () => {
   const answer = await command("calibrate");
   const isDone = answer.status === "ok";
-  if (isDone) calibratingUntil = Date.now() + answer.data.lasts_s * 1000;
+  if (isDone) calibratingUntil = clock() + answer.data.lasts_s * 1000;
   else showRefusal(answer.error);
   say(byId("spoken"), isDone ? `Look neutral for ${answer.data.lasts_s} seconds.` : answer.error);
   showWhetherLive();
@@ -512,8 +534,8 @@ byId("identify").addEventListener("click", async () => {
 // Why the device did not do something, long enough to be read.
 function showRefusal(text) {
   refusal = text;
-  refusedUntil = Date.now() + REFUSAL_MS;
-  showTrouble(Date.now() - heard < SILENT_MS);
+  refusedUntil = clock() + REFUSAL_MS;
+  showTrouble(clock() - heard < SILENT_MS);
 }
 
 function makeFields() {
@@ -528,39 +550,49 @@ function makeFields() {
     const label = make("label", { htmlFor: id }, LABELS[setting.key] ?? setting.key);
     return make("div", {}, label, input, make("p", { className: "help", id: said }, setting.help.replace(/^s (of )?/, "") + range));
   }));
-  byId("set").addEventListener("input", () => {
-    isDirty = true;
-    byId("set").querySelector("button").disabled = false;
+  byId("set").addEventListener("input", (event) => {
+    event.target.dataset.dirty = "true";
+    showWhetherToSave();
     say(byId("set-said"), "");
   });
   byId("set").addEventListener("submit", save);
 }
 
+const fields = () => [...byId("fields").querySelectorAll("input, select")];
+const valueOf = (input) => (input.type === "number" ? input.valueAsNumber : input.value);
+
+function showWhetherToSave() {
+  byId("set").querySelector("button").disabled = !fields().some((input) => input.dataset.dirty);
+}
+
+// What somebody has changed here stays; all else follows the device.
 function fillFields() {
-  for (const input of byId("fields").querySelectorAll("input, select")) {
+  for (const input of fields()) {
     const value = health.settings[input.name];
-    if (value !== undefined && input.value !== String(value)) input.value = value;
+    if (valueOf(input) === value) delete input.dataset.dirty;
+    else if (value !== undefined && !input.dataset.dirty) input.value = value;
   }
+  showWhetherToSave();
 }
 
 async function save(event) {
   event.preventDefault();
-  const settings = {};
-  for (const input of byId("fields").querySelectorAll("input, select")) {
-    const value = input.type === "number" ? Number(input.value) : input.value;
-    if (value !== health.settings[input.name]) settings[input.name] = value;
-  }
-  const said = byId("set-said");
-  isDirty = false;
+  const sent = new Map(fields().filter((input) => input.dataset.dirty).map((input) => [input, valueOf(input)]));
+  if (!sent.size) return;
   byId("set").querySelector("button").disabled = true;
-  if (!Object.keys(settings).length) return;
+  const settings = Object.fromEntries([...sent].map(([input, value]) => [input.name, value]));
   const answer = await command("set", { settings });
-  const later = answer.status === "ok" ? answer.data.after_restart : [];
-  said.className = answer.status === "ok" ? "good" : "bad";
+  const isDone = answer.status === "ok", said = byId("set-said");
+  const later = isDone ? answer.data.after_restart : [];
+  said.className = isDone ? "good" : "bad";
   const note = later.length ? ` ${later.map((key) => LABELS[key] ?? key).join(", ")}: after the next restart.` : "";
   const saved = about.remembers ? "Saved." : "Saved until Mien ends: this run remembers nothing.";
-  say(said, answer.status === "ok" ? `${saved}${note}` : answer.error);
-  if (answer.status === "ok") Object.assign(health.settings, answer.data.settings);
+  say(said, isDone ? `${saved}${note}` : answer.error);
+  if (isDone) {
+    for (const [input, value] of sent) if (valueOf(input) === value) delete input.dataset.dirty;
+    Object.assign(health.settings, answer.data.settings);
+  }
+  showWhetherToSave();
 }
 
 // The picture: asked for as soon as the last one is there, a few times a second
@@ -571,6 +603,7 @@ async function nextPicture() {
   if (!document.hidden && state && state.has_picture) {
     const next = new Image();
     next.src = `/picture.jpg?${shot += 1}`;
+    const giveUp = setTimeout(() => { next.src = ""; }, ANSWER_MS); // else the next one never comes
     try {
       await next.decode(); // before it takes the old one's place, so that nothing flickers
       const old = byId("picture");
@@ -578,10 +611,15 @@ async function nextPicture() {
       old.replaceWith(next);
       wait = PICTURE_EACH_MS;
     } catch { wait = 1000; }
+    clearTimeout(giveUp);
   }
   setTimeout(nextPicture, wait);
 }
 
-setInterval(() => { showWhetherLive(); showStrip(); }, 1000);
+setInterval(() => {
+  if (stream && clock() - Math.max(heard, begun) > LOST_MS) lose();
+  showWhetherLive();
+  showStrip();
+}, 1000);
 connect();
 nextPicture();

@@ -95,7 +95,12 @@ def running_site(folder: Path, settings: Settings | None = None, **web: Any) -> 
         side = open_web(settings, stack)
         assert side
         broker = {"connected": True, "problem": None}
-        health = lambda: {**make_report(folder), "broker": broker, "paused": False}  # noqa: E731
+
+        def health() -> dict[str, Any]:
+            settable = bench.device.settable()
+            more = {"broker": broker, "paused": False, "settings": settable}
+            return {**make_report(folder), **more}
+
         facts = about(settings, bench.device.settable(), "notice", bench.device.state.lasts)
         serve_web(side, settings, facts, bench.commands, health)
         stack.enter_context(looping(lambda: bench.control.carry_out(NOBODY, None)))

@@ -19,7 +19,7 @@ import pytest
 from device.web.access import TRIES
 from device.web.routes import MOST_STREAMS
 from tests.broker import free_port
-from tests.browser import CHROMIUM, open_browser, until
+from tests.browser import opened, until
 from tests.device.mqtt.appliance import wait_until
 from tests.device.web.site import PASSWORD, QUICK_HASH
 
@@ -27,14 +27,6 @@ pytestmark = pytest.mark.slow
 pytest.importorskip("playwright", reason="playwright: make browser-test")
 DESKTOP = {"width": 1440, "height": 1000}
 PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("chromium: apt-get install chromium")
-    with open_browser() as opened:
-        yield opened
 
 
 @contextmanager
@@ -66,24 +58,6 @@ def demo(folder: Path, **environment: str) -> Iterator[str]:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with demo(tmp_path_factory.mktemp("demo")) as found:
         yield found
-
-
-@contextmanager
-def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
-    """A page of a new context; no request leaves the origin, and the page has no error."""
-    context = browser.new_context(**options)
-    page = context.new_page()
-    requests: list[str] = []
-    errors: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("console", lambda said: errors.append(said.text) if "Content Sec" in said.text else 0)
-    page.goto(address)
-    yield page
-    context.close()
-    assert requests
-    assert [url for url in requests if not url.startswith(address)] == []
-    assert errors == []
 
 
 def keep(page: Any, name: str) -> None:
