@@ -46,7 +46,7 @@ const csrf = document.querySelector("meta[name=csrf]").content;
 let about = null, state = null, health = null, stream = null;
 let heard = -Infinity, begun = -Infinity; // the last message, the stream
 let seen = 0, lastEvent = 0, isPaused = false; // when the last state came
-let keptOut = ""; // why there is no stream
+let keptOut = "", hasFailed = false; // why there is no stream; whether the last one was lost
 let calibratingUntil = 0, refusal = "", refusedUntil = 0;
 const tracks = new Map(); // track_id: [{expression, from, to}], to is null while it lasts
 
@@ -82,6 +82,7 @@ function connect() {
   const listen = (name, take) => stream.addEventListener(name, (event) => {
     heard = clock();
     keptOut = "";
+    hasFailed = false;
     take(JSON.parse(event.data));
   });
   listen("about", takeAbout);
@@ -99,6 +100,7 @@ function connect() {
 function lose(isNoOutage = false) {
   disconnect();
   if (isNoOutage) return connect();
+  hasFailed = true;
   heard = Math.min(heard, clock() - SILENT_MS); // told at once, not after the silence
   showWhetherLive();
   setTimeout(connect, 2000);
@@ -237,7 +239,8 @@ function showWhetherLive() {
 
 function silence() {
   if (keptOut) return "Too many pages are open";
-  return heard > -Infinity ? "No answer from the device" : "Connecting…";
+  const isNew = !hasFailed && clock() - begun < SILENT_MS; // the page, or somebody looks again
+  return isNew ? "Connecting…" : "No answer from the device";
 }
 
 function whyNotCalibrate(isLive) {
