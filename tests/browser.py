@@ -37,9 +37,11 @@ def opened(browser: Any, address: str, **options: Any) -> Iterator[Any]:
     page.on("request", lambda request: requests.append(request.url))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda said: errors.append(said.text) if "Content Sec" in said.text else 0)
-    page.goto(address)
-    yield page
-    context.close()
+    try:
+        page.goto(address)
+        yield page
+    finally:
+        context.close()
     assert requests
     assert [url for url in requests if not url.startswith(address)] == []
     assert errors == []

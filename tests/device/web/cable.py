@@ -29,10 +29,11 @@ class Cable:
         self._power, self._starts = threading.Event(), 1
         self._power.set()
         self._sockets: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept)]
+        self._accepting = threading.Thread(target=self._accept)
+        self._forwarding: list[threading.Thread] = []
 
     def __enter__(self) -> Cable:
-        self._threads[0].start()
+        self._accepting.start()
         return self
 
     def __exit__(
@@ -42,10 +43,12 @@ class Cable:
         traceback: TracebackType | None,
     ) -> None:
         self._power.set()
-        for each in (self._listening, *self._sockets):
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()  # first: then no socket is added any more
+        for each in self._sockets:
             with suppress(OSError):  # it has ended by itself
                 each.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
+        for thread in self._forwarding:
             thread.join()
         for each in (self._listening, *self._sockets):
             each.close()
@@ -63,12 +66,13 @@ class Cable:
         with suppress(OSError):  # the end
             while True:
                 browser, _ = self._listening.accept()
+                self._sockets.append(browser)
                 self._power.wait()
                 server = socket.create_connection(("127.0.0.1", self._to))
-                self._sockets += [browser, server]
+                self._sockets.append(server)
                 for ends in ((browser, server), (server, browser)):
                     thread = threading.Thread(target=self._forward, args=(*ends, self._starts))
-                    self._threads.append(thread)
+                    self._forwarding.append(thread)
                     thread.start()
 
     def _forward(self, source: socket.socket, sink: socket.socket, start: int) -> None:
