@@ -80,9 +80,9 @@ def test_the_stream_that_ends_once_an_hour_is_no_outage(
         wait_until(lambda: page.evaluate("1") and bool(streams), 25.0)
         site.feed.publish(change(expression=Expression.SAD))
         until(page, "document.getElementById('event-list').innerText.includes('sad')")
+        assert not page.evaluate("window.wasStale")
         assert page.locator("#event-list li").count() == 2
         assert page.evaluate("document.getElementById('event-list').lastChild == window.first")
-        assert not page.evaluate("window.wasStale")
 
 
 def test_who_looks_again_sees_no_outage_and_no_face_that_had_gone(browser: Any, site: Site) -> None:
