@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import logging
 import os
 import socket
 import ssl
@@ -15,8 +17,13 @@ from device.settings.hosts import join_address
 from device.settings.tree import Web
 from device.web.guard import Application
 
+log = logging.getLogger("mien")
+
 BACKLOG = 128
 CLOSE_WAIT_S = 5.0
+RETRY_S = 5.0  # between looks whether a port is free again
+# Linux' IP_FREEBIND and IPV6_FREEBIND (ip(7), linux/in6.h), which Python does not name.
+FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
 
 
 def _nobody_waits() -> None:
@@ -24,10 +31,20 @@ def _nobody_waits() -> None:
 
 
 class WebServer:
-    """Listens from the start; answers once it has an application."""
+    """Listens from the start; answers once it has an application.
 
-    def __init__(self) -> None:
+    What may pass by itself does not end the appliance: an address that comes later (DHCP after a
+    power cut) is listened on in advance, and a port that another program has is tried again.
+
+    Args:
+        retry_s: between two tries for a port that is taken.
+    """
+
+    def __init__(self, retry_s: float = RETRY_S) -> None:
+        self._retry_s = retry_s
         self._sockets: list[tuple[socket.socket, ssl.SSLContext | None, int]] = []
+        self._num_served = 0  # of them
+        self._taken: list[tuple[str, str, int, int, ssl.SSLContext | None]] = []
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._wake: Callable[[], None] = _nobody_waits
@@ -35,7 +52,9 @@ class WebServer:
     def listen(
         self, key: str, address: str, port: int, threads: int, tls: ssl.SSLContext | None = None
     ) -> int:
-        """Takes a port; returns its number. Whoever connects waits for the application.
+        """Takes a port, or does so later; returns its number.
+
+        Whoever connects waits for the application.
 
         Args:
             key: of the settings, for the message.
@@ -45,17 +64,26 @@ class WebServer:
             tls: encrypts; None for plain HTTP.
 
         Raises:
-            ConfigurationError: the port is taken, or the address is not this device's.
+            ConfigurationError: this program may not have the port, now or later.
         """
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
-            listening = socket.create_server(
-                (address, port), family=family, backlog=BACKLOG, dualstack_ipv6=address == "::"
-            )
+            listening, is_here = _bind(address, port)
         except OSError as error:
-            raise ConfigurationError(
-                f"{key} = {port}: cannot listen on {address}: {os.strerror(error.errno or 0)}"
-            ) from error
+            reason = os.strerror(error.errno or 0)
+            if error.errno != errno.EADDRINUSE:
+                raise ConfigurationError(
+                    f"{key} = {port}: cannot listen on {address}: {reason}"
+                ) from error
+            log.warning(
+                "%s = %d: cannot listen on %s: %s; trying again", key, port, address, reason
+            )
+            self._taken.append((key, address, port, threads, tls))
+            return port
+        if not is_here:
+            log.warning(
+                "web.address = %r: not an address of this device now; the page is there once it is",
+                address,
+            )
         self._sockets.append((listening, tls, threads))
         return int(listening.getsockname()[1])
 
@@ -88,7 +116,48 @@ class WebServer:
         def keep(wake: Callable[[], None]) -> None:
             self._wake = wake
 
-        serve(make_application(), self._sockets, self._stop, keep)
+        serve(make_application(), self._take_new, self._stop, keep, self._retry_s)
+
+    def _take_new(self) -> list[tuple[socket.socket, ssl.SSLContext | None, int]]:
+        """What listens and is not served yet; tries for the ports that were taken."""
+        taken, self._taken = self._taken, []
+        for key, address, port, threads, tls in taken:
+            try:
+                self._sockets.append((_bind(address, port)[0], tls, threads))
+                log.info("%s = %d: free again; listening on %s", key, port, address)
+            except OSError:
+                self._taken.append((key, address, port, threads, tls))
+        new = self._sockets[self._num_served :]
+        self._num_served = len(self._sockets)
+        return new
+
+
+def _bind(address: str, port: int) -> tuple[socket.socket, bool]:
+    """Listens; also tells whether the address is this device's now.
+
+    Raises:
+        OSError: the port is taken, or not for this program.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        listening = socket.create_server(
+            (address, port), family=family, backlog=BACKLOG, dualstack_ipv6=address == "::"
+        )
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL:
+            raise
+    else:
+        return listening, True
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(*FREEBIND[family], 1)
+        listening.bind((address, port))
+        listening.listen(BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening, False
 
 
 def page_url(web: Web, port: int) -> str:
@@ -114,9 +183,8 @@ def url_for_others(web: Web) -> str:
 
 def is_free(address: str, port: int) -> bool:
     """Whether somebody could listen there now."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        socket.create_server((address, port), family=family).close()
+        _bind(address, port)[0].close()
     except OSError:
         return False
     return True
