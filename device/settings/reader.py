@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, StorageError, is_storage_trouble
 from device.files import read_file
 from device.settings.hosts import is_host, without_password
 from device.settings.tree import MOST_IN_MEMORY, Settings, Web
@@ -39,6 +39,7 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
     Raises:
         ConfigurationError: unreadable file, bad TOML, unknown key, wrong type or range; each of
             several mistakes is told.
+        StorageError: the disk fails; it may be over at the next start.
     """
     settings, lines, wrong = Settings(), dict[str, int](), list[str]()
     given: list[Given] = []
@@ -230,7 +231,9 @@ def _read(path: Path) -> str:
         content = read_file(path, MAX_FILE_BYTES)
         return content.decode("utf-8-sig").replace("\r\n", "\n")  # with or without Windows' mark
     except OSError as error:
-        raise ConfigurationError(f"{path}: cannot read settings: {error.strerror}") from error
+        problem = f"{path}: cannot read settings: {error.strerror}"
+        passes = is_storage_trouble(error)
+        raise (StorageError if passes else ConfigurationError)(problem) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: not a text file (UTF-8)") from error
 

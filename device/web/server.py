@@ -12,7 +12,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, MienError
+from device.files import RENEWED, may_pass
 from device.settings.hosts import join_address
 from device.settings.tree import Web
 from device.web.guard import Application
@@ -195,6 +196,7 @@ def tls_context(web: Web) -> ssl.SSLContext | None:
 
     Raises:
         ConfigurationError: certificate or key cannot be used.
+        MienError: nor can they now, but perhaps soon: they are being renewed, or the disk fails.
     """
     if not web.cert_file:
         return None
@@ -206,14 +208,13 @@ def tls_context(web: Web) -> ssl.SSLContext | None:
     except (OSError, ValueError) as error:
         reason = _what_is_wrong(error) if isinstance(error, ssl.SSLError) else error
         reason = getattr(reason, "strerror", None) or reason
-        raise ConfigurationError(
-            f"web.cert_file = {web.cert_file!r}, {web.key_file!r}: cannot use it: {reason}"
-        ) from error
+        problem = f"web.cert_file = {web.cert_file!r}, {web.key_file!r}: cannot use it: {reason}"
+        raise (MienError if may_pass(error) else ConfigurationError)(problem) from error
     return context
 
 
 def _what_is_wrong(error: ssl.SSLError) -> str:
     """Of a certificate and its key; OpenSSL itself says no more than ``PEM lib``."""
-    if error.reason == "KEY_VALUES_MISMATCH":
+    if error.reason in RENEWED:
         return "the key is not that of the certificate"
     return "the first is no certificate in PEM, or the second no PEM key without a passphrase"

@@ -70,11 +70,11 @@ COMES_LATER = """
 import subprocess
 from device.web.server import WebServer
 from tests.device.web.test_listening import NOT_OURS, answer, say
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 server = WebServer()
 port = server.listen("web.port", NOT_OURS[0], 0, 1)
 server.start(lambda: say)
 subprocess.run(["ip", "address", "add", NOT_OURS[0], "dev", "lo"], check=True)
-subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 assert answer(port, NOT_OURS[0]) == "here"
 server.close()
 """

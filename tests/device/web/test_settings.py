@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from device.cli.check import page_line
 from device.daemon.build_web import open_web
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, MienError
 from device.mqtt.discovery import discovery_payload
 from device.mqtt.identity import Identity, Topics
 from device.settings import Settings, load_settings
@@ -108,7 +108,6 @@ def test_a_wrong_certificate_or_key_is_said_in_words(tmp_path: Path) -> None:
     locked = tmp_path / "locked.pem"
     locked.write_bytes(key.private_bytes(pem, kind, passphrase))
     for cert, key_path, told in (
-        (mine.cert, other.key, "the key is not that of the certificate"),
         (mine.key, mine.key, "no certificate in PEM"),
         (mine.cert, locked, "without a passphrase"),  # OpenSSL would ask the terminal
         (tmp_path, tmp_path, "Is a directory"),
@@ -117,3 +116,10 @@ def test_a_wrong_certificate_or_key_is_said_in_words(tmp_path: Path) -> None:
         web = Web(enabled=True, cert_file=str(cert), key_file=str(key_path))
         with pytest.raises(ConfigurationError, match=told):
             tls_context(web)
+    for cert, key_path, told in (
+        (mine.cert, other.key, "the key is not that of the certificate"),  # just being renewed
+        (mine.cert, "/proc/self/mem", "Input/output error"),
+    ):
+        with pytest.raises(MienError, match=told) as raised:
+            tls_context(Web(enabled=True, cert_file=str(cert), key_file=str(key_path)))
+        assert raised.value.exit_status == 1  # systemd tries again
