@@ -130,7 +130,9 @@ Publish to `command/<name>`, **not retained**; the answer comes on `response/<na
 or out of range is answered with an error and changes nothing. A command without arguments is
 `{}`; an empty message is ignored, so a command that was retained by mistake can be taken back.
 Over MQTT 5 a command with a response topic is answered there instead, with its correlation data;
-JSON and PNG are published with their content type.
+JSON and PNG are published with their content type. The device needs the right to publish to that
+topic; where the broker refuses it, the answer is lost, which the log says once and
+`health.counts.refused_publications` counts. Answers to names that are no command share one `seq`.
 
 ```sh
 mosquitto_sub -h BROKER -t 'mien/DEVICE/response/#' -v &

@@ -135,10 +135,13 @@ class MqttPublisher:
         reply_to: ReplyTo | None = None,
     ) -> None:
         """Answers a command, where an MQTT 5 request says so, else on ``response/<name>``."""
+        is_foreign = reply_to is not None
         reply_to = reply_to or ReplyTo(self.topics(f"response/{name}"))
         now_s = self._clock.now_s()
         payload = self._payloads.response(name, transaction, now_s, data=data, error=error)
-        answer = Message(reply_to.topic, encode(payload), correlation=reply_to.correlation)
+        answer = Message(
+            reply_to.topic, encode(payload), correlation=reply_to.correlation, foreign=is_foreign
+        )
         self._client.publish(answer)
 
     def say_once(self, topic: str, payload: bytes) -> None:

@@ -205,6 +205,8 @@ def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:
             alone = "cert_file" if table.cert_file else "key_file"
             together = f"{section}.cert_file and {section}.key_file belong together"
             yield f"{section}.{alone}", together
+    if settings.web.enabled and 0 < settings.web.port == settings.health.prometheus_port:
+        yield "health.prometheus_port", "that is web.port, where /metrics is too; take another one"
     yield from _misfits_of_page(settings.web)
 
 

@@ -47,6 +47,23 @@ def test_what_would_be_unsafe_or_wrong_stops_the_start(
         load_settings(tmp_path / "mien.toml")
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "192.168.1.5"])
+def test_page_and_metrics_have_two_ports(address: str, tmp_path: Path) -> None:
+    """They are told apart by the port: the page would be the one without a password."""
+    path = tmp_path / "mien.toml"
+    page = f'[web]\naddress = "{address}"\nport = 9100\npassword_hash = "{QUICK_HASH}"\n'
+    text = f"[health]\nprometheus_port = 9100\n{page}"
+    path.write_text(f"{text}enabled = true\n")
+    with pytest.raises(
+        ConfigurationError, match=r":2: health\.prometheus_port = 9100: .*web\.port"
+    ):
+        load_settings(path)
+    path.write_text(text)
+    assert load_settings(path).health.prometheus_port == 9100  # there is no page
+    path.write_text(f"{text}enabled = true\n".replace("9100", "0"))
+    assert load_settings(path).web.port == 0
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.1.2.3"])
 def test_this_device_alone_needs_no_password(address: str, tmp_path: Path) -> None:
     (tmp_path / "mien.toml").write_text(f'[web]\nenabled = true\naddress = "{address}"\n')
