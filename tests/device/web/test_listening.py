@@ -108,10 +108,11 @@ def test_a_port_that_is_taken_is_warned_of_once_and_had_when_it_is_free(
     ]
 
 
-def test_it_ends_while_it_still_waits_for_its_only_port() -> None:
-    port, server = free_port(), WebServer()
-    with closing(socket.create_server(("127.0.0.1", port))):
-        server.listen("web.port", "127.0.0.1", port, 1)
-        server.start(lambda: say)
-        server.close()
-        assert server.ports == []
+def test_a_taken_port_ends_neither_the_start_nor_holds_up_the_end() -> None:
+    port = free_port()
+    with closing(socket.create_server(("127.0.0.1", port))), ExitStack() as stack:
+        side = open_web(replace(Settings(), web=Web(enabled=True, port=port)), stack)
+        assert side
+        side.server.start(lambda: say)
+        side.server.close()
+        assert side.server.ports == []
