@@ -30,7 +30,7 @@ from device.vocabulary import (
 )
 
 SCHEMA = 1
-COMMANDS = frozenset(name for name in names() if name.startswith("command-"))
+COMMANDS = frozenset(n.removeprefix("command-") for n in names() if n.startswith("command-"))
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronized
 TIMEX_BYTES = 512  # more than struct timex on any Linux
 TIMESYNCD_SAYS_SO = Path("/run/systemd/timesync/synchronized")
@@ -172,7 +172,7 @@ class Payloads:
     ) -> Payload:
         """The answer to a command: ``data``, or ``error`` when it was refused."""
         outcome = {"status": "error", "error": error} if error else {"status": "ok", "data": data}
-        topic = f"response/{name}" if f"command-{name}" in COMMANDS else "response"
+        topic = f"response/{name}" if name in COMMANDS else "response"
         return {**self._envelope(topic, at_s), "transaction": transaction, **outcome}
 
 

@@ -19,7 +19,7 @@ from device.mqtt.identity import DuplicateIdWatch, Identity, Topics
 from device.mqtt.outbox import Outbox
 from device.mqtt.pace import StatePace
 from device.mqtt.packets import Message, Publication, Receiver, ReplyTo
-from device.mqtt.payloads import Payloads, WallClock, as_historical, encode
+from device.mqtt.payloads import COMMANDS, Payloads, WallClock, as_historical, encode
 from device.vocabulary import CameraState, ExpressionEvent, Scene, Status
 
 log = logging.getLogger("mien.mqtt")
@@ -135,7 +135,7 @@ class MqttPublisher:
         reply_to: ReplyTo | None = None,
     ) -> None:
         """Answers a command, where an MQTT 5 request says so, else on ``response/<name>``."""
-        is_foreign = reply_to is not None
+        is_foreign = reply_to is not None or name not in COMMANDS
         reply_to = reply_to or ReplyTo(self.topics(f"response/{name}"))
         now_s = self._clock.now_s()
         payload = self._payloads.response(name, transaction, now_s, data=data, error=error)

@@ -22,9 +22,11 @@ log = logging.getLogger("mien")
 
 BACKLOG = 128
 CLOSE_WAIT_S = 5.0
-RETRY_S = 5.0  # between looks whether a port is free again
-# Linux' IP_FREEBIND and IPV6_FREEBIND (ip(7), linux/in6.h), which Python does not name.
-FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
+RETRY_S = 5.0  # between two tries for a port
+PASSES = {  # what may be over by itself, in words
+    errno.EADDRINUSE: os.strerror(errno.EADDRINUSE),
+    errno.EADDRNOTAVAIL: "not an address of this device now",
+}
 
 
 def _nobody_waits() -> None:
@@ -35,17 +37,17 @@ class WebServer:
     """Listens from the start; answers once it has an application.
 
     What may pass by itself does not end the appliance: an address that comes later (DHCP after a
-    power cut) is listened on in advance, and a port that another program has is tried again.
+    power cut) and a port that another program has are tried again.
 
     Args:
-        retry_s: between two tries for a port that is taken.
+        retry_s: between two tries.
     """
 
     def __init__(self, retry_s: float = RETRY_S) -> None:
         self._retry_s = retry_s
         self._sockets: list[tuple[socket.socket, ssl.SSLContext | None, int]] = []
         self._num_served = 0  # of them
-        self._taken: list[tuple[str, str, int, int, ssl.SSLContext | None]] = []
+        self._later: list[tuple[str, str, int, int, ssl.SSLContext | None]] = []
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._wake: Callable[[], None] = _nobody_waits
@@ -68,23 +70,19 @@ class WebServer:
             ConfigurationError: this program may not have the port, now or later.
         """
         try:
-            listening, is_here = _bind(address, port)
+            listening = _bind(address, port)
         except OSError as error:
-            reason = os.strerror(error.errno or 0)
-            if error.errno != errno.EADDRINUSE:
+            if error.errno not in PASSES:
+                reason = os.strerror(error.errno or 0)
                 raise ConfigurationError(
                     f"{key} = {port}: cannot listen on {address}: {reason}"
                 ) from error
+            reason = PASSES[error.errno]
             log.warning(
                 "%s = %d: cannot listen on %s: %s; trying again", key, port, address, reason
             )
-            self._taken.append((key, address, port, threads, tls))
+            self._later.append((key, address, port, threads, tls))
             return port
-        if not is_here:
-            log.warning(
-                "web.address = %r: not an address of this device now; the page is there once it is",
-                address,
-            )
         self._sockets.append((listening, tls, threads))
         return int(listening.getsockname()[1])
 
@@ -120,45 +118,25 @@ class WebServer:
         serve(make_application(), self._take_new, self._stop, keep, self._retry_s)
 
     def _take_new(self) -> list[tuple[socket.socket, ssl.SSLContext | None, int]]:
-        """What listens and is not served yet; tries for the ports that were taken."""
-        taken, self._taken = self._taken, []
-        for key, address, port, threads, tls in taken:
+        """What listens and is not served yet; tries again for the rest."""
+        later, self._later = self._later, []
+        for key, address, port, threads, tls in later:
             try:
-                self._sockets.append((_bind(address, port)[0], tls, threads))
-                log.info("%s = %d: free again; listening on %s", key, port, address)
+                self._sockets.append((_bind(address, port), tls, threads))
+                log.info("%s = %d: listening on %s now", key, port, address)
             except OSError:
-                self._taken.append((key, address, port, threads, tls))
+                self._later.append((key, address, port, threads, tls))
         new = self._sockets[self._num_served :]
         self._num_served = len(self._sockets)
         return new
 
 
-def _bind(address: str, port: int) -> tuple[socket.socket, bool]:
-    """Listens; also tells whether the address is this device's now.
-
-    Raises:
-        OSError: the port is taken, or not for this program.
-    """
+def _bind(address: str, port: int) -> socket.socket:
+    """Listens; OSError where the port is taken, not for this program, or the address not ours."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        listening = socket.create_server(
-            (address, port), family=family, backlog=BACKLOG, dualstack_ipv6=address == "::"
-        )
-    except OSError as error:
-        if error.errno != errno.EADDRNOTAVAIL:
-            raise
-    else:
-        return listening, True
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.setsockopt(*FREEBIND[family], 1)
-        listening.bind((address, port))
-        listening.listen(BACKLOG)
-    except OSError:
-        listening.close()
-        raise
-    return listening, False
+    return socket.create_server(
+        (address, port), family=family, backlog=BACKLOG, dualstack_ipv6=address == "::"
+    )
 
 
 def page_url(web: Web, port: int) -> str:
@@ -185,7 +163,7 @@ def url_for_others(web: Web) -> str:
 def is_free(address: str, port: int) -> bool:
     """Whether somebody could listen there now."""
     try:
-        _bind(address, port)[0].close()
+        _bind(address, port).close()
     except OSError:
         return False
     return True
