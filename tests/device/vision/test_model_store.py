@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
+import subprocess
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +19,7 @@ from device.settings import Settings
 from device.vision.classifier import TFLiteClassifier
 from device.vision.model_card import CARD_SCHEMA, LABELS, read_model
 from device.vision.model_store import ModelStore, load_classifier
+from device.vision.trial import require_trial
 
 SHIPPED = Path(device.__file__).parent / "models" / "expression.tflite"
 
@@ -135,22 +139,6 @@ def test_a_model_under_another_task_s_name_is_refused(tmp_path: Path, name: str,
         ModelStore(tmp_path / "models").install(bundle, accept)
 
 
-def test_a_model_with_which_the_daemon_died_twice_gives_way(tmp_path: Path) -> None:
-    store = ModelStore(tmp_path / "models")
-    store.begin("expression")  # nothing is installed, nothing is noted
-    store.install(make_bundle(tmp_path / "a", "1"), accept)
-    store.install(make_bundle(tmp_path / "b", "2"), accept)
-    store.begin("expression")
-    store.settle()
-    for _ in range(2):
-        store.begin("expression")
-        assert versions(store) == [("1", False), ("2", True)]
-    store.begin("expression")
-    assert versions(store) == [("1", True), ("2", False)]
-    store.begin("expression")
-    assert versions(store) == [("1", True), ("2", False)]
-
-
 @pytest.mark.parametrize("name", ["a/b", "../x", "\0", "x" * 5000])
 def test_a_name_that_is_no_name_is_refused_in_a_sentence(tmp_path: Path, name: str) -> None:
     store = ModelStore(tmp_path / "models")
@@ -222,3 +210,112 @@ def test_an_installed_network_that_got_damaged_gives_way_to_the_shipped_one(
     assert load_classifier(Settings(), store).card.version != "1"
     assert store.find("expression") is None
     assert "back to the model before" in caplog.text
+
+
+def test_only_the_model_in_use_and_the_one_before_it_stay_on_the_disk(tmp_path: Path) -> None:
+    store, folder = ModelStore(tmp_path / "models"), tmp_path / "models" / "expression"
+    for version in ("1", "2", "3"):
+        store.install(make_bundle(tmp_path / version, version), accept)
+    assert versions(store) == [("2", False), ("3", True)]
+    assert store.rollback("expression") == "2"
+    (folder / "notes-of-mine").mkdir()
+    store.install(make_bundle(tmp_path / "4", "4"), accept)
+    assert versions(store) == [("2", False), ("4", True)]
+    assert (folder / "notes-of-mine").is_dir()
+
+
+def test_a_version_that_cannot_be_deleted_is_no_failure_of_the_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ModelStore(tmp_path / "models")
+    for version in ("1", "2"):
+        store.install(make_bundle(tmp_path / version, version), accept)
+    unlink = os.unlink
+
+    def fail_at_models(name: str, **options: Any) -> None:
+        if str(name).startswith("expression."):
+            raise OSError(errno.EIO, "Input/output error")
+        unlink(name, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", fail_at_models)
+        store.install(make_bundle(tmp_path / "3", "3"), accept)
+    assert versions(store) == [("1", False), ("2", False), ("3", True)]
+    store.install(tmp_path / "3", accept)
+    assert versions(store) == [("2", False), ("3", True)]
+
+
+@pytest.fixture
+def untested(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelStore:
+    """The shipped model, installed as versions 1 and 2, after an update of Mien."""
+    store = ModelStore(tmp_path / "models")
+    for version in ("1", "2"):
+        install_shipped(store, tmp_path / version, version)
+    monkeypatch.setattr("device.vision.trial.__version__", "later")
+    return store
+
+
+def install_shipped(
+    store: ModelStore, bundle: Path, version: str, name: str = "expression"
+) -> None:
+    bundle.mkdir()
+    shutil.copy(SHIPPED, bundle)
+    card = json.loads(SHIPPED.with_suffix(".json").read_text())
+    (bundle / "expression.json").write_text(json.dumps({**card, "version": version, "name": name}))
+    store.install(bundle, accept)
+
+
+def break_trials(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def run(*args: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(subprocess, "run", run)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOMEM, "Cannot allocate memory"), subprocess.TimeoutExpired("trial", 20)],
+    ids=["no memory", "too slow"],
+)
+def test_a_board_that_cannot_carry_the_self_test_out_takes_no_model_away(
+    untested: ModelStore,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    with monkeypatch.context() as patch:
+        break_trials(patch, error)
+        served = load_classifier(Settings(), untested).card
+    assert served == read_model(SHIPPED)[1]
+    assert versions(untested) == [("1", False), ("2", True)]
+    assert "the next start tries it again" in caplog.text
+    monkeypatch.setattr("device.vision.trial.try_out", accept)
+    assert load_classifier(Settings(), untested).card.version == "2"
+
+
+def test_the_model_before_stands_in_where_it_has_passed(
+    untested: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = untested.find("expression", "previous")
+    assert before
+    monkeypatch.setattr("device.vision.trial.try_out", accept)
+    require_trial(before)
+    monkeypatch.undo()
+    monkeypatch.setattr("device.vision.trial.__version__", "later")
+    break_trials(monkeypatch, OSError(errno.ENOMEM, "Cannot allocate memory"))
+    assert load_classifier(Settings(), untested).card.version == "1"
+    assert versions(untested) == [("1", False), ("2", True)]
+
+
+def test_without_another_model_the_reason_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, settings = ModelStore(tmp_path / "models"), Settings()
+    install_shipped(store, tmp_path / "1", "1", name="mine")
+    mine = replace(settings, classifier=replace(settings.classifier, model="mine"))
+    assert load_classifier(mine, store).card.name == "mine"
+    monkeypatch.setattr("device.vision.trial.__version__", "later")
+    break_trials(monkeypatch, subprocess.TimeoutExpired("trial", 20))
+    with pytest.raises(ModelError, match="cannot be finished: it takes more than 20 s"):
+        load_classifier(mine, store)
+    assert versions(store) == [("1", True)]
