@@ -80,13 +80,11 @@ def open_daemon(
         state = StateFile(around.state_dir / "settings.json" if around.remembers else None)
         settings = _named(state.apply(settings))
         store = ModelStore(around.state_dir / "models")
-        watch = DeathWatch(store)
         web = open_web(settings, stack)
         broker = open_broker_side(settings, state, around.state_dir, stack)
         make_face = make_live_face(settings, store)
         camera = _open_camera(settings, make_face is not None, stack)
-        watch.begin(settings.classifier.model)
-        stack.callback(watch.settle)  # an end in good order is not held against the model
+        watch = _watch_loading(store, settings.classifier.model, stack)
         vision, problem = _build_or_explain(settings, store, around.under_systemd)
         screen = _open_screen(settings, around, make_face, stack)
         captures = open_captures(settings.capture, around.state_dir / "capture", stack)
@@ -110,6 +108,13 @@ def open_daemon(
         report = _tell_about(device, metrics, broker, web, stack)
         stack.callback(watchdog.stopping)  # first of all, whatever ends it
         yield parts, Control(device, broker.commands, report), broker
+
+
+def _watch_loading(store: ModelStore, name: str, stack: ExitStack) -> DeathWatch:
+    watch = DeathWatch(store)
+    watch.begin(name)
+    stack.callback(watch.settle)  # an end in good order is not held against the model
+    return watch
 
 
 def _open_camera(settings: Settings, makes_faces: bool, stack: ExitStack) -> NewestFrameCamera:

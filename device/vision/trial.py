@@ -62,6 +62,11 @@ def try_out(*paths: Path) -> None:
         raise TrialNotDoneError(late) from error
     except OSError as error:
         raise TrialNotDoneError(f"{path}: the self-test cannot be started: {error}") from error
+    _judge(done, path)
+
+
+def _judge(done: subprocess.CompletedProcess[bytes], path: Path) -> None:
+    """Raises what ``try_out`` says of a child that has ended otherwise than well."""
     if done.returncode == -signal.SIGKILL:  # as the kernel does where memory is short
         raise TrialNotDoneError(
             f"{path}: the self-test cannot be finished: the system has killed it"
