@@ -26,7 +26,7 @@ def main(words: list[str] | None = None) -> int:
     from training.face_check import train as face_check
     from training.face_hog import train as face_hog
     from training.gan import augment as augment_with_gan
-    from training.gan import blind_test
+    from training.gan import blind_test, evaluate_pictures
     from training.gan import command as generators
     from training.gan import compare as compare_gans
     from training.gan import evaluate as evaluate_gan
@@ -36,7 +36,7 @@ def main(words: list[str] | None = None) -> int:
     from training.sequences import evaluate as evaluate_sequences
 
     for module in (classifier, chain, ablate, evaluate, hog_svm, report, generators, evaluate_gan, compare_gans,
-                   augment_with_gan, blind_test, captured, posed, face_check, face_hog, landmarks, evaluate_detector,
+                   augment_with_gan, evaluate_pictures, blind_test, captured, posed, face_check, face_hog, landmarks, evaluate_detector,
                    evaluate_crop, evaluate_smoothing, evaluate_sequences, report_faces, paper):  # fmt: skip
         module.add_arguments(commands)
     words = sys.argv[1:] if words is None else words

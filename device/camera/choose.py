@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from device.camera.demo import DemoSource
 from device.camera.jetson import JetsonSource
 from device.camera.picamera import PicameraSource
 from device.camera.replay import ReplaySource
-from device.camera.source import Source
+from device.camera.source import Source, failure_of
 from device.camera.v4l2 import V4l2Source
-from device.errors import CameraAbsentError, CameraError
+from device.errors import CameraAbsentError
 from device.settings.tree import Camera as CameraSettings
 from device.vocabulary import Image
 
@@ -69,14 +70,11 @@ class FirstThatOpens:
         """
         failures = []
         for source in self._sources:
-            try:
-                source.open()
-                self._first, self._chosen = source.read(), source
+            if (failure := failure_of(partial(self._try, source), source)) is None:
                 log.info("camera: %s", source.name)
                 return
-            except CameraError as error:
-                source.close()
-                failures.append(error)
+            failures.append(failure)
+            failure_of(source.close, source)  # or it would be busy at the next attempt
         log.debug("no camera: %s", "; ".join(map(str, failures)))
         for failure in failures:
             if not isinstance(failure, CameraAbsentError):  # it is here, and it is broken
@@ -85,6 +83,10 @@ class FirstThatOpens:
             "no camera found (CSI or USB); plug one in, or set camera.source "
             "(`mien doctor` says what each kind answers)"
         )
+
+    def _try(self, source: Source) -> None:
+        source.open()
+        self._first, self._chosen = source.read(), source
 
     def read(self) -> Image | None:
         """The next picture of the chosen source."""

@@ -11,7 +11,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from device.camera.source import Source
+from device.camera.source import Source, failure_of
 from device.errors import CameraError
 from device.settings.tree import Camera as CameraSettings
 from device.vocabulary import Frame, Image
@@ -120,9 +120,10 @@ class NewestFrameCamera:
         backoff_s = FIRST_BACKOFF_S
         while not self._stop.is_set():
             opened_s = self._clock()
-            problem = self._attempt(self._read_to_the_end)
+            failure = failure_of(self._read_to_the_end, self._source)
+            problem = None if failure is None else str(failure)
             # Whatever closing says: the next open says what is wrong.
-            self._attempt(lambda: self._call(self._source.close))
+            failure_of(lambda: self._call(self._source.close), self._source)
             if problem is None or not self._source.is_live:
                 with self._changed:
                     self._error, self._ended = problem, True
@@ -138,17 +139,6 @@ class NewestFrameCamera:
                 backoff_s = FIRST_BACKOFF_S
             self._stop.wait(backoff_s)
             backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
-
-    def _attempt(self, work: Callable[[], None]) -> str | None:
-        """Does work that calls the driver; what went wrong, or None."""
-        try:
-            work()
-        except CameraError as error:
-            return str(error)
-        except Exception as error:  # drivers raise what they like; a camera is never fatal here
-            log.debug("camera driver", exc_info=True)
-            return f"{self._source.name}: {type(error).__name__}: {error}"
-        return None
 
     def _read_to_the_end(self) -> None:
         """Hands over every picture until the source ends or ``close`` was called."""

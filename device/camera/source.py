@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Protocol
 
+from device.errors import CameraError
 from device.vocabulary import Image
+
+log = logging.getLogger("mien.camera")
 
 
 class Source(Protocol):
@@ -42,6 +46,18 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Frees the device; harmless when it is not open."""
+
+
+def failure_of(work: Callable[[], object], source: Source) -> CameraError | None:
+    """Does work that calls a source's driver; what went wrong, or None."""
+    try:
+        work()
+    except CameraError as error:
+        return error
+    except Exception as error:  # drivers raise what they like; a camera is never fatal here
+        log.debug("camera driver", exc_info=True)
+        return CameraError(f"{source.name}: {type(error).__name__}: {error}")
+    return None
 
 
 class Pace:

@@ -19,10 +19,11 @@ import cv2
 from device import __version__
 from device.camera.jetson import JetsonSource
 from device.camera.picamera import PicameraSource
+from device.camera.source import failure_of
 from device.camera.v4l2 import list_cameras
 from device.daemon.board import Board
 from device.daemon.paths import state_folder
-from device.errors import CameraError, MienError
+from device.errors import MienError
 from device.mqtt.access import broker_access
 from device.mqtt.identity import make_device_id
 from device.mqtt.one_shot import probe
@@ -131,13 +132,10 @@ def _csi_camera(settings: Settings) -> Finding:
 
 
 def _view_of(source: PicameraSource | JetsonSource) -> str:
-    try:
-        source.open()
-        return str(source.view or "opens; its field of view is unknown")
-    except CameraError as error:  # none there, or Mien itself has it
-        return str(error)
-    finally:
-        source.close()
+    failure = failure_of(source.open, source)  # none there, or Mien itself has it
+    view = source.view
+    failure_of(source.close, source)
+    return str(failure or view or "opens; its field of view is unknown")
 
 
 def _usb_camera(_: Settings) -> Finding:

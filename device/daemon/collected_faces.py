@@ -23,6 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from device.daemon.capture_clock import STAMP, CaptureClock, parse_stamp
 from device.daemon.ownership import acting_as_owner
 from device.daemon.paths import write_atomically
 from device.errors import ConfigurationError, UsageError, is_storage_trouble
@@ -33,9 +34,9 @@ from device.vocabulary import Classification, GreyImage
 
 log = logging.getLogger("mien.capture")
 
-STAMP = "%Y%m%dT%H%M%S%fZ"
 NAME = re.compile(r"(\d{8}T\d{12}Z)_([a-z]+)_(\d{3})_\d+\.png")
 PART = ".part"  # a crop that is being written
+CLOCK = ".clock"
 LISTING, COLUMNS = "captured.csv", ("file", "expression", "probability")
 PRUNE_EVERY = 20  # pictures
 PRUNE_INTERVAL_S = 3600.0  # age counts, too, while nobody comes by
@@ -64,8 +65,8 @@ class CaptureStore:
         prune_interval_s: float = PRUNE_INTERVAL_S,
         is_synced: Callable[[], bool] = clock_is_synced,
     ) -> None:
-        self._folder, self._settings, self._now = folder, settings, now
-        self._is_synced = is_synced
+        self._folder, self._settings = folder, settings
+        self._now = CaptureClock(folder / CLOCK, now, is_synced)
         self._queue: queue.Queue[tuple[str, GreyImage] | None] = queue.Queue(16)
         self._prune_interval_s = prune_interval_s
         self._complained = False
@@ -73,6 +74,8 @@ class CaptureStore:
         self._names: deque[str] = deque()  # oldest first; some may be gone: cleared, or exported
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / PART).unlink(missing_ok=True)  # a power cut left it
+        newest = [_time_of(path.name) for path in list_captures(folder)[-1:]]
+        self._now.go_on(*newest or [None])
         self.prune()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
@@ -111,9 +114,10 @@ class CaptureStore:
 
         A clock that jumped makes nothing old: what lies beyond a pause of a year is kept until
         the clock is synchronised, and what has an impossible time then is as old as that moment.
+        Until then age counts by the hours that the device runs.
         """
-        now = self._now()
-        is_synced = self._is_synced()
+        now, is_synced = self._now(), self._now.is_synced()
+        self._now.save()
         if is_synced:
             self._stamp_anew(now)
         self._names = deque(path.name for path in list_captures(self._folder))
@@ -186,10 +190,7 @@ class CaptureStore:
 
 def _time_of(name: str) -> datetime | None:
     """When a crop was taken; None when its name has no such day."""
-    try:
-        return datetime.strptime(name.partition("_")[0], STAMP).replace(tzinfo=timezone.utc)
-    except ValueError:
-        return None
+    return parse_stamp(name.partition("_")[0])
 
 
 def open_captures(settings: CaptureSettings, folder: Path, stack: ExitStack) -> CaptureStore | None:

@@ -96,7 +96,8 @@ class IntervalClassifier:
         new, waiting = [], []
         for i, face in enumerate(faces):
             memory = None if face.track_id is None else self._memories.get(face.track_id)
-            if memory is None or face.rejection_reason is not None or now_s < memory.answered_s:
+            fresh = memory and memory.answered_s <= now_s <= memory.seen_s + FORGOTTEN_S
+            if memory is None or not fresh or face.rejection_reason is not None:
                 new.append(i)  # a rejected face costs nothing
             elif (urgency := self._urgency(face, memory, now_s)) >= 1:
                 waiting.append((-urgency, i))

@@ -21,7 +21,7 @@ from device.vocabulary import GreyImage, Image
 
 FACE_SIDE = 2.6  # of the model's crop, in units of `upright`; as FER2013 frames faces
 FACE_DROP_PX = 2.0  # of the face below the crop's middle: a jaw that falls needs room
-FULL_PAINT = 50.0  # grey levels of paint from which the old detail is gone
+FULL_PAINT = 25.0  # grey levels of paint from which the old detail is gone
 TILE_PX = 512  # side of what is worked on at once
 MAX_COVER = 0.85  # share of the old detail that full paint takes away
 NUM_CORRECTIONS = 2  # of what enlarging the paint has softened

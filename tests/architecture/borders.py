@@ -18,6 +18,7 @@ JSON_WRITERS = {
 }
 # Modules outside mqtt/ that ask what time it is for people, with the reason.
 WALL_CLOCKS = {
+    "device.daemon.capture_clock": "lets collected faces grow old",
     "device.daemon.collected_faces": "names files by the day, deletes them by age",
     "device.display.framebuffer": "shows people the time of day",
     "device.display.terminal": "shows people the time of day",

@@ -10,6 +10,7 @@ import argparse
 import os
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -112,8 +113,13 @@ class Album:
             for (path, label), row in zip(read_labels(folder), rows, strict=True)
         ]  # fmt: skip
         self._left = [listed[i] for i in random.permutation(len(listed))]
-        self._stage, prior = build_stage(Settings()), Settings().classifier.prior
-        self._classifier = TFLiteClassifier.load(MODELS / "expression.tflite", prior)
+        self.stage, prior = build_stage(Settings()), Settings().classifier.prior
+        self.classifier = TFLiteClassifier.load(MODELS / "expression.tflite", prior)
+
+    def good(self, count: int) -> list[Picture]:
+        """The first pictures with a good face, at most so many; nobody is taken."""
+        seen = (look(picture, self.stage, self.classifier) for picture in self._left)
+        return list(islice((picture for picture in seen if picture), count))
 
     def take(
         self, label: Expression | None = None, asked: Expression | None = None
@@ -125,7 +131,7 @@ class Album:
             asked: what it shall show and, by label and classifier, does not.
         """
         for picture in [p for p in self._left if label in (None, p.label) and asked != p.label]:
-            seen = look(picture, self._stage, self._classifier)
+            seen = look(picture, self.stage, self.classifier)
             if seen is None:
                 self._left.remove(picture)
             elif asked is None or asked != seen.shown:

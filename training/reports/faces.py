@@ -97,11 +97,19 @@ def crop_table(crops: dict[str, dict[str, float]]) -> str:
     return table(["pictures, detector", *columns], rows)
 
 
+SMOOTHING_COLUMNS = {  # title: figure
+    "window_s": "window_s", "dwell_s": "dwell_s", "wrong changes a minute": "wrong_a_minute",
+    "delay s, median": "delay_s", "delay s, 90 %": "delay_p90_s", "missed": "missed",
+    "share of frames that are classified": "classified",
+}  # fmt: skip
+
+
 def smoothing_table(rows: list[dict[str, float]]) -> str:
     """A row a setting."""
-    headings = ["window_s", "dwell_s", "wrong changes a minute", "delay s, median",
-                "delay s, 90 %", "missed"]  # fmt: skip
-    return table(headings, [[f"{value:.2f}" for value in row.values()] for row in rows])
+    return table(
+        SMOOTHING_COLUMNS,
+        ([f"{row[key]:.2f}" for key in SMOOTHING_COLUMNS.values()] for row in rows),
+    )
 
 
 def plot_smoothing(rows: list[dict[str, float]], path: Path) -> None:

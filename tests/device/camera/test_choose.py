@@ -17,7 +17,7 @@ from device.vocabulary import Image
 class FakeSource:
     is_live = True
 
-    def __init__(self, name: str, error: CameraError | None = None) -> None:
+    def __init__(self, name: str, error: Exception | None = None) -> None:
         self.name = name
         self.error = error
         self.is_open = False
@@ -61,6 +61,18 @@ def test_auto_takes_the_first_that_gives_a_picture() -> None:
     assert source.read() is not None
     source.close()
     assert not present.is_open
+
+
+@pytest.mark.parametrize("error", [RuntimeError("request failed"), ValueError("numpy ABI")])
+def test_auto_closes_a_camera_whose_driver_fails_oddly_and_takes_the_next(
+    error: Exception,
+) -> None:
+    odd, present = FakeSource("csi", error), FakeSource("usb")
+    source = FirstThatOpens([odd, present])
+    source.open()
+    assert (source.name, odd.is_open) == ("usb", False)
+    with pytest.raises(CameraError, match=f"csi: {type(error).__name__}: {error}"):
+        FirstThatOpens([odd, FakeSource("usb", CameraAbsentError("no usb"))]).open()
 
 
 def test_auto_without_any_camera_says_what_to_do() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from device.__main__ import main
 from device.cli import doctor
+from device.settings import Settings
 from tests.broker import MOSQUITTO, Mosquitto, TestBroker, free_port, start_broker
 from tests.device.cli.conftest import BLAZEFACE
 from tests.device.cli.processes import ROOT, ask_doctor, findings, run_doctor
@@ -233,6 +234,19 @@ def test_a_blazeface_that_is_wanted_and_not_there(installed: Path) -> None:
     assert mark == "!!"
     assert "`mien fetch`" in text
     assert done.returncode == 1
+
+
+def test_a_camera_whose_driver_fails_oddly_does_not_end_the_report(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(number: int) -> None:
+        raise RuntimeError("the pipeline handler is in use")
+
+    monkeypatch.setattr(doctor.util, "find_spec", lambda name: object())
+    monkeypatch.setattr("device.camera.picamera._connect", fail)
+    mark, text = doctor._csi_camera(Settings())
+    assert mark == "ok"
+    assert "RuntimeError: the pipeline handler is in use" in text
 
 
 def test_a_model_cut_short_is_broken(installed: Path) -> None:

@@ -154,6 +154,37 @@ def test_after_a_long_pause_only_a_set_clock_makes_old(
     assert len(list_captures(folder)) == expected
 
 
+@pytest.mark.parametrize("visited", [True, False])
+def test_without_the_time_age_counts_by_the_hours_that_the_device_runs(
+    tmp_path: Path, visited: bool
+) -> None:
+    folder = tmp_path / "capture"
+    settings = Capture(max_pictures=500, max_days=2)
+    most = 0
+    for day in range(12):
+        calendar = Calendar()  # each morning the clock begins anew
+        store = CaptureStore(folder, settings, calendar, is_synced=lambda: False)
+        if visited or day == 0:
+            add(store, folder, 1)
+        calendar.go_on(timedelta(hours=9))
+        store.close()
+        most = max(most, len(list_captures(folder)))
+    assert most == (5 if visited else 1)  # two days are five of nine hours
+    assert len(list_captures(folder)) == (5 if visited else 0)
+
+
+def test_a_damaged_memory_of_the_time_is_left_alone(tmp_path: Path, calendar: Calendar) -> None:
+    folder = tmp_path / "capture"
+    collect(folder, 2026)
+    (folder / ".clock").write_bytes(b"\xff\x00nonsense")
+    store = CaptureStore(folder, Capture(max_days=2), calendar, is_synced=lambda: False)
+    store.close()
+    assert len(list_captures(folder)) == 1
+    store = CaptureStore(folder, Capture(max_days=2), calendar, is_synced=lambda: True)
+    store.close()
+    assert not (folder / ".clock").exists()
+
+
 def test_a_name_with_an_impossible_day_ends_nothing(store: CaptureStore, tmp_path: Path) -> None:
     (tmp_path / "capture" / "20260230T120000000000Z_happy_090_1.png").write_bytes(b"x")
     add(store, tmp_path / "capture", 1)

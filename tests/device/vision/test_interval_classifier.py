@@ -6,7 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from device.vision.interval_classifier import MAX_A_FRAME, STEADY_S, IntervalClassifier
+from device.vision.interval_classifier import (
+    FORGOTTEN_S,
+    MAX_A_FRAME,
+    STEADY_S,
+    IntervalClassifier,
+)
 from device.vocabulary import BoundingBox, Classification, Expression, Face
 
 FRAME_S = 1 / 15
@@ -126,6 +131,17 @@ def test_a_rejected_face_is_new_once_it_is_good_again() -> None:
     watch(classifier, [face()], 20)
     watch(classifier, [face(reason="blurred")], 1, first=20)
     assert watch(classifier, [face()], 1, first=21) == [[True]]
+
+
+@pytest.mark.parametrize("slowness", [1.0, 4.0])
+def test_after_a_pause_that_the_tracks_outlived_every_face_is_new(slowness: float) -> None:
+    model = Model()
+    classifier = IntervalClassifier(model.classify, 0.25, lambda: slowness)
+    faces = [face(number) for number in (1, 2, 3)]
+    watch(classifier, faces, 30)
+    model.shown.clear()
+    later = classifier.classify(faces, 30 * FRAME_S + FORGOTTEN_S + 0.5)
+    assert [answer.face.track_id for answer in later] == model.shown == [1, 2, 3]
 
 
 def test_without_an_interval_every_face_is_classified_in_every_frame() -> None:

@@ -160,3 +160,18 @@ def test_what_cannot_be_made_is_one_line(
         assert said in error
         assert error.count("\n") == 1
         assert not new.exists()
+
+
+def test_whole_pictures_are_named_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate-synthesis", str(folder), "--generator", str(GENERATOR)]
+    assert main([*words, "--faces", "4"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"4 faces of {folder.name} × 7, seed 1")
+    row = next(line for line in printed.splitlines() if "`expression`: synthesized" in line)
+    mean, *shares = (float(cell.strip(" %")) for cell in row.split("|")[2:-1])
+    assert mean == pytest.approx(np.mean(shares), abs=0.1)
+    assert shares[NAMES.index("happy")] == 100
+    assert main([*words, "--faces", "60"]) == 2
+    assert "faces are good enough" in capsys.readouterr().err
+    assert main([*words, "--faces", "0"]) == 2
+    assert "--faces 0: must be at least 1" in capsys.readouterr().err
