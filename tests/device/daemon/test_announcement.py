@@ -23,6 +23,7 @@ from tests.broker import TestBroker, free_port, start_broker
 from tests.device.daemon.test_health import make_report
 from tests.device.mqtt.appliance import running_publisher, wait_until
 from tests.scenes import ONLINE, scene_with
+from tests.strict_broker import NOT_AUTHORIZED, QUOTA_EXCEEDED, StrictBroker
 from tests.subscriber import Subscriber
 
 ENABLED = Settings()
@@ -118,6 +119,21 @@ def test_what_could_not_be_retracted_is_retracted_at_a_later_start(
     with announced(mosquitto.port, tmp_path, DISABLED):
         wait_until(lambda: not StateFile(tmp_path / "settings.json").retracting)
     assert known_devices(mosquitto.port) == {}
+
+
+@pytest.mark.parametrize(("code", "is_kept"), [(NOT_AUTHORIZED, False), (QUOTA_EXCEEDED, True)])
+def test_a_retraction_that_the_broker_refuses_is_kept_unless_it_is_for_ever(
+    tmp_path: Path, code: int, is_kept: bool
+) -> None:
+    path = tmp_path / "settings.json"
+    StateFile(path).remember_announced("homeassistant/device/x/config", 2)
+    with (
+        StrictBroker(refuse=lambda topic: code * topic.startswith("homeassistant")) as broker,
+        announced(broker.port, tmp_path, DISABLED) as publisher,
+    ):
+        wait_until(lambda: publisher.num_refused > 0)
+        wait_until(lambda: bool(StateFile(path).retracting) == is_kept)
+    assert bool(StateFile(path).retracting) == is_kept
 
 
 def test_what_is_announced_again_is_not_retracted(mosquitto: TestBroker, tmp_path: Path) -> None:
