@@ -107,7 +107,8 @@ changes no entity.
 
 `mien discovery clear` makes it forget a device. One that runs announces itself again at Home
 Assistant's next birth and at its own next connect, and the command says so: stop it first, or set
-`home_assistant.enabled = false`, which retracts it once. `mien discovery clear --all` also empties
+`home_assistant.enabled = false`, which retracts it, as another prefix or id does; where the broker
+is away, at the next connect, also after restarts. `mien discovery clear --all` also empties
 what a retired device has left at the broker (`availability`, `camera`, `state`, `health`); with
 `MIEN_DEVICE__ID=ID` for another device than this.
 
