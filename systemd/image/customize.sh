@@ -6,6 +6,7 @@
 # IMAGE is changed in place: keep the download. Needs no root and no loop device (debugfs and
 # mtools write into the file), about 3 GB of space, and a network for the wheels.
 set -euo pipefail
+umask 022           # the service, which is not root, must read what the image brings
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 TOP=$(cd "$HERE/../.." && pwd)
