@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,22 @@ def test_an_older_bundle_is_refused_however_well_it_is_signed(
     done = device.install(*script, "--allow-downgrade")
     assert (done.returncode, done.stderr) == (0, "")
     assert os.readlink(device.opt / "mien/current").startswith("releases/1.9.2-")
+
+
+def test_a_release_candidate_gives_way_to_its_release_and_not_the_other_way(
+    device, bundle, later, key, tmp_path
+):
+    release = shutil.copytree(later, tmp_path / "release")
+    with_version(bundle, "1.10.0rc2", key)
+    with_version(later, "1.10.0rc10", key)
+    with_version(release, "1.10.0", key)
+    for taken in (bundle, later, release):
+        done = device.install(taken / "install.sh")
+        assert done.returncode == 0, done.stderr
+    assert os.readlink(device.opt / "mien/current").startswith("releases/1.10.0-")
+    done = device.install(later / "install.sh")
+    assert done.returncode == 1
+    assert "has version 1.10.0rc10, older than 1.10.0, which runs here" in done.stderr
 
 
 @pytest.mark.parametrize("version", ["1.10.0", "1.10.1", "2.0.0"])
