@@ -28,9 +28,7 @@ def package(folder: Path, version: str) -> Path:
         shutil.copy(name, folder)
     (folder / "device").mkdir()
     (folder / "device/__init__.py").write_text(f'__version__ = "{version}"\n')
-    made = subprocess.check_output(
-        ["systemd/deb.sh", "--arch", "aarch64"], cwd=folder, text=True
-    )
+    made = subprocess.check_output(["systemd/deb.sh", "--arch", "aarch64"], cwd=folder, text=True)
     return folder / made.strip()
 
 
@@ -42,5 +40,11 @@ def field(package: Path, name: str) -> str:
 def test_apt_takes_the_release_after_its_candidate(tmp_path, version, later):
     made = package(tmp_path, version)
     assert made.name == f"mien_{version}_arm64.deb"
-    compare = ["dpkg", "--compare-versions", field(made, "Version"), "lt", later.replace("rc", "~rc")]
+    compare = [
+        "dpkg",
+        "--compare-versions",
+        field(made, "Version"),
+        "lt",
+        later.replace("rc", "~rc"),
+    ]
     assert subprocess.run(compare).returncode == 0
