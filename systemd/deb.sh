@@ -49,6 +49,7 @@ package() {
     # apt takes 0.2.0 for later than 0.2.0~rc1, and for earlier than 0.2.0rc1.
     control "${version/rc/"~rc"}" "${DEBIAN[$arch]}" > "$tree/DEBIAN/control"
     install -m 755 systemd/debian/postinst systemd/debian/prerm systemd/debian/postrm "$tree/DEBIAN/"
+    install -m 644 systemd/debian/triggers "$tree/DEBIAN/"
     chmod -R u=rwX,go=rX "$tree/usr"
     export SOURCE_DATE_EPOCH
     SOURCE_DATE_EPOCH=$(git -c safe.directory='*' log -1 --format=%ct 2>/dev/null || echo 315532800)

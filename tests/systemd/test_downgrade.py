@@ -1,4 +1,4 @@
-"""Which versions install.sh takes, in a sandbox."""
+"""Which versions install.sh takes, and which it goes back to, in a sandbox."""
 
 from __future__ import annotations
 
@@ -72,3 +72,16 @@ def test_what_is_made_on_the_device_may_be_older(device, bundle, later, key):
     assert device.install(bundle / "install.sh").returncode == 0
     done = device.install(with_version(later, "1.9.2", key) / "install.sh", "--local")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("status", [0, 1], ids=["runs", "was made for another Python"])
+def test_only_a_release_that_still_runs_is_gone_back_to(device, bundle, later, status):
+    assert device.install(bundle / "install.sh").returncode == 0
+    before = os.readlink(device.opt / "mien/current")
+    (device.opt / "mien" / before / "bin/mien").write_text(f"#!/bin/sh\nexit {status}\n")
+    done = device.install(later / "install.sh", start=True)
+    assert done.returncode == 1
+    now = os.readlink(device.opt / "mien/current")
+    assert (now == before) is (status == 0)
+    said = "the new release does not start: back to" if status == 0 else "it is installed: mend it"
+    assert said in done.stderr

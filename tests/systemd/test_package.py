@@ -48,3 +48,38 @@ def test_apt_takes_the_release_after_its_candidate(tmp_path, version, later):
         later.replace("rc", "~rc"),
     ]
     assert subprocess.run(compare).returncode == 0
+
+
+def test_another_python_of_the_system_calls_the_package(tmp_path):
+    made = package(tmp_path, "0.2.0")
+    said = subprocess.check_output(["dpkg-deb", "--info", made, "triggers"], text=True)
+    assert said.splitlines()[-1] == "interest-noawait /usr/bin/python3"
+
+
+@pytest.mark.parametrize(
+    ("words", "runs", "installs"),
+    [
+        (["triggered", "/usr/bin/python3"], False, True),
+        (["triggered", "/usr/bin/python3"], True, False),
+        (["configure", "0.1.0"], True, True),
+        (["abort-upgrade", "0.2.0"], False, False),
+    ],
+)
+def test_the_environment_is_made_anew_when_its_python_has_gone(tmp_path, words, runs, installs):
+    text = Path("systemd/debian/postinst").read_text()
+    (tmp_path / "postinst").write_text(
+        text.replace("/usr/lib/mien/", f"{tmp_path}/").replace(
+            "/opt/mien/current/bin/", f"{tmp_path}/"
+        )
+    )
+    programs(
+        tmp_path,
+        **{
+            "install.sh": "#!/bin/sh\necho installs\n",
+            "mien": f"#!/bin/sh\necho ModuleNotFoundError >&2\nexit {int(not runs)}\n",
+        },
+    )
+    command = ["sh", tmp_path / "postinst", *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == ("installs\n" if installs else "")
