@@ -3,6 +3,7 @@
 MienError                    exit status 1
 ├── ConfigurationError       78: a setting, or a model and card that do not fit
 │   ├── ModelError           78: model file or card truncated, mismatched, failed self-test
+│   │   └── TrialNotDoneError 78: the board could not carry the self-test out: it may pass later
 │   └── DetectorError        78: OpenCV without Haar or HOG, a detector's files missing
 ├── UsageError               2: a command line that cannot be carried out
 ├── StorageError             1: a disk that is full, read-only or failing
@@ -44,6 +45,10 @@ class ConfigurationError(MienError):
 
 class ModelError(ConfigurationError):
     """A model file and its card cannot be used."""
+
+
+class TrialNotDoneError(ModelError):
+    """The board could not carry a self-test out; it says nothing about the model."""
 
 
 class UsageError(MienError):

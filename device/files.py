@@ -8,6 +8,10 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from device.errors import is_storage_trouble
+
+RENEWED = ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED")  # the second: of another algorithm
+
 
 def read_file(path: Path, most: int, flags: int = 0) -> bytes:
     """The content of a regular file; a pipe or a device is refused and makes nobody wait.
@@ -38,3 +42,14 @@ def keep_private(path: Path) -> None:
     with suppress(OSError):
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)
+
+
+def may_pass(error: Exception) -> bool:
+    """True where a file of the settings may be good at the next start, though nobody corrects them.
+
+    The disk may fail for a moment. A certificate that is being renewed and its key are two files,
+    and between the two writes they do not fit each other.
+    """
+    if getattr(error, "library", None):  # ssl.SSLError, whose errno is OpenSSL's
+        return getattr(error, "reason", None) in RENEWED
+    return is_storage_trouble(error)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from device.errors import ModelError
 from device.vision.model_card import ModelCard
-from export.gate import Limit, require
+from export.gate import GateError, Limit, require
 from export.in_place import Comparison, refuse_worse
 from export.pair import pair_in_place, require_writable, write_pair
 
@@ -53,7 +53,8 @@ def deliver(candidate: Candidate, folder: Path, force: bool) -> Path:
         The path of the model.
 
     Raises:
-        GateError: a limit is missed, or the file in place is better; nothing is written.
+        GateError: a limit is missed, or the file in place is better or cannot be compared; nothing
+            is written.
         StorageError: the folder cannot be written.
     """
     require(candidate.limits, candidate.measured_on)
@@ -67,6 +68,11 @@ def deliver(candidate: Candidate, folder: Path, force: bool) -> Path:
     comparison = candidate.compare(*found) if found else None
     if comparison is not None:
         refuse_worse(comparison, path, force)
+    elif found and not force:
+        raise GateError(
+            f"not exported, {path}, which is in place, was made for something else and cannot be "
+            "compared; --force replaces it all the same"
+        )
     path = write_pair(folder, candidate.content, candidate.card, candidate.suffix)
     print(f"{path} and its card written: {len(candidate.content):,} bytes", flush=True)
     return path

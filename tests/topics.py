@@ -107,7 +107,8 @@ changes no entity.
 
 `mien discovery clear` makes it forget a device. One that runs announces itself again at Home
 Assistant's next birth and at its own next connect, and the command says so: stop it first, or set
-`home_assistant.enabled = false`, which retracts it once. `mien discovery clear --all` also empties
+`home_assistant.enabled = false`, which retracts it, as another prefix or id does; where the broker
+is away, at the next connect, also after restarts. `mien discovery clear --all` also empties
 what a retired device has left at the broker (`availability`, `camera`, `state`, `health`); with
 `MIEN_DEVICE__ID=ID` for another device than this.
 
@@ -130,7 +131,9 @@ Publish to `command/<name>`, **not retained**; the answer comes on `response/<na
 or out of range is answered with an error and changes nothing. A command without arguments is
 `{}`; an empty message is ignored, so a command that was retained by mistake can be taken back.
 Over MQTT 5 a command with a response topic is answered there instead, with its correlation data;
-JSON and PNG are published with their content type.
+JSON and PNG are published with their content type. The device needs the right to publish to that
+topic; where the broker refuses it, the answer is lost, which the log says once and
+`health.counts.refused_publications` counts. Answers to names that are no command share one `seq`.
 
 ```sh
 mosquitto_sub -h BROKER -t 'mien/DEVICE/response/#' -v &

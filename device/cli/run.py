@@ -49,7 +49,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         if settings.display.backend == "auto":  # never a newcomer's console
             settings = replace(settings, display=replace(settings.display, backend="terminal"))
         if "MIEN_WEB__ENABLED" not in environment:
-            settings = replace(settings, web=_page_of_demo(settings.web, args.source is None))
+            settings = replace(settings, web=_page_of_demo(settings, args.source is None))
     if args.source:
         list_sources(args.source)  # what is not there is told before anything is opened
         camera = replace(settings.camera, source="replay", path=str(args.source))
@@ -80,9 +80,11 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     return 0
 
 
-def _page_of_demo(web: Web, is_portrait: bool) -> Web:
+def _page_of_demo(settings: Settings, is_portrait: bool) -> Web:
     """The page on this machine; the demo's portrait is in the public domain and may be seen."""
-    port = web.port if is_free(web.address, web.port) else 0
+    web = settings.web
+    is_taken = web.port == settings.health.prometheus_port or not is_free(web.address, web.port)
+    port = 0 if is_taken else web.port
     return replace(web, enabled=True, port=port, show_camera=web.show_camera or is_portrait)
 
 

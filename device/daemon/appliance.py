@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from device.daemon.governor import PACES, Pace
-from device.daemon.model_guard import GuardedClassifier
+from device.daemon.model_guard import DeathWatch, GuardedClassifier
 from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
 from device.errors import MienError, ModelError
@@ -56,6 +56,7 @@ class Appliance:
         parts: of the loop.
         vision: what runs, the model in use included; None in safe mode.
         store: of installed models.
+        watch: over a model that might kill the process.
         generator: makes synthetic pictures.
         screen: flashes for ``identify``.
         stop: ends the loop; systemd starts the daemon again.
@@ -69,6 +70,7 @@ class Appliance:
     parts: Parts
     vision: Vision | None
     store: ModelStore
+    watch: DeathWatch
     generator: LazySynthesizer
     screen: Identifiable
     stop: Callable[[], None]
@@ -82,7 +84,8 @@ class Appliance:
 
     def model(self) -> dict[str, str]:
         """Name, version and sha256 of the model in use."""
-        return describe_model(self.vision.classifier.card if self.vision else None)
+        vision = self.vision  # the loop's thread may set it to None meanwhile
+        return describe_model(vision.classifier.card if vision else None)
 
     def reported(self) -> tuple[object, ...]:
         """What the health report shows and commands change."""
@@ -127,17 +130,29 @@ def use_model(device: Appliance, classifier: TFLiteClassifier) -> None:
         device.vision = replace(device.vision, classifier=classifier)
         device.vision.smoother.forget_rests()
     interval_s = device.settings.classifier.interval_s
-    paced = IntervalClassifier(classifier.classify, interval_s, lambda: device.pace.slowness)
-    parts.classifier = GuardedClassifier(paced, partial(give_way, device))
+    watched = device.watch.around(classifier.classify, card)
+    paced = IntervalClassifier(watched, interval_s, lambda: device.pace.slowness)
+    parts.classifier = GuardedClassifier(paced, partial(give_way, device, card))
     parts.status = replace(parts.status, model=f"{card.name} {card.version}")
 
 
-def give_way(device: Appliance, error: ModelError) -> Classifier:
-    """After a failure in the loop: the model before, and where there is none, safe mode."""
+def give_way(device: Appliance, card: ModelCard, error: ModelError) -> Classifier:
+    """After a failure in the loop: the model before, and where there is none, safe mode.
+
+    Args:
+        device: goes on with the other model.
+        card: of the model that fails. The governor's small one, and one that stands in, fail
+            without harm to the installed one.
+        error: of the model.
+    """
     log.error("the model fails: %s; back to the model before", error)
     try:
-        device.store.rollback(device.settings.classifier.model)
-        use_model(device, load_classifier(device.settings, device.store))
+        if device.store.is_in_use(card):
+            device.store.rollback(card.name)
+        classifier = load_classifier(device.settings, device.store)
+        if classifier.card == card:
+            raise error
+        use_model(device, classifier)
     except (MienError, OSError):
         log.error("there is none: safe mode")
         _enter_safe_mode(device, str(error))

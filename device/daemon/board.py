@@ -108,9 +108,10 @@ class Board:
         for name in THROTTLED_FILES:
             if text := _text(self._sys / name):
                 return _hexadecimal(text)
-        if self._vcgencmd is None:
+        vcgencmd = self._vcgencmd  # another thread may set it to None meanwhile
+        if vcgencmd is None:
             return None
-        bits = _hexadecimal(self._vcgencmd().partition("=")[2])
+        bits = _hexadecimal(vcgencmd().partition("=")[2])
         if bits is None:
             self._vcgencmd = None
         return bits

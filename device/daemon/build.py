@@ -23,6 +23,7 @@ from device.daemon.build_web import WebSide, open_page, open_web, shows_picture
 from device.daemon.collected_faces import open_captures
 from device.daemon.commands import Control
 from device.daemon.metrics import Metrics
+from device.daemon.model_guard import DeathWatch
 from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
 from device.daemon.watchdog import NoWatchdog, SystemdWatchdog
@@ -83,8 +84,7 @@ def open_daemon(
         broker = open_broker_side(settings, state, around.state_dir, stack)
         make_face = make_live_face(settings, store)
         camera = _open_camera(settings, make_face is not None, stack)
-        store.begin(settings.classifier.model)
-        stack.callback(store.settle)  # an end in good order is not held against the model
+        watch = _watch_loading(store, settings.classifier.model, stack)
         vision, problem = _build_or_explain(settings, store, around.under_systemd)
         screen = _open_screen(settings, around, make_face, stack)
         captures = open_captures(settings.capture, around.state_dir / "capture", stack)
@@ -101,13 +101,20 @@ def open_daemon(
         generator = LazySynthesizer(lambda: find_generators(store))
         picture = broker.publisher.say_picture if settings.privacy.publish_synthesis else None
         device = Appliance(
-            settings, state, parts, vision, store, generator, screen, around.stop, picture
+            settings, state, parts, vision, store, watch, generator, screen, around.stop, picture
         )
         if vision:
             use_model(device, vision.classifier)
         report = _tell_about(device, metrics, broker, web, stack)
         stack.callback(watchdog.stopping)  # first of all, whatever ends it
         yield parts, Control(device, broker.commands, report), broker
+
+
+def _watch_loading(store: ModelStore, name: str, stack: ExitStack) -> DeathWatch:
+    watch = DeathWatch(store)
+    watch.begin(name)
+    stack.callback(watch.settle)  # an end in good order is not held against the model
+    return watch
 
 
 def _open_camera(settings: Settings, makes_faces: bool, stack: ExitStack) -> NewestFrameCamera:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from device.daemon.board import Board
@@ -109,6 +110,8 @@ def announce(
 ) -> Announcer:
     """Discovery, and the retraction of what was announced under another name or no more.
 
+    What has to be retracted is remembered until the broker has it: it may be away at this start.
+
     Args:
         settings: the tree.
         state: remembers what was announced.
@@ -117,11 +120,13 @@ def announce(
     """
     wanted, announcer = settings.home_assistant, Announcer(publisher.repeat, delay_s=delay_s)
     topic = discovery_topic(wanted.prefix, publisher.identity.device_id)
-    if state.announced and (state.announced != topic or not wanted.enabled):
-        publisher.announce(state.announced, b"")
+    said = topic if wanted.enabled else ""
+    is_old_layout = state.announced == topic and state.layout < LAYOUT
+    old = {*state.retracting, state.announced} - {"", said}
+    state.remember_announced(said, state.layout if is_old_layout else LAYOUT, old)
+    for each in old:
+        publisher.announce(each, b"", partial(state.forget_retracted, each))
     if wanted.enabled:
-        if state.announced == topic and state.layout < LAYOUT:
-            publisher.say_once(topic, encode(retraction_payload(publisher.identity)))
         announcement = discovery_payload(
             publisher.identity,
             publisher.topics,
@@ -130,7 +135,22 @@ def announce(
             page=url_for_others(settings.web),
             support_url=find_support_url(),
         )
-        publisher.announce(topic, encode(announcement))
+        say = partial(publisher.announce, topic, encode(announcement))
+        if is_old_layout:
+            _take_back(state, publisher, topic, say)
+        else:
+            say()
         publisher.listen(f"{wanted.prefix}/status", announcer.receive)
-    state.remember_announced(topic if wanted.enabled else "", LAYOUT)
     return announcer
+
+
+def _take_back(
+    state: StateFile, publisher: MqttPublisher, topic: str, say: Callable[[], None]
+) -> None:
+    """Takes back what an earlier layout had, and has the announcement said after that."""
+
+    def go_on() -> None:
+        say()
+        state.remember_announced(topic, LAYOUT, state.retracting)
+
+    publisher.announce(topic, encode(retraction_payload(publisher.identity)), go_on)

@@ -110,10 +110,13 @@ def shows_picture(web: Web) -> bool:
 
 
 def open_web(settings: Settings, stack: ExitStack) -> WebSide | None:
-    """Takes the ports that the settings name; None where they name none.
+    """Takes the ports that the settings name, later where another program has one now.
+
+    Returns:
+        None where they name none.
 
     Raises:
-        ConfigurationError: a port is taken; password or certificate cannot be used.
+        ConfigurationError: a port is not for this program; password or certificate cannot be used.
     """
     web, port = settings.web, settings.health.prometheus_port
     if not (web.enabled or port):

@@ -35,8 +35,6 @@ from device.vocabulary import Expression, Frame, Scene
 
 log = logging.getLogger("mien.control")
 
-FRAMES_TO_SETTLE = 30  # after so many frames the model has not killed the daemon at its start
-
 Answer = Mapping[str, Any] | None
 
 
@@ -177,7 +175,6 @@ class Control:
     ) -> None:
         self._device, self._commands, self._report = device, commands, report
         self._waiting: deque[Command] = deque()
-        self._frames_to_settle = FRAMES_TO_SETTLE
 
     def carry_out(self, scene: Scene, frame: Frame | None) -> None:
         """Carries out what has arrived since the last turn of the loop.
@@ -187,18 +184,9 @@ class Control:
             frame: the picture in which it was seen; None where the last turn had none.
         """
         self._waiting.extend(self._commands.take())
-        self._settle(frame)
+        self._device.watch.turn(has_frame=frame is not None)
         while self._waiting:
             self._carry_out(self._waiting.popleft(), scene, frame)
-
-    def _settle(self, frame: Frame | None) -> None:
-        """Takes the store's note back once the model has worked; a paused one is not tried."""
-        if self._frames_to_settle > 0:
-            self._frames_to_settle -= frame is not None
-            if self._device.parts.paused:
-                self._frames_to_settle = 0
-            if self._frames_to_settle == 0:
-                self._device.store.settle()
 
     def _carry_out(self, command: Command, scene: Scene, frame: Frame | None) -> None:
         before = self._device.reported()

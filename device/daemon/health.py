@@ -111,7 +111,7 @@ class HealthReporter:
             report = self.read()
             for tell in self._tell:
                 tell(report)
-        except (OSError, ValueError) as error:  # a file of the board, or of the report
+        except Exception as error:  # the governor's temperature and the heartbeat hang on it
             cause = f"{type(error).__name__}: {error}"
             if cause not in self._told:
                 self._told.add(cause)

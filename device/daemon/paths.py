@@ -50,13 +50,14 @@ def state_folder(configured: str, environment: Mapping[str, str]) -> Path:
         ) from error
 
 
-def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = 0o666, for_all: bool = False) -> None:
     """Replaces a file as a whole and has it written through.
 
     Args:
         path: of the file; its folder is made.
         content: all of it.
         mode: before the umask.
+        for_all: everybody may read it, whatever the umask.
 
     Raises:
         OSError: no room, no permission; the old file stays.
@@ -67,6 +68,8 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
         part.unlink(missing_ok=True)
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(handle, "wb") as file:
+            if for_all:
+                os.fchmod(handle, 0o644)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -62,7 +62,7 @@ def render(report: Report) -> str:
 
 
 class PrometheusFile:
-    """Writes each report to a file.
+    """Writes each report to a file that everybody may read: the node exporter is another user.
 
     Args:
         path: for the node exporter's textfile collector, ``something.prom``.
@@ -75,9 +75,14 @@ class PrometheusFile:
     def __call__(self, report: Report) -> None:
         """Replaces the file as a whole."""
         try:
-            write_atomically(self._path, render(report).encode())
+            write_atomically(self._path, render(report).encode(), for_all=True)
             self._complained = False
         except OSError as error:
             if not self._complained:
-                log.warning("health.prometheus_file = %s: %s", self._path, error.strerror)
+                log.warning(
+                    "health.prometheus_file = %s: %s; the service may write below /run/mien; "
+                    "health.prometheus_port needs no file",
+                    self._path,
+                    error.strerror,
+                )
             self._complained = True

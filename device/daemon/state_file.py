@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+import threading
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +29,26 @@ KINDS: dict[str, type] = {"settings": dict, "paused": bool, "announced": str}
 class StateFile:
     """The remembered settings.
 
-    Nobody knows whether a device with a damaged file was paused, so it is.
+    Nobody knows whether a device with a damaged file was paused, so it is. From any thread.
 
     Args:
         path: usually ``settings.json`` in the state folder; None keeps it in memory alone.
-
-    Attributes:
-        problem: that the file is damaged, in one line, until pause or resume is remembered.
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self.problem: str | None = None
+        self._path, self._lock = path, threading.Lock()
         self._body = self._read(path) if path else {}
 
     @property
     def lasts(self) -> bool:
         """Whether what is remembered is there after the next start."""
         return self._path is not None
+
+    @property
+    def problem(self) -> str | None:
+        """That the file was damaged, in one line, until pause or resume is remembered."""
+        problem = self._body.get("problem")
+        return problem if isinstance(problem, str) else None
 
     @property
     def paused(self) -> bool:
@@ -64,14 +67,33 @@ class StateFile:
         layout = self._body.get("layout")
         return layout if isinstance(layout, int) else 1
 
-    def remember_announced(self, topic: str, layout: int) -> None:
-        """Remembers topic and layout; a disk that refuses them only costs a later retraction."""
-        wanted = {"announced": topic, "layout": layout}
-        if topic != self.announced or (topic and layout != self.layout):
+    @property
+    def retracting(self) -> tuple[str, ...]:
+        """Topics whose retraction the broker has not acknowledged yet."""
+        topics = self._body.get("retracting")
+        return tuple(map(str, topics)) if isinstance(topics, list) else ()
+
+    def remember_announced(self, topic: str, layout: int, retracting: Collection[str] = ()) -> None:
+        """Remembers what was announced and what has to be retracted.
+
+        A disk that refuses it only costs a later retraction. A damaged file stays as it is until
+        somebody has decided about the pause.
+        """
+        topics = tuple(sorted(retracting))
+        wanted = {"announced": topic, "layout": layout, "retracting": list(topics)}
+        with self._lock:
+            known = self.announced, self.layout if topic else layout, self.retracting
+            if known == (topic, layout, topics):
+                return
             try:
-                self._write({**self._body, **wanted})
+                self._write({**self._body, **wanted}, in_memory=self.problem is not None)
             except OSError as error:
                 log.warning("%s: cannot be written: %s", self._path, error)
+
+    def forget_retracted(self, topic: str) -> None:
+        """The broker knows nothing of this topic any more."""
+        left = [each for each in self.retracting if each != topic]
+        self.remember_announced(self.announced, self.layout, left)
 
     def apply(self, settings: Settings) -> Settings:
         """The settings with what was set over MQTT over them; what no longer fits is left out."""
@@ -91,19 +113,19 @@ class StateFile:
         Raises:
             OSError: it cannot be written; the old state stays.
         """
-        body = dict(self._body)
-        if settings is not None:
-            old = body.get("settings")
-            body["settings"] = {**(old if isinstance(old, dict) else {}), **settings}
-        if paused is not None:
-            body["paused"] = paused
-        self._write(body)
-        if paused is not None:  # somebody has decided; another write says nothing about the pause
-            self.problem = None
+        with self._lock:
+            body = dict(self._body)
+            if settings is not None:
+                old = body.get("settings")
+                body["settings"] = {**(old if isinstance(old, dict) else {}), **settings}
+            if paused is not None:  # somebody has decided; other settings say nothing about that
+                body["paused"] = paused
+                body.pop("problem", None)
+            self._write(body)
 
-    def _write(self, body: dict[str, Any]) -> None:
+    def _write(self, body: dict[str, Any], in_memory: bool = False) -> None:
         text = json.dumps({**body, CHECK: _checksum(body)}, indent=1) + "\n"
-        if self._path:
+        if self._path and not in_memory:
             write_atomically(self._path, text.encode(), mode=0o600)
         self._body = body
 
@@ -115,9 +137,9 @@ class StateFile:
             return {}
         except (OSError, ValueError, RecursionError) as error:
             reason = getattr(error, "strerror", None) or error
-            self.problem = f"{path.name} is damaged ({reason}): paused; send resume"
-            log.error("%s: what was set by commands is lost: %s", path, self.problem)
-            return {"paused": True}
+            problem = f"{path.name} is damaged ({reason}): paused; send resume"
+            log.error("%s: what was set by commands is lost: %s", path, problem)
+            return {"paused": True, "problem": problem}
 
 
 def _checked(body: Any) -> dict[str, Any]:

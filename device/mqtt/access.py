@@ -9,7 +9,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, MienError
+from device.files import may_pass
 from device.settings.hosts import join_address
 from device.settings.tree import Mqtt
 
@@ -51,6 +52,7 @@ def broker_access(mqtt: Mqtt, device_id: str) -> BrokerAccess:
 
     Raises:
         ConfigurationError: a password, certificate or key file cannot be used.
+        MienError: nor can it now, but perhaps soon: it is being renewed, or the disk fails.
     """
     return BrokerAccess(
         host=mqtt.host,
@@ -77,9 +79,8 @@ def _password(mqtt: Mqtt) -> str:
             return file.read(MAX_PASSWORD_BYTES).decode("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", "not a text file (UTF-8)")
-        raise ConfigurationError(
-            f"mqtt.password_file = {mqtt.password_file!r}: cannot read it: {reason}"
-        ) from error
+        problem = f"mqtt.password_file = {mqtt.password_file!r}: cannot read it: {reason}"
+        raise (MienError if may_pass(error) else ConfigurationError)(problem) from error
 
 
 class _TidySocket(ssl.SSLSocket):
@@ -107,7 +108,8 @@ def _tls_context(mqtt: Mqtt) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         path = mqtt.ca_file if key == "ca_file" else f"{mqtt.cert_file}, {mqtt.key_file}"
         reason = error.strerror if isinstance(error, FileNotFoundError) else error
-        raise ConfigurationError(f"mqtt.{key} = {path!r}: cannot use it: {reason}") from error
+        problem = f"mqtt.{key} = {path!r}: cannot use it: {reason}"
+        raise (MienError if may_pass(error) else ConfigurationError)(problem) from error
     return context
 
 

@@ -34,7 +34,7 @@ def discovery_topic(prefix: str, device_id: str) -> str:
 
 
 def retraction_payload(identity: Identity) -> dict[str, Any]:
-    """Takes back the sensor ``problem`` of layout 1, in a message of its own, not retained.
+    """Takes back the sensor ``problem`` of layout 1, in a message of its own.
 
     Its key belongs to a binary sensor now, so the announcement cannot name it too. Home Assistant
     leaves alone what a message does not name.

@@ -154,7 +154,8 @@ def open_event_file(path: Path) -> sqlite3.Connection:
 
     Raises:
         ConfigurationError: no such folder, no permission: it will not work later either.
-        StorageError: the disk is full, read-only or failing, or somebody else holds the file.
+        StorageError: the disk is full (of data or of files), read-only or failing, or somebody
+            else holds the file.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -170,7 +171,12 @@ def open_event_file(path: Path) -> sqlite3.Connection:
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
             return _open(path)
     except (OSError, sqlite3.Error) as error:
-        passes = is_storage_trouble(error) or "locked" in str(error) or _is_read_only(path.parent)
+        passes = (
+            is_storage_trouble(error)
+            or "locked" in str(error)
+            or _is_read_only(path.parent)
+            or ("unable to open" in str(error) and _may_write(path))
+        )
         reason = getattr(error, "strerror", None) or error
         raise (StorageError if passes else ConfigurationError)(
             f"outbox.path = {str(path)!r}: cannot use it: {reason}"
@@ -182,3 +188,11 @@ def _is_read_only(folder: Path) -> bool:
     with suppress(OSError):
         return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
     return False
+
+
+def _may_write(path: Path) -> bool:
+    """True where file and folder are ours: what SQLite cannot make beside it, it may later.
+
+    Without inodes left it says "unable to open database file", as it does of a wrong place.
+    """
+    return path.is_file() and os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK)

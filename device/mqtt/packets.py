@@ -20,13 +20,23 @@ class ReplyTo:
 
 @dataclass(frozen=True)
 class Message:
-    """One MQTT publication; ``correlation`` names the request that it answers."""
+    """One MQTT publication.
+
+    Attributes:
+        topic: where.
+        payload: what.
+        qos: 0 or 1.
+        retain: the broker keeps it.
+        correlation: names the request that it answers.
+        foreign: whoever asked has named the topic; that it is refused is no fault of this device.
+    """
 
     topic: str
     payload: bytes
     qos: int = 1
     retain: bool = False
     correlation: bytes = b""
+    foreign: bool = False
 
     @property
     def content_type(self) -> str:
@@ -86,6 +96,9 @@ class Subscription:
 class Refusals:
     """What the broker refuses now; each topic and cause is told once.
 
+    Foreign topics are told once a cause and are no problem: whoever asks can think of any number,
+    and none would ever end well again.
+
     Attributes:
         num: publications refused.
     """
@@ -102,18 +115,20 @@ class Refusals:
 
     def note(self, publication: Publication) -> str | None:
         """Counts a finished publication; returns the sentence where it is new."""
-        topic, cause = publication.message.topic, publication.cause
+        topic, is_foreign = publication.message.topic, publication.message.foreign
         self._texts.pop(topic, None)
         if not publication.refused:
             return None
         self.num += 1
-        is_new = (topic, cause) not in self._named
+        named = ("" if is_foreign else topic, publication.cause)
+        is_new = named not in self._named
         if is_new and len(self._named) >= MAX_NAMED:
             return None
-        self._named.add((topic, cause))
+        self._named.add(named)
         shown = topic[:100].encode("ascii", "backslashreplace").decode()
         text = f"the broker refuses a publication to {shown}: {publication.refused}"
-        self._texts[topic] = text
+        if not is_foreign:
+            self._texts[topic] = text
         return text if is_new else None
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from device.mqtt.identity import Identity
+from device.mqtt.schemas import names
 from device.vocabulary import (
     EXPRESSIONS,
     BoundingBox,
@@ -29,6 +30,7 @@ from device.vocabulary import (
 )
 
 SCHEMA = 1
+COMMANDS = frozenset(n.removeprefix("command-") for n in names() if n.startswith("command-"))
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronized
 TIMEX_BYTES = 512  # more than struct timex on any Linux
 TIMESYNCD_SAYS_SO = Path("/run/systemd/timesync/synchronized")
@@ -97,6 +99,8 @@ class WallClock:
 
 class Payloads:
     """Builds payloads; ``seq`` counts per topic from 1, so that a gap shows a loss.
+
+    Answers to names that are no command count together: anybody can think of any number of names.
 
     Args:
         identity: who speaks.
@@ -168,7 +172,8 @@ class Payloads:
     ) -> Payload:
         """The answer to a command: ``data``, or ``error`` when it was refused."""
         outcome = {"status": "error", "error": error} if error else {"status": "ok", "data": data}
-        return {**self._envelope(f"response/{name}", at_s), "transaction": transaction, **outcome}
+        topic = f"response/{name}" if name in COMMANDS else "response"
+        return {**self._envelope(topic, at_s), "transaction": transaction, **outcome}
 
 
 def normalised(box: BoundingBox, width: int, height: int) -> Sequence[float]:

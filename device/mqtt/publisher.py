@@ -19,7 +19,7 @@ from device.mqtt.identity import DuplicateIdWatch, Identity, Topics
 from device.mqtt.outbox import Outbox
 from device.mqtt.pace import StatePace
 from device.mqtt.packets import Message, Publication, Receiver, ReplyTo
-from device.mqtt.payloads import Payloads, WallClock, as_historical, encode
+from device.mqtt.payloads import COMMANDS, Payloads, WallClock, as_historical, encode
 from device.vocabulary import CameraState, ExpressionEvent, Scene, Status
 
 log = logging.getLogger("mien.mqtt")
@@ -135,10 +135,13 @@ class MqttPublisher:
         reply_to: ReplyTo | None = None,
     ) -> None:
         """Answers a command, where an MQTT 5 request says so, else on ``response/<name>``."""
+        is_foreign = reply_to is not None or name not in COMMANDS
         reply_to = reply_to or ReplyTo(self.topics(f"response/{name}"))
         now_s = self._clock.now_s()
         payload = self._payloads.response(name, transaction, now_s, data=data, error=error)
-        answer = Message(reply_to.topic, encode(payload), correlation=reply_to.correlation)
+        answer = Message(
+            reply_to.topic, encode(payload), correlation=reply_to.correlation, foreign=is_foreign
+        )
         self._client.publish(answer)
 
     def say_once(self, topic: str, payload: bytes) -> None:
@@ -149,9 +152,17 @@ class MqttPublisher:
         """A synthesized PNG; whoever calls this has checked that it may be said."""
         self.say_once(self.topics("synthesis"), picture)
 
-    def announce(self, topic: str, payload: bytes) -> None:
-        """Says a retained topic that is not this device's own (discovery)."""
-        if self._unsent.retain(Message(topic, payload, retain=True)):
+    def announce(
+        self, topic: str, payload: bytes, when_done: Callable[[], None] | None = None
+    ) -> None:
+        """Says a retained topic that is not this device's own (discovery).
+
+        Args:
+            topic: the whole of it.
+            payload: empty for a retraction, which is said once.
+            when_done: called in the client's thread once the broker has it, or refuses it for ever.
+        """
+        if self._unsent.retain(Message(topic, payload, retain=True), when_done):
             self._client.wake()
 
     def repeat(self) -> None:
@@ -186,14 +197,17 @@ class _Unsent:
         self._done: deque[int] = deque()  # acknowledged, or refused for ever
         self._go_back_to: int | None = None  # an event that was refused for now
         self._refused: set[str] = set()  # retained topics that were refused for now
+        self._when_done: dict[Message, Callable[[], None]] = {}
         self._backoff, self._pause_until_s = Backoff(), 0.0
         self.when_back: Callable[[], None] = lambda: None
 
-    def retain(self, message: Message) -> bool:
+    def retain(self, message: Message, when_done: Callable[[], None] | None = None) -> bool:
         """Keeps a retained message; returns whether it is a new one."""
         with self._lock:
             if self._retained.get(message.topic) == message:
                 return False
+            if when_done:
+                self._when_done[message] = when_done
             self._retained[message.topic] = message
             self._unsaid[message.topic] = None
             return True
@@ -255,6 +269,8 @@ class _Unsent:
                 if self._retained.get(publication.message.topic) == publication.message:
                     del self._retained[publication.message.topic]
                     self._unsaid.pop(publication.message.topic, None)
+        if not for_now and (tell := self._when_done.pop(publication.message, None)):
+            tell()
         if for_now and self._pause_until_s < (now_s := self._clock()):
             self._pause_until_s = now_s + self._backoff.next_s()
         if not number:

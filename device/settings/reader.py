@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, StorageError, is_storage_trouble
 from device.files import read_file
 from device.settings.hosts import is_host, without_password
 from device.settings.tree import MOST_IN_MEMORY, Settings, Web
@@ -39,6 +39,7 @@ def load_settings(path: Path | None, environment: Mapping[str, str] | None = Non
     Raises:
         ConfigurationError: unreadable file, bad TOML, unknown key, wrong type or range; each of
             several mistakes is told.
+        StorageError: the disk fails; it may be over at the next start.
     """
     settings, lines, wrong = Settings(), dict[str, int](), list[str]()
     given: list[Given] = []
@@ -204,6 +205,8 @@ def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:
             alone = "cert_file" if table.cert_file else "key_file"
             together = f"{section}.cert_file and {section}.key_file belong together"
             yield f"{section}.{alone}", together
+    if settings.web.enabled and 0 < settings.web.port == settings.health.prometheus_port:
+        yield "health.prometheus_port", "that is web.port, where /metrics is too; take another one"
     yield from _misfits_of_page(settings.web)
 
 
@@ -230,7 +233,9 @@ def _read(path: Path) -> str:
         content = read_file(path, MAX_FILE_BYTES)
         return content.decode("utf-8-sig").replace("\r\n", "\n")  # with or without Windows' mark
     except OSError as error:
-        raise ConfigurationError(f"{path}: cannot read settings: {error.strerror}") from error
+        problem = f"{path}: cannot read settings: {error.strerror}"
+        passes = is_storage_trouble(error)
+        raise (StorageError if passes else ConfigurationError)(problem) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: not a text file (UTF-8)") from error
 

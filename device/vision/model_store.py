@@ -2,7 +2,7 @@
 
 ``models/NAME/VERSION-SHA/NAME.tflite`` and its card in the state folder; ``models/NAME/current``
 and ``previous`` are links. A link is replaced in one step, so a power cut leaves the old model
-or the new one.
+or the new one. What neither link names goes with the next installation.
 """
 
 from __future__ import annotations
@@ -11,27 +11,24 @@ import logging
 import os
 import re
 import reprlib
-import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from device.errors import ModelError, UsageError
-from device.files import read_file
+from device.errors import ModelError, TrialNotDoneError, UsageError
 from device.settings import Settings
 from device.vision import MODELS
 from device.vision.classifier import TFLiteClassifier
 from device.vision.model_bundle import read_bundle
 from device.vision.model_card import ModelCard, read_model
-from device.vision.trial import PASSED, passed_mark, require_trial, try_out
+from device.vision.model_folder import put_model, replace_link, version_folder
+from device.vision.trial import PASSED, has_passed, passed_mark, require_trial, try_out
 
 log = logging.getLogger("mien")
 
 GENERATOR = "generator"  # the name of the model that synthesizes
-STARTING = "starting"  # in the folder: with which model the daemon starts, and how often it died
-MAX_DEATHS = 2
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SelfTest = Callable[[Path], object]  # raises ModelError
 
@@ -52,18 +49,21 @@ class ModelStore:
     Args:
         folder: usually ``models`` in the state folder.
         as_owner: inside it the folder is written to, under the name that it gives.
+
+    Attributes:
+        folder: that folder.
     """
 
     def __init__(
         self, folder: Path, as_owner: Callable[[Path], AbstractContextManager[Path]] = nullcontext
     ) -> None:
-        self._folder, self._as_owner = folder, as_owner
+        self.folder, self._as_owner = folder, as_owner
 
     def find(self, name: str, which: str = "current") -> Path | None:
         """The ``.tflite`` in use under a name (or the ``previous`` one); None when there is none."""
         if not SAFE_NAME.fullmatch(name):
             return None
-        path = self._folder / name / which / f"{name}.tflite"
+        path = self.folder / name / which / f"{name}.tflite"
         try:
             return path if path.is_file() else None
         except PermissionError:
@@ -92,16 +92,16 @@ class ModelStore:
                 raise ModelError(str(error).replace(str(model), str(bundle))) from error
         files[PASSED] = passed_mark(files[".tflite"], card)
         try:
-            with self._as_owner(self._folder) as folder:
-                _put(folder, card, files)
+            with self._as_owner(self.folder) as folder:
+                put_model(folder, card, files)
         except OSError as error:
-            raise UsageError(f"{bundle}: cannot install into {self._folder}: {error}") from error
+            raise UsageError(f"{bundle}: cannot install into {self.folder}: {error}") from error
         return card
 
     def list(self) -> list[Installed]:
         """All installed models, sorted by name and version."""
         found = []
-        for path in sorted(self._folder.glob("*/*/*.json")):
+        for path in sorted(self.folder.glob("*/*/*.json")):
             version = path.parent
             if version.is_symlink() or path.stem != version.parent.name:
                 continue
@@ -122,7 +122,7 @@ class ModelStore:
         """
         if not SAFE_NAME.fullmatch(name):
             raise UsageError(f"{name[:80]!r} is not the name of a model")
-        with self._as_owner(self._folder) as folder:
+        with self._as_owner(self.folder) as folder:
             current, previous = folder / name / "current", folder / name / "previous"
             if not current.is_symlink():
                 raise UsageError(f"no model {name!r} is installed; the shipped one is in use")
@@ -130,43 +130,25 @@ class ModelStore:
                 current.unlink()
                 return None
             target = os.readlink(previous)
-            _link(current, target)
+            replace_link(current, target)
             previous.unlink()
         return target.rpartition("-")[0]
 
-    def begin(self, name: str) -> None:
-        """Notes that the daemon starts with a model; one with which it died twice gives way.
+    def version_in_use(self, name: str) -> str | None:
+        """The folder's name of the installed version in use; None for the shipped one.
 
-        Called before the model is loaded; ``settle`` takes the note back.
+        Raises:
+            OSError: what is in use lies there by hand.
         """
-        note = self._folder / STARTING
-        while installed := self.find(name):
-            try:
-                version = os.readlink(installed.parent)
-                died = _deaths(note, name, version)
-                if died < MAX_DEATHS:
-                    note.write_text(f"{name} {version} {died + 1}")
-                    return
-                log.error("%s: Mien died at %d starts with it; back to the model before",
-                          installed, died)  # fmt: skip
-                self.rollback(name)
-            except (OSError, UsageError) as error:  # installed by somebody else
-                log.error("%s: %s", note, error)
-                return
+        installed = self.find(name)
+        return os.readlink(installed.parent) if installed else None
 
-    def settle(self) -> None:
-        """The daemon works, or ends in good order."""
-        with suppress(OSError):
-            (self._folder / STARTING).unlink(missing_ok=True)
-
-
-def _deaths(note: Path, name: str, version: str) -> int:
-    """How often the daemon died at its start with this model."""
-    try:
-        *noted, deaths = read_file(note, 1000).decode().split()
-        return int(deaths) if noted == [name, version] else 0
-    except (OSError, ValueError):
-        return 0
+    def is_in_use(self, card: ModelCard) -> bool:
+        """Whether this is the installed model in use under its name."""
+        try:
+            return self.version_in_use(card.name) == version_folder(card)
+        except OSError:
+            return False
 
 
 def _check(model: Path, self_test: SelfTest) -> ModelCard:
@@ -185,43 +167,11 @@ def _check(model: Path, self_test: SelfTest) -> ModelCard:
     return card
 
 
-def _put(folder: Path, card: ModelCard, files: Mapping[str, bytes]) -> None:
-    """Writes an installed model and takes it into use."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for left in folder.glob(".new-*"):  # a killed installation of an older Mien
-        shutil.rmtree(left, ignore_errors=True)
-    name, version = card.name, f"{card.version}-{card.sha256[:12]}"
-    place = folder / name / version
-    place.mkdir(parents=True, exist_ok=True)
-    try:
-        for suffix, content in files.items():
-            path = place / (PASSED if suffix == PASSED else f"{name}{suffix}")
-            part = place / ".part"
-            part.unlink(missing_ok=True)
-            part.write_bytes(content)
-            _write_through(part)
-            part.replace(path)
-    except OSError:  # a full disk gets its room back
-        with suppress(OSError):
-            (place / ".part").unlink(missing_ok=True)
-            place.rmdir()
-        raise
-    _write_through(place)
-    current, previous = place.parent / "current", place.parent / "previous"
-    old = os.readlink(current) if current.is_symlink() else None
-    if old == version:
-        return
-    if old:
-        _link(previous, old)
-    else:
-        previous.unlink(missing_ok=True)
-    _link(current, version)
-
-
 def load_classifier(settings: Settings, store: ModelStore | None = None) -> TFLiteClassifier:
     """The model that ``classifier.model`` names: a path, an installed one, or a shipped one.
 
-    An installed model that fails its self-test gives way to the one before it.
+    An installed model that fails its self-test gives way to the one before it. Where the board
+    cannot carry the self-test out, another model serves until the next start.
 
     Raises:
         ModelError: the model and its card cannot be used.
@@ -235,6 +185,9 @@ def load_classifier(settings: Settings, store: ModelStore | None = None) -> TFLi
         try:
             require_trial(installed)
             return TFLiteClassifier.load(installed, prior, threads)
+        except TrialNotDoneError as error:
+            log.warning("%s; the next start tries it again", error)
+            return TFLiteClassifier.load(_stand_in(name, store, error), prior, threads)
         except ModelError as error:
             log.error("%s; back to the model before", error)
         try:
@@ -243,6 +196,21 @@ def load_classifier(settings: Settings, store: ModelStore | None = None) -> TFLi
             log.error("cannot go back (%s): the shipped model serves", error)
             break
     return TFLiteClassifier.load(_shipped(name), prior, threads)
+
+
+def _stand_in(name: str, store: ModelStore, error: TrialNotDoneError) -> Path:
+    """The model that serves at this start, where ``error`` kept the installed one from it.
+
+    A second self-test could take too long for the watchdog: only where nothing else is left.
+    """
+    is_shipped = _find_shipped(name) is not None
+    previous = store.find(name, "previous")
+    if previous and (has_passed(previous) or not is_shipped):
+        require_trial(previous)
+        return previous
+    if not is_shipped:
+        raise error
+    return _shipped(name)
 
 
 def try_classifier(settings: Settings, store: ModelStore) -> tuple[ModelCard, list[str]]:
@@ -272,8 +240,8 @@ def try_classifier(settings: Settings, store: ModelStore) -> tuple[ModelCard, li
 
 
 def _shipped(name: str) -> Path:
-    path = MODELS / f"{name}.tflite"
-    if not (SAFE_NAME.fullmatch(name) and path.exists()):
+    path = _find_shipped(name)
+    if path is None:
         known = ", ".join(sorted(path.stem for path in MODELS.glob("expression*.tflite")))
         raise ModelError(
             f"classifier.model = {reprlib.repr(name)}: no such model is installed or shipped; shipped: {known}"
@@ -281,18 +249,6 @@ def _shipped(name: str) -> Path:
     return path
 
 
-def _link(path: Path, target: str) -> None:
-    """A link put in place in one step."""
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    part.symlink_to(target)
-    part.replace(path)
-    _write_through(path.parent)
-
-
-def _write_through(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _find_shipped(name: str) -> Path | None:
+    path = MODELS / f"{name}.tflite"
+    return path if SAFE_NAME.fullmatch(name) and path.exists() else None

@@ -9,22 +9,25 @@ with the first that fails is said on stdout.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from device import __version__
-from device.errors import ModelError
+from device.errors import ModelError, TrialNotDoneError
 from device.files import read_file
 from device.vision import MODELS
 from device.vision.model_card import ModelCard, read_model
 
 MAX_S = 20  # less than the watchdog's 30
+MAX_CPU_S = 10  # of the processor, after the libraries are loaded; a sound model takes below 1
 MAX_DATA = 256 << 20  # bytes beside the libraries' own; a sound model takes less than 20 MB
 PASSED = "passed"  # beside an installed model: what has passed there
 MODULE, ROOT = __spec__.name, Path(__file__).parents[2]
@@ -38,7 +41,8 @@ def try_out(*paths: Path) -> None:
             first of them.
 
     Raises:
-        ModelError: one fails, crashes, hangs or takes too much memory.
+        TrialNotDoneError: the board had no time or no memory for it: no fault of the model's is known.
+        ModelError: one fails, crashes, computes for too long or takes too much memory.
     """
     path = paths[0]
     places = os.pathsep.join([str(ROOT), *filter(None, sys.path)])  # the same runtime as here
@@ -54,9 +58,21 @@ def try_out(*paths: Path) -> None:
     try:
         done = subprocess.run(command, input=given, capture_output=True, timeout=MAX_S)
     except subprocess.TimeoutExpired as error:
-        raise ModelError(f"{path}: self-test failed: it takes more than {MAX_S} s") from error
+        late = f"{path}: the self-test cannot be finished: it takes more than {MAX_S} s"
+        raise TrialNotDoneError(late) from error
     except OSError as error:
-        raise ModelError(f"{path}: the self-test cannot be started: {error}") from error
+        raise TrialNotDoneError(f"{path}: the self-test cannot be started: {error}") from error
+    _judge(done, path)
+
+
+def _judge(done: subprocess.CompletedProcess[bytes], path: Path) -> None:
+    """Raises what ``try_out`` says of a child that has ended otherwise than well."""
+    if done.returncode == -signal.SIGKILL:  # as the kernel does where memory is short
+        raise TrialNotDoneError(
+            f"{path}: the self-test cannot be finished: the system has killed it"
+        )
+    if done.returncode == -signal.SIGXCPU:
+        raise ModelError(f"{path}: self-test failed: it computes for more than {MAX_CPU_S} s")
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name
         raise ModelError(f"{path}: self-test failed: the model crashes the runtime ({name})")
@@ -78,13 +94,27 @@ def require_trial(path: Path) -> None:
         return
     mark = passed_mark(*read_model(path))
     path = path.resolve()  # an installed one is found through a link
-    with suppress(OSError):
-        if read_file(path.with_name(PASSED), len(mark)) == mark:
-            return
+    if _is_marked(path, mark):
+        return
     try_out(path)
     if path.parent.parent.name == path.stem:  # installed; beside others nothing is written
         with suppress(OSError):
             path.with_name(PASSED).write_bytes(mark)
+
+
+def has_passed(path: Path) -> bool:
+    """Whether an installed model has passed its self-test under this version of Mien."""
+    try:
+        return _is_marked(path.resolve(), passed_mark(*read_model(path)))
+    except ModelError:
+        return False
+
+
+def _is_marked(path: Path, mark: bytes) -> bool:
+    try:
+        return read_file(path.with_name(PASSED), len(mark)) == mark
+    except OSError:
+        return False
 
 
 def damaged_shipped() -> dict[str, str]:
@@ -153,14 +183,15 @@ def main(paths: Iterable[Path]) -> int:
     import cv2  # noqa: F401
     import numpy  # noqa: F401
 
+    most_data, most_cpu_s = mapped() + MAX_DATA, math.ceil(time.process_time()) + MAX_CPU_S
     limits = (
-        (resource.RLIMIT_DATA, mapped() + MAX_DATA),
-        (resource.RLIMIT_CPU, MAX_S),
-        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_DATA, most_data, most_data),
+        (resource.RLIMIT_CPU, most_cpu_s, most_cpu_s + 1),  # SIGXCPU, which nobody else sends
+        (resource.RLIMIT_CORE, 0, 0),
     )
-    for kind, most in limits:
+    for kind, soft, hard in limits:
         with suppress(OSError, ValueError):  # a service may be forbidden to
-            resource.setrlimit(kind, (most, most))
+            resource.setrlimit(kind, (soft, hard))
     for path in paths:
         try:
             check(path)

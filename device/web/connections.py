@@ -123,36 +123,35 @@ class TlsChannel(Channel):
 
 def serve(
     application: Application,
-    sockets: Iterable[tuple[socket.socket, ssl.SSLContext | None, int]],
+    take_new: Callable[[], Iterable[tuple[socket.socket, ssl.SSLContext | None, int]]],
     stop: threading.Event,
     tell: Callable[[Callable[[], None]], None],
+    retry_s: float,
 ) -> None:
     """Answers until ``stop`` is set and the loop is woken.
 
     Args:
         application: answers requests.
-        sockets: that listen, each with what encrypts there (None: nothing) and its threads.
+        take_new: sockets that listen and are not served yet, each with what encrypts there (None:
+            nothing) and its threads.
         stop: ends it.
         tell: is given what wakes the loop.
+        retry_s: how often new sockets are asked for.
     """
     logging.getLogger("waitress").setLevel(logging.WARNING)  # browsers come and go
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # and wait for each other
     connections: dict[int, Any] = {}
-    servers = []
-    for listening, tls, threads in sockets:
-        scheme = "https" if tls else "http"
-        server = create_server(
-            application,
-            map=connections,
-            sockets=[listening],
-            threads=threads,
-            url_scheme=scheme,
-            **LIMITS,
-        )
-        server.channel_class = _encrypt(tls) if tls else Channel
-        servers.append(server)
-    tell(servers[0].pull_trigger)
+    servers: list[Any] = []
+    due_s = time.monotonic()
     while not stop.is_set():
+        if time.monotonic() >= due_s:
+            servers += [_serve_on(application, connections, *new) for new in take_new()]
+            due_s = time.monotonic() + retry_s
+            if servers:
+                tell(servers[0].pull_trigger)
+        if not servers:
+            stop.wait(min(POLL_S, retry_s))
+            continue
         loop(timeout=POLL_S, use_poll=True, map=connections, count=1)
         for connection in list(connections.values()):
             if isinstance(connection, Channel):
@@ -161,6 +160,26 @@ def serve(
         server.task_dispatcher.shutdown(timeout=CLOSE_WAIT_S)
     for connection in list(connections.values()):
         connection.close()
+
+
+def _serve_on(
+    application: Application,
+    connections: dict[int, Any],
+    listening: socket.socket,
+    tls: ssl.SSLContext | None,
+    threads: int,
+) -> Any:
+    """Answers on one socket, as soon as the loop runs."""
+    server = create_server(
+        application,
+        map=connections,
+        sockets=[listening],
+        threads=threads,
+        url_scheme="https" if tls else "http",
+        **LIMITS,
+    )
+    server.channel_class = _encrypt(tls) if tls else Channel
+    return server
 
 
 def _encrypt(tls: ssl.SSLContext) -> Callable[..., None]:

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, StorageError, is_storage_trouble
 from device.files import read_file
 from device.settings.tree import Web
 
@@ -80,6 +80,7 @@ def configured_hash(web: Web) -> PasswordHash | None:
 
     Raises:
         ConfigurationError: the file cannot be read, or what stands there is no hash.
+        StorageError: the disk fails; it may be over at the next start.
     """
     key, text = "web.password_hash", web.password_hash
     if web.password_file:
@@ -88,7 +89,9 @@ def configured_hash(web: Web) -> PasswordHash | None:
             text = read_file(Path(web.password_file), MOST_FILE_BYTES).decode("ascii")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "not such a line"
-            raise ConfigurationError(f"{key}: cannot read it: {reason}") from error
+            problem = f"{key}: cannot read it: {reason}"
+            passes = is_storage_trouble(error)
+            raise (StorageError if passes else ConfigurationError)(problem) from error
     elif not text:
         return None
     try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import logging
 import os
 import socket
 import ssl
@@ -10,13 +12,21 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, MienError
+from device.files import RENEWED, may_pass
 from device.settings.hosts import join_address
 from device.settings.tree import Web
 from device.web.guard import Application
 
+log = logging.getLogger("mien")
+
 BACKLOG = 128
 CLOSE_WAIT_S = 5.0
+RETRY_S = 5.0  # between two tries for a port
+PASSES = {  # what may be over by itself, in words
+    errno.EADDRINUSE: os.strerror(errno.EADDRINUSE),
+    errno.EADDRNOTAVAIL: "not an address of this device now",
+}
 
 
 def _nobody_waits() -> None:
@@ -24,10 +34,20 @@ def _nobody_waits() -> None:
 
 
 class WebServer:
-    """Listens from the start; answers once it has an application."""
+    """Listens from the start; answers once it has an application.
 
-    def __init__(self) -> None:
+    What may pass by itself does not end the appliance: an address that comes later (DHCP after a
+    power cut) and a port that another program has are tried again.
+
+    Args:
+        retry_s: between two tries.
+    """
+
+    def __init__(self, retry_s: float = RETRY_S) -> None:
+        self._retry_s = retry_s
         self._sockets: list[tuple[socket.socket, ssl.SSLContext | None, int]] = []
+        self._num_served = 0  # of them
+        self._later: list[tuple[str, str, int, int, ssl.SSLContext | None]] = []
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._wake: Callable[[], None] = _nobody_waits
@@ -35,7 +55,9 @@ class WebServer:
     def listen(
         self, key: str, address: str, port: int, threads: int, tls: ssl.SSLContext | None = None
     ) -> int:
-        """Takes a port; returns its number. Whoever connects waits for the application.
+        """Takes a port, or does so later; returns its number.
+
+        Whoever connects waits for the application.
 
         Args:
             key: of the settings, for the message.
@@ -45,17 +67,22 @@ class WebServer:
             tls: encrypts; None for plain HTTP.
 
         Raises:
-            ConfigurationError: the port is taken, or the address is not this device's.
+            ConfigurationError: this program may not have the port, now or later.
         """
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
-            listening = socket.create_server(
-                (address, port), family=family, backlog=BACKLOG, dualstack_ipv6=address == "::"
-            )
+            listening = _bind(address, port)
         except OSError as error:
-            raise ConfigurationError(
-                f"{key} = {port}: cannot listen on {address}: {os.strerror(error.errno or 0)}"
-            ) from error
+            if error.errno not in PASSES:
+                reason = os.strerror(error.errno or 0)
+                raise ConfigurationError(
+                    f"{key} = {port}: cannot listen on {address}: {reason}"
+                ) from error
+            reason = PASSES[error.errno]
+            log.warning(
+                "%s = %d: cannot listen on %s: %s; trying again", key, port, address, reason
+            )
+            self._later.append((key, address, port, threads, tls))
+            return port
         self._sockets.append((listening, tls, threads))
         return int(listening.getsockname()[1])
 
@@ -88,7 +115,28 @@ class WebServer:
         def keep(wake: Callable[[], None]) -> None:
             self._wake = wake
 
-        serve(make_application(), self._sockets, self._stop, keep)
+        serve(make_application(), self._take_new, self._stop, keep, self._retry_s)
+
+    def _take_new(self) -> list[tuple[socket.socket, ssl.SSLContext | None, int]]:
+        """What listens and is not served yet; tries again for the rest."""
+        later, self._later = self._later, []
+        for key, address, port, threads, tls in later:
+            try:
+                self._sockets.append((_bind(address, port), tls, threads))
+                log.info("%s = %d: listening on %s now", key, port, address)
+            except OSError:
+                self._later.append((key, address, port, threads, tls))
+        new = self._sockets[self._num_served :]
+        self._num_served = len(self._sockets)
+        return new
+
+
+def _bind(address: str, port: int) -> socket.socket:
+    """Listens; OSError where the port is taken, not for this program, or the address not ours."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.create_server(
+        (address, port), family=family, backlog=BACKLOG, dualstack_ipv6=address == "::"
+    )
 
 
 def page_url(web: Web, port: int) -> str:
@@ -114,9 +162,8 @@ def url_for_others(web: Web) -> str:
 
 def is_free(address: str, port: int) -> bool:
     """Whether somebody could listen there now."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        socket.create_server((address, port), family=family).close()
+        _bind(address, port).close()
     except OSError:
         return False
     return True
@@ -127,6 +174,7 @@ def tls_context(web: Web) -> ssl.SSLContext | None:
 
     Raises:
         ConfigurationError: certificate or key cannot be used.
+        MienError: nor can they now, but perhaps soon: they are being renewed, or the disk fails.
     """
     if not web.cert_file:
         return None
@@ -138,14 +186,13 @@ def tls_context(web: Web) -> ssl.SSLContext | None:
     except (OSError, ValueError) as error:
         reason = _what_is_wrong(error) if isinstance(error, ssl.SSLError) else error
         reason = getattr(reason, "strerror", None) or reason
-        raise ConfigurationError(
-            f"web.cert_file = {web.cert_file!r}, {web.key_file!r}: cannot use it: {reason}"
-        ) from error
+        problem = f"web.cert_file = {web.cert_file!r}, {web.key_file!r}: cannot use it: {reason}"
+        raise (MienError if may_pass(error) else ConfigurationError)(problem) from error
     return context
 
 
 def _what_is_wrong(error: ssl.SSLError) -> str:
     """Of a certificate and its key; OpenSSL itself says no more than ``PEM lib``."""
-    if error.reason == "KEY_VALUES_MISMATCH":
+    if error.reason in RENEWED:
         return "the key is not that of the certificate"
     return "the first is no certificate in PEM, or the second no PEM key without a passphrase"

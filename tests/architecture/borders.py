@@ -26,7 +26,7 @@ WALL_CLOCKS = {
 ASYNCIO = {"device.mqtt.embedded_broker": "amqtt runs on it, in a process of its own"}
 HARDWARE = ("picamera2", "libcamera", "gi", "RPi", "gpiozero", "smbus", "smbus2", "spidev")
 PLATFORM_FOLDERS = ("device.camera", "device.display")
-MOST_BROAD_EXCEPTS = 4
+MOST_BROAD_EXCEPTS = 5
 # The one way in which a docstring or a comment may speak of it.
 WITHOUT_TENSORFLOW = re.compile(r"\b(no|never|without|not) TensorFlow\b")
 
@@ -119,7 +119,7 @@ def device_does_not_name_tensorflow(root: Path) -> list[str]:
 
 
 def few_broad_excepts(root: Path) -> list[str]:
-    """At most four in ``device/``, each with the reason on its line."""
+    """At most five in ``device/``, each with the reason on its line."""
     found, places = [], []
     for module in modules(root, "device"):
         for node in ast.walk(module.tree):

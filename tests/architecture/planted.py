@@ -242,9 +242,9 @@ PLANTED: dict[str, Plants] = {
         (
             {
                 "device/cli/run.py": "try:\n    f()\nexcept Exception:  # for a reason\n    pass\n"
-                * 5
+                * 6
             },
-            "5 broad excepts: device.cli.run:3",
+            "6 broad excepts: device.cli.run:3",
         ),
     ],
     "no_catch_all_names": [

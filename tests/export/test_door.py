@@ -76,13 +76,13 @@ def test_force_replaces_by_a_worse_file_but_not_past_the_gate(folder: Path) -> N
     assert read_model(folder / "drawn.tflite")[0] == NEW
 
 
-def test_what_does_not_do_the_same_is_not_compared(
-    folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_does_not_do_the_same_replaces_nothing_without_force(folder: Path) -> None:
     other = replace(candidate(), compare=lambda old, card: None)
-    capsys.readouterr()
-    deliver(other, folder, False)
-    assert "in place" not in capsys.readouterr().out
+    before = contents(folder)
+    with pytest.raises(GateError, match="cannot be compared; --force replaces it"):
+        deliver(other, folder, False)
+    assert contents(folder) == before
+    deliver(other, folder, True)
     assert read_model(folder / "drawn.tflite")[0] == NEW
 
 

@@ -49,3 +49,9 @@ def test_wrong_settings_end_the_restarts():
     unit = Path("systemd/mien.service").read_text()
     assert "RestartPreventExitStatus=78\n" in unit
     assert "StartLimitIntervalSec=0\n" in unit
+
+
+def test_others_may_read_the_folder_that_is_for_the_node_exporter():
+    unit = Path("systemd/mien.service").read_text()
+    assert "RuntimeDirectory=mien\nRuntimeDirectoryMode=0755\n" in unit
+    assert "RuntimeDirectoryPreserve" not in unit  # with it, only the service could enter

@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from training.data.fer2013 import CROWD_ORDER, FOLDER_NAMES, VOTE_COLUMNS
+from device.vocabulary import EXPRESSIONS
+from training.data.fer2013 import CROWD_ORDER, VOTE_COLUMNS
 
 KINDS = 7
 
@@ -43,7 +44,7 @@ def write_csv(path: Path, rows: list[tuple[int, np.ndarray, str]]) -> Path:
 
 
 def write_votes(path: Path, labels: list[int], votes: int = 9) -> Path:
-    """The FER+ votes agree with every label, one annotator does not know."""
+    """The FER+ votes agree with every label, one annotator does not know; no row says its split."""
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["Usage", "Image name", *VOTE_COLUMNS])
@@ -51,12 +52,12 @@ def write_votes(path: Path, labels: list[int], votes: int = 9) -> Path:
             row = [0] * len(VOTE_COLUMNS)
             row[CROWD_ORDER[label]] = votes
             row[VOTE_COLUMNS.index("unknown")] = 10 - votes
-            writer.writerow(["Training", "x.png", *row])
+            writer.writerow(["", "x.png", *row])
     return path
 
 
 def write_folder(path: Path, rows: list[tuple[int, np.ndarray, str]], named: bool) -> Path:
-    names = {number: name for name, number in FOLDER_NAMES.items()}
+    names = [expression.value for expression in EXPRESSIONS]
     for number, (label, picture, usage) in enumerate(rows):
         folder = path / ("train" if usage == "Training" else "test") / names[label]
         folder.mkdir(parents=True, exist_ok=True)

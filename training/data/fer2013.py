@@ -28,7 +28,11 @@ VOTE_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust
                 "contempt", "unknown", "NF")  # fmt: skip
 CROWD_ORDER = (4, 5, 6, 1, 3, 2, 0)  # the vote column of each expression, in FER2013 order
 NOT_A_FACE = VOTE_COLUMNS.index("NF")
+OTHER_NAMES = {"anger": "angry", "disgusted": "disgust", "fearful": "fear", "happiness": "happy",
+               "sadness": "sad", "surprised": "surprise"}  # as published copies call them  # fmt: skip
 FOLDER_NAMES = {expression.value: number for number, expression in enumerate(EXPRESSIONS)}
+FOLDER_NAMES |= {other: FOLDER_NAMES[name] for other, name in OTHER_NAMES.items()}
+MIN_VOTED, MIN_AGREEMENT = 100, 0.4  # fewer pictures say nothing; shuffled ones agree on a fifth
 POSED = "posed"  # names of faces that ``training add-posed`` has added begin so
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
@@ -41,6 +45,7 @@ class Split(IntEnum):
     TEST = 2
 
 
+FOLDER_SPLITS = (("train", Split.TRAIN), ("val", Split.VALIDATION))
 USAGES = {"Training": Split.TRAIN, "PublicTest": Split.VALIDATION, "PrivateTest": Split.TEST}
 
 
@@ -171,14 +176,18 @@ def parse_pixels(text: str) -> npt.NDArray[np.uint8]:
 def read_folder(path: Path) -> Pictures:
     """Reads ``train/CLASS/*.jpg`` and ``test/CLASS/*.jpg``.
 
-    The split is the file name's (``PublicTest_123.jpg``) where it says one. Copies without
-    those names have no validation split: every tenth picture of ``train`` becomes it.
+    The split is the file name's (``PublicTest_123.jpg``) where it says one, else the folder's
+    (``train``, ``val`` or ``validation``, ``test``). Without a validation split every tenth picture
+    of ``train`` becomes it.
 
     Raises:
-        UsageError: no pictures there, or one cannot be read.
+        UsageError: no pictures there, one cannot be read, or a folder is of no known class.
     """
     files = sorted(f for f in path.glob("*/*/*") if f.suffix.lower() in IMAGE_SUFFIXES)
-    files = [f for f in files if f.parent.name in FOLDER_NAMES]
+    strange = sorted({f.parent.name for f in files} - set(FOLDER_NAMES))
+    if strange:
+        known = ", ".join(expression.value for expression in EXPRESSIONS)
+        raise UsageError(f"{path}: folders of no known class: {', '.join(strange)}; known: {known}")
     if not files:
         raise UsageError(f"{path}: no pictures like train/angry/NAME.jpg in this folder")
     pixels = np.stack([read_picture(file) for file in files])
@@ -195,7 +204,8 @@ def folder_split(file: Path) -> Split:
     usage = USAGES.get(file.name.split("_")[0])
     if usage is not None:
         return usage
-    return Split.TRAIN if file.parent.parent.name.startswith("train") else Split.TEST
+    folder = file.parent.parent.name.lower()
+    return next((split for name, split in FOLDER_SPLITS if folder.startswith(name)), Split.TEST)
 
 
 def read_picture(path: Path) -> npt.NDArray[np.uint8]:
@@ -217,7 +227,7 @@ def add_votes(pictures: Pictures, path: Path) -> Pictures:
     """Adds the votes of ``fer2013new.csv``, whose rows stand in the order of FER2013's.
 
     Raises:
-        UsageError: missing, other columns, or another number of rows.
+        UsageError: missing, other columns, another number of rows, or rows in another order.
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -230,5 +240,36 @@ def add_votes(pictures: Pictures, path: Path) -> Pictures:
         raise UsageError(f"{path}: not FER+'s fer2013new.csv ({error})") from error
     if len(votes) != len(pictures):
         raise UsageError(f"{path}: {len(votes)} rows of votes for {len(pictures)} pictures")
+    check_order(pictures, votes, [USAGES.get(row.get("Usage", "").strip()) for row in rows], path)
     names = np.where(posed, np.char.add(f"{POSED} ", pictures.names), pictures.names)
     return Pictures(pictures.pixels, pictures.labels, pictures.splits, votes, names)
+
+
+def check_order(
+    pictures: Pictures, votes: npt.NDArray[np.int64], splits: list[Split | None], path: Path
+) -> None:
+    """Refuses votes of other pictures: FER+ knows its pictures by nothing but their order.
+
+    Args:
+        pictures: without votes.
+        votes: (n, 10), a row a picture.
+        splits: of each row; None where the file does not say it.
+        path: of the votes, for the error.
+
+    Raises:
+        UsageError: a row belongs to another split, or the votes hardly ever agree with the labels.
+    """
+    for number, (there, here) in enumerate(zip(splits, pictures.splits, strict=True), start=2):
+        if there is not None and there != here:
+            raise UsageError(
+                f"{path}, line {number}: votes of another split than that picture's; the rows of both "
+                "files must stand in the published order"
+            )
+    crowd = votes[:, CROWD_ORDER]
+    voted = crowd.sum(axis=1) > 0
+    agreement = float((crowd.argmax(axis=1) == pictures.labels)[voted].mean()) if voted.any() else 1
+    if voted.sum() >= MIN_VOTED and agreement < MIN_AGREEMENT:
+        raise UsageError(
+            f"{path}: the votes agree with only {agreement:.0%} of the labels (FER2013: 64 %); the "
+            "rows of both files must stand in the published order"
+        )

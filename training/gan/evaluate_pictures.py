@@ -60,9 +60,9 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     made = [results_of(picture, synthesizer, album.stage) for picture in pictures]
     labels = [EXPRESSIONS.index(picture.label) for picture in pictures]
     rows = []
-    for judge, name in judges.items():
-        rows.append([f"{judge}: synthesized", *shares_of(made, name)])
-        real = np.array(name([picture.face for picture in pictures if picture.face]))
+    for judge, ask in judges.items():
+        rows.append([f"{judge}: synthesized", *shares_of(made, ask)])
+        real = np.array(ask([picture.face for picture in pictures if picture.face]))
         rows.append([f"{judge}: real, as labelled", f"{(real == labels).mean():.1%}", *[""] * 7])
     print(f"{len(pictures)} faces of {arguments.folder.name} × 7, seed {arguments.seed}\n")
     print(table(["judge", "mean", *NAMES], rows), end="")

@@ -200,7 +200,8 @@ def confusion_section(results: Results, images: Path) -> str:
         if "head" not in result["name"]:  # of others
             continue
         stem = result["name"].split(" (")[0]
-        protocol = "majority" if "crowd" in result["name"] else "fer2013"
+        by_votes = "crowd" in result["name"] and "majority" in result["protocols"]
+        protocol = "majority" if by_votes else "fer2013"
         path = images / f"confusion-{stem}.png"
         confusion = result["protocols"][protocol]["confusion"]
         by = "FER+ majority" if protocol == "majority" else "FER2013's labels"

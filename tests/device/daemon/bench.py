@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 
 from device.daemon.appliance import Appliance
 from device.daemon.commands import Control
+from device.daemon.model_guard import DeathWatch
 from device.daemon.state_file import StateFile
 from device.mqtt.command_queue import CommandQueue
 from device.settings import Settings, replace_setting
@@ -51,13 +53,15 @@ class Bench:
         self.stops = self.reports = 0
         self.screen = FakeDisplay()
         state = StateFile(folder / "settings.json")
+        store = ModelStore(folder / "models")
         settings = replace_setting(Settings(), "classifier.model", "brightness")
         self.device = Appliance(
             state.apply(settings),
             state,
             replace(fake_parts([]), paused=state.paused),
             vision,
-            store=ModelStore(folder / "models"),
+            store=store,
+            watch=DeathWatch(store),
             generator=LazySynthesizer(lambda: [STEPS]),
             screen=self.screen,
             stop=self.stop,
@@ -93,14 +97,20 @@ class Bench:
     def send(self, name: str, **body: Any) -> None:
         self.commands.receive(f"mien/x/command/{name}", json.dumps(body).encode(), False)
 
-    def install(self, folder: Path, version: str, break_it: bool = False) -> None:
+    def install(
+        self,
+        folder: Path,
+        version: str,
+        break_it: bool = False,
+        self_test: Callable[[Path], object] = try_out,
+    ) -> None:
         """Another version of the model, as ``mien model install`` puts it there."""
         bundle = folder / f"bundle-{version}"
         bundle.mkdir()
         shutil.copy(BRIGHTNESS, bundle)
         card = json.loads(BRIGHTNESS.with_suffix(".json").read_text())
         (bundle / "brightness.json").write_text(json.dumps({**card, "version": version}))
-        self.device.store.install(bundle, try_out)
+        self.device.store.install(bundle, self_test)
         if break_it:
             path = self.device.store.find("brightness")
             assert path

@@ -23,6 +23,7 @@ from tests.broker import TestBroker, free_port, start_broker
 from tests.device.daemon.test_health import make_report
 from tests.device.mqtt.appliance import running_publisher, wait_until
 from tests.scenes import ONLINE, scene_with
+from tests.strict_broker import NOT_AUTHORIZED, QUOTA_EXCEEDED, StrictBroker
 from tests.subscriber import Subscriber
 
 ENABLED = Settings()
@@ -88,6 +89,76 @@ def test_a_device_that_was_renamed_leaves_no_orphan(mosquitto: TestBroker, tmp_p
     with announced(mosquitto.port, tmp_path, device_id="two"):
         pass
     assert list(known_devices(mosquitto.port)) == ["homeassistant/device/mien_two/config"]
+
+
+def start_in_vain(folder: Path, settings: Settings) -> None:
+    """A start of the device while its broker is away."""
+    state = StateFile(folder / "settings.json")
+
+    def prepare(publisher: MqttPublisher) -> None:
+        announce(settings, state, publisher)
+
+    with running_publisher(free_port(), device_id="one", prepare=prepare) as publisher:
+        wait_until(lambda: "nothing listens" in (publisher.problem or ""))
+
+
+def test_what_could_not_be_retracted_is_retracted_at_a_later_start(
+    mosquitto: TestBroker, tmp_path: Path
+) -> None:
+    with announced(mosquitto.port, tmp_path):
+        pass
+    (topic,) = known_devices(mosquitto.port)
+    elsewhere = replace(ENABLED, home_assistant=replace(ENABLED.home_assistant, prefix="other"))
+    for settings in (elsewhere, DISABLED):
+        start_in_vain(tmp_path, settings)
+    assert list(known_devices(mosquitto.port)) == [topic]
+    assert set(StateFile(tmp_path / "settings.json").retracting) == {
+        topic,
+        "other/device/mien_one/config",
+    }
+    with announced(mosquitto.port, tmp_path, DISABLED):
+        wait_until(lambda: not StateFile(tmp_path / "settings.json").retracting)
+    assert known_devices(mosquitto.port) == {}
+
+
+@pytest.mark.parametrize(("code", "is_kept"), [(NOT_AUTHORIZED, False), (QUOTA_EXCEEDED, True)])
+def test_a_retraction_that_the_broker_refuses_is_kept_unless_it_is_for_ever(
+    tmp_path: Path, code: int, is_kept: bool
+) -> None:
+    path = tmp_path / "settings.json"
+    StateFile(path).remember_announced("homeassistant/device/x/config", 2)
+    with (
+        StrictBroker(refuse=lambda topic: code * topic.startswith("homeassistant")) as broker,
+        announced(broker.port, tmp_path, DISABLED) as publisher,
+    ):
+        wait_until(lambda: publisher.num_refused > 0)
+        wait_until(lambda: bool(StateFile(path).retracting) == is_kept)
+    assert bool(StateFile(path).retracting) == is_kept
+
+
+def test_what_is_announced_again_is_not_retracted(mosquitto: TestBroker, tmp_path: Path) -> None:
+    with announced(mosquitto.port, tmp_path):
+        pass
+    start_in_vain(tmp_path, DISABLED)
+    with announced(mosquitto.port, tmp_path):
+        pass
+    assert list(known_devices(mosquitto.port)) == ["homeassistant/device/mien_one/config"]
+    assert StateFile(tmp_path / "settings.json").retracting == ()
+
+
+def test_the_earlier_layout_is_remembered_until_it_is_taken_back(
+    mosquitto: TestBroker, tmp_path: Path
+) -> None:
+    topic = "homeassistant/device/mien_one/config"
+    (tmp_path / "settings.json").write_text(f'{{"announced": "{topic}"}}')
+    start_in_vain(tmp_path, ENABLED)
+    assert StateFile(tmp_path / "settings.json").layout == 1
+    with Subscriber(mosquitto.port, "#") as subscriber:
+        with announced(mosquitto.port, tmp_path):
+            wait_until(lambda: StateFile(tmp_path / "settings.json").layout == 2)
+        subscriber.wait_for("availability", lambda seen: seen[-1].payload == b"stopped")
+        said = [m.json()["cmps"]["problem"]["p"] for m in subscriber.seen() if m.topic == topic]
+    assert said == ["sensor", "binary_sensor"]
 
 
 def test_a_device_that_never_was_announced_says_nothing_to_home_assistant(

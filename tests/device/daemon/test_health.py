@@ -82,6 +82,22 @@ def test_it_ends_at_once_though_the_end_comes_just_as_it_wakes() -> None:
     assert told == []
 
 
+@pytest.mark.parametrize("error", [RuntimeError("once"), AttributeError("once")])
+def test_no_mistake_ends_the_reports(error: Exception) -> None:
+    told, errors = threading.Event(), [error]
+
+    def fail_once() -> dict[str, Any]:
+        if errors:
+            raise errors.pop()
+        return facts()
+
+    tell = [lambda report: told.set()]
+    reporter = HealthReporter(loop_metrics(), fail_once, Board(), tell, interval_s=0.01)
+    reporter.start()
+    assert told.wait(30.0)
+    reporter.close()
+
+
 def test_a_report_that_fails_is_logged_once_and_reporting_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

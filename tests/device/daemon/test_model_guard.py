@@ -15,10 +15,14 @@ from device.errors import ModelError
 from device.pipeline import process
 from device.settings.tree import Smoothing
 from device.vision.classifier import TFLiteClassifier
+from device.vision.model_store import ModelStore, load_classifier
 from device.vocabulary import Classification, EventType, Expression, Face
 from tests.device.daemon.bench import BRIGHTNESS, FRAME, NOBODY, Bench, real_vision
 from tests.fakes import FakeCamera, FakePublisher, grey_frame
 from tests.scenes import scene_with
+
+BOX = scene_with(Expression.HAPPY).faces[0].box
+FACE = Face(BOX, 1.0, crop=np.full((48, 48), 255, np.uint8))
 
 
 @pytest.fixture
@@ -29,7 +33,8 @@ def bench(tmp_path: Path) -> Bench:
 class Failing:
     """A model whose runtime fails."""
 
-    card = TFLiteClassifier.load(BRIGHTNESS).card
+    def __init__(self, version: str) -> None:
+        self.card = replace(TFLiteClassifier.load(BRIGHTNESS).card, version=version)
 
     def classify(self, faces: Sequence[Face]) -> list[Classification]:
         raise ModelError("the TFLite runtime cannot run the model")
@@ -40,18 +45,15 @@ def test_a_model_that_fails_in_the_loop_gives_way_to_the_one_before(
 ) -> None:
     for version in ("2", "3"):
         bench.install(tmp_path, version)
-    use_model(bench.device, cast(TFLiteClassifier, Failing()))
-    face = Face(
-        scene_with(Expression.HAPPY).faces[0].box, 1.0, crop=np.full((48, 48), 255, np.uint8)
-    )
-    [answer] = bench.device.parts.classifier.classify([face], 0.0)
-    assert answer.face is face
+    use_model(bench.device, cast(TFLiteClassifier, Failing("3")))
+    [answer] = bench.device.parts.classifier.classify([FACE], 0.0)
+    assert answer.face is FACE
     assert bench.device.model()["version"] == "2"
     assert bench.device.parts.status.model == "brightness 2"
 
 
 def test_where_no_model_is_left_the_device_goes_on_in_safe_mode(bench: Bench) -> None:
-    use_model(bench.device, cast(TFLiteClassifier, Failing()))
+    use_model(bench.device, cast(TFLiteClassifier, Failing("1")))
     parts = bench.device.parts
     face = Face(scene_with(Expression.HAPPY).faces[0].box, 1.0)
     assert parts.classifier.classify([face], 0.0) == []
@@ -59,19 +61,103 @@ def test_where_no_model_is_left_the_device_goes_on_in_safe_mode(bench: Bench) ->
     assert bench.ask("get")["data"]["model"]["name"] == "none"
 
 
-def test_a_start_that_works_is_not_held_against_the_model(bench: Bench, tmp_path: Path) -> None:
-    bench.install(tmp_path, "2")
-    bench.device.store.begin("brightness")
-    assert (tmp_path / "models" / "starting").exists()
-    for turn in range(60):
-        assert (tmp_path / "models" / "starting").exists(), turn
-        bench.control.carry_out(NOBODY, FRAME if turn % 2 else None)  # the camera comes and goes
-    assert not (tmp_path / "models" / "starting").exists()
+def start(folder: Path) -> Bench:
+    """A start of the daemon up to its first turn, with version 2 or 3 of the model in use."""
+    bench = Bench(folder, vision=real_vision())
+    bench.device.watch.begin("brightness")
+    use_model(bench.device, load_classifier(bench.device.settings, bench.device.store))
+    bench.control.carry_out(NOBODY, None)
+    return bench
+
+
+def meet(bench: Bench, faces: Sequence[Face], now_s: float = 0.0) -> None:
+    """A frame with these faces, and the turn after it."""
+    bench.device.parts.classifier.classify(faces, now_s)
+    bench.control.carry_out(NOBODY, FRAME)
+
+
+@pytest.fixture
+def two_versions(tmp_path: Path) -> Path:
+    """A folder with version 3 in use and version 2 before it."""
+    bench = Bench(tmp_path)
+    for version in ("2", "3"):
+        bench.install(tmp_path, version, self_test=TFLiteClassifier.load)
+    return tmp_path
+
+
+def version_of(folder: Path) -> str:
+    return next(e.version for e in ModelStore(folder / "models").list() if e.is_current)
+
+
+def test_a_start_without_frames_is_not_held_against_the_model(two_versions: Path) -> None:
+    """The camera hangs or is unplugged, and then the watchdog or somebody ends it."""
+    for _ in range(3):
+        bench = start(two_versions)
+        assert not (two_versions / "models" / "starting").exists()
+        for _ in range(40):
+            meet(bench, [])
+        assert not (two_versions / "models" / "starting").exists()
+    assert version_of(two_versions) == "3"
+
+
+def test_a_model_that_kills_the_daemon_while_it_is_loaded_gives_way(two_versions: Path) -> None:
+    for _ in range(2):
+        Bench(two_versions).device.watch.begin("brightness")
+        assert version_of(two_versions) == "3"
+    Bench(two_versions).device.watch.begin("brightness")
+    assert version_of(two_versions) == "2"
+    Bench(two_versions).device.watch.begin("brightness")
+    assert version_of(two_versions) == "2"
+
+
+def test_a_model_that_kills_the_daemon_at_its_first_faces_gives_way(two_versions: Path) -> None:
+    for _ in range(2):
+        bench = start(two_versions)
+        bench.device.parts.classifier.classify([FACE], 0.0)  # ... and here it died
+        assert version_of(two_versions) == "3"
+        start(two_versions)  # one without a face forgets nothing
+    assert version_of(two_versions) == "2"
+
+
+def test_a_model_that_is_reloaded_is_watched_at_its_first_faces(two_versions: Path) -> None:
+    bench = start(two_versions)
+    for _ in range(30):
+        meet(bench, [FACE])
+    bench.install(two_versions, "4", self_test=TFLiteClassifier.load)
+    bench.ask("reload-model")
+    bench.device.parts.classifier.classify([FACE], 9.0)
+    assert " 1" in (two_versions / "models" / "starting").read_text()
+
+
+def test_thirty_frames_settle_it_and_earlier_deaths_are_forgotten(two_versions: Path) -> None:
+    note = two_versions / "models" / "starting"
+    Bench(two_versions).device.watch.begin("brightness")
+    bench = start(two_versions)
+    assert note.read_text().endswith(" 1")
+    meet(bench, [FACE])
+    assert note.read_text().endswith(" 2")
+    bench.control.carry_out(NOBODY, None)  # the camera goes ...
+    assert note.read_text().endswith(" 1")
+    for turn in range(29):  # ... and comes back
+        meet(bench, [FACE] if turn == 0 else [], turn / 10)
+        assert note.exists() == (turn < 28), turn
+    meet(bench, [FACE], 9.0)
+    assert not note.exists()
+
+
+def test_another_model_s_failure_takes_no_installed_one_away(two_versions: Path) -> None:
+    """The governor's small model, or one that stands in, fails while the loop runs."""
+    bench = start(two_versions)
+    use_model(bench.device, cast(TFLiteClassifier, Failing("1")))
+    bench.device.parts.classifier.classify([FACE], 0.0)
+    assert bench.device.model()["version"] == "3"
+    assert version_of(two_versions) == "3"
 
 
 def test_a_model_that_is_not_tried_while_paused_is_not_blamed(bench: Bench, tmp_path: Path) -> None:
-    bench.install(tmp_path, "2")
-    bench.device.store.begin("brightness")
+    bench.install(tmp_path, "2", self_test=TFLiteClassifier.load)
+    bench.device.watch.begin("brightness")
+    assert (tmp_path / "models" / "starting").exists()
     bench.device.parts.paused = True
     bench.control.carry_out(NOBODY, None)
     assert not (tmp_path / "models" / "starting").exists()
@@ -84,7 +170,7 @@ def test_who_is_in_view_vanishes_when_safe_mode_begins(bench: Bench) -> None:
     use_model(bench.device, vision.classifier)
     camera = parts.camera
     process(parts, grey_frame(0.0))
-    use_model(bench.device, cast(TFLiteClassifier, Failing()))
+    use_model(bench.device, cast(TFLiteClassifier, Failing("1")))
     process(parts, grey_frame(0.1))
     process(parts, grey_frame(0.2))
     assert isinstance(parts.publisher, FakePublisher)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,22 @@ def test_the_file_is_replaced_and_a_missing_folder_is_one_line(
     broken(report)
     broken(report)
     assert len(caplog.records) == 1
+    assert "/run/mien" in caplog.text
+    assert "health.prometheus_port" in caplog.text
+
+
+@pytest.fixture
+def private_umask() -> Iterator[None]:
+    """As the service has it."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+def test_the_node_exporter_may_read_the_file(
+    tmp_path: Path, report: Report, private_umask: None
+) -> None:
+    path = tmp_path / "mien.prom"
+    for _ in range(2):
+        PrometheusFile(path)(report)
+        assert path.stat().st_mode & 0o777 == 0o644

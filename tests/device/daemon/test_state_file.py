@@ -122,6 +122,25 @@ def test_damage_is_told_until_somebody_decides_about_the_pause(tmp_path: Path) -
     assert state.problem is None
 
 
+def test_a_restart_forgets_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text("{")
+    problem = StateFile(path).problem
+    StateFile(path).remember_announced("homeassistant/device/x/config", 2)
+    assert path.read_text() == "{"
+    state = StateFile(path)
+    assert (state.paused, state.problem) == (True, problem)
+    state.remember_announced("homeassistant/device/x/config", 2)
+    state.remember(settings={"smoothing.threshold": 0.6})
+    state = StateFile(path)
+    assert (state.paused, state.problem) == (True, problem)
+    assert state.apply(Settings()).smoothing.threshold == 0.6
+    state.remember(paused=True)
+    state = StateFile(path)
+    assert (state.paused, state.problem) == (True, None)
+    assert state.announced == "homeassistant/device/x/config"
+
+
 def test_without_a_file_it_is_remembered_to_the_end_alone() -> None:
     state = StateFile(None)
     assert (state.paused, state.problem) == (False, None)

@@ -215,6 +215,14 @@ def test_a_read_only_disk_costs_no_start(small_disk: Path) -> None:
     assert numbers(outbox) == [1, 2, 3]
 
 
+def test_a_disk_without_inodes_costs_no_start(small_disk: Path) -> None:
+    DiskOutbox(small_disk / "o", 10).close()  # SQLite takes its log away, and makes it anew
+    subprocess.run(["mount", "-o", "remount,nr_inodes=2", str(small_disk)], check=True)
+    outbox = make_outbox(replace_setting(Settings(), "outbox.path", "o"), small_disk)
+    assert type(outbox) is Outbox
+    assert "unable to open database file" in (outbox.problem or "")
+
+
 @contextmanager
 def held_by_somebody_else(path: Path) -> Iterator[None]:
     """Nobody can write to the file meanwhile."""

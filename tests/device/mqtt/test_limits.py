@@ -216,6 +216,19 @@ def test_what_is_refused_for_ever_is_counted_named_once_and_holds_nothing_up(
     assert len([r for r in caplog.records if "/event: Not authorized" in r.message]) == 1
 
 
+def test_refused_answers_are_a_problem_only_where_the_name_is_a_command() -> None:
+    with (
+        StrictBroker(refuse=lambda topic: NOT_AUTHORIZED * ("/response/" in topic)) as broker,
+        running_publisher(broker.port) as publisher,
+    ):
+        for number in range(3):
+            publisher.respond(f"dance{number}", None, error="unknown command")
+        wait_until(lambda: publisher.num_refused == 3)
+        assert publisher.problem is None
+        publisher.respond("set", None)
+        wait_until(lambda: "/response/set: Not authorized" in (publisher.problem or ""))
+
+
 @pytest.mark.parametrize(
     "topic",
     ["a/#", "+", "", "a\0b", "\ud800", "x" * 70_000],

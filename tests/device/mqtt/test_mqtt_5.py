@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import paho.mqtt.client as paho
+import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -14,8 +17,8 @@ from paho.mqtt.properties import Properties
 from device.mqtt.access import BrokerAccess
 from device.mqtt.command_queue import CommandQueue
 from device.mqtt.publisher import MqttPublisher
-from tests.broker import Mosquitto
-from tests.device.mqtt.appliance import DEVICE, running_publisher
+from tests.broker import MOSQUITTO, Mosquitto
+from tests.device.mqtt.appliance import DEVICE, running_publisher, wait_until
 from tests.scenes import change
 from tests.subscriber import LONG_S
 
@@ -45,6 +48,40 @@ def test_json_is_published_with_its_content_type(real_mosquitto: Mosquitto) -> N
     with listener(port, "mien/+/event") as (_, heard), running_publisher(port) as publisher:
         publisher.publish(change())
         assert heard.get(timeout=LONG_S).properties.ContentType == "application/json"
+
+
+@pytest.mark.skipif(not MOSQUITTO, reason="mosquitto is not installed")
+def test_an_answer_that_may_not_go_where_it_was_wanted_is_no_problem_of_the_device(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    acl = tmp_path / "acl"
+    acl.write_text(f"topic readwrite mien/{DEVICE}/#\n")
+    acl.chmod(0o644)
+    broker = Mosquitto(tmp_path, f"allow_anonymous true\nacl_file {acl}\nuser root")
+
+    def prepare(publisher: MqttPublisher) -> None:
+        commands = CommandQueue(publisher.respond)
+        publisher.listen(publisher.topics("command/+"), commands.receive, is_request=True)
+
+    broker.start()
+    try:
+        with (
+            caplog.at_level(logging.WARNING, "mien.mqtt"),
+            listener(broker.port, f"mien/{DEVICE}/#") as (client, heard),
+            running_publisher(broker.port, prepare=prepare) as publisher,
+        ):
+            while heard.get(timeout=LONG_S).payload != b"online":
+                pass
+            properties = Properties(PacketTypes.PUBLISH)
+            for number in range(3):
+                properties.ResponseTopic = f"client/{number}/answers"
+                client.publish(f"mien/{DEVICE}/command/dance", b"{}", 1, properties=properties)
+            wait_until(lambda: publisher.num_refused == 3)
+            assert publisher.problem is None
+    finally:
+        broker.kill()
+    (line,) = [r.message for r in caplog.records if "refuses a publication" in r.message]
+    assert "client/0/answers: Not authorized" in line
 
 
 def test_over_3_1_1_there_are_no_properties(real_mosquitto: Mosquitto) -> None:

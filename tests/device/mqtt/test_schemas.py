@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import jsonschema
 import pytest
@@ -67,3 +68,21 @@ def test_seq_counts_each_topic_on_its_own() -> None:
 
 def test_half_a_surrogate_pair_from_a_stranger_can_be_answered() -> None:
     assert encode({"transaction": "\ud800", "ü": 1}) == '{"transaction":"?","ü":1}'.encode()
+
+
+def test_names_that_are_no_command_take_no_memory() -> None:
+    payloads = Payloads(Identity("x"), WallClock())
+    tracemalloc.start()
+    last = [payloads.response(f"x{n}", None, 0.0, error="unknown")["seq"] for n in range(1000)][-1]
+    grown = sum(
+        stat.size
+        for stat in tracemalloc.take_snapshot()
+        .filter_traces([tracemalloc.Filter(True, "*/device/mqtt/payloads.py")])
+        .statistics("filename")
+    )
+    tracemalloc.stop()
+    assert last == 1000  # they count together
+    assert grown < 10_000
+    assert payloads.response("set", None, 0.0)["seq"] == 1
+    assert payloads.response("pause", None, 0.0)["seq"] == 1
+    assert payloads.response("set", None, 0.0)["seq"] == 2

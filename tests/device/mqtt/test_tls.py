@@ -12,8 +12,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, MienError
 from device.mqtt.access import BrokerAccess, broker_access, explain_failure
 from device.settings.tree import Mqtt
 from tests.broker import MOSQUITTO, Mosquitto
@@ -24,6 +26,7 @@ from tests.scenes import change
 pytestmark = pytest.mark.skipif(not MOSQUITTO, reason="mosquitto is not installed")
 
 PASSWORD = "correct horse"
+UNREADABLE = "/proc/self/mem"  # a regular file whose first byte is an input/output error
 
 
 @dataclass
@@ -225,11 +228,27 @@ def test_files_that_cannot_be_used_stop_the_start(key: str, value: str, tmp_path
         broker_access(mqtt, DEVICE)
 
 
-def test_a_certificate_without_its_key_stops_the_start(folder: Path, authority: Authority) -> None:
+def test_a_certificate_that_is_just_being_renewed_does_not_end_the_restarts(
+    tmp_path: Path, authority: Authority
+) -> None:
     one, other = authority.issue("one"), authority.issue("two")
-    mqtt = Mqtt(host="broker", tls=True, cert_file=str(one.cert), key_file=str(other.key))
-    with pytest.raises(ConfigurationError, match="cert_file"):
-        broker_access(mqtt, DEVICE)
+    pem, kind = Encoding.PEM, PrivateFormat.PKCS8
+    (tmp_path / "rsa").write_bytes(
+        rsa.generate_private_key(65537, 2048).private_bytes(pem, kind, NoEncryption())
+    )
+    for key in (other.key, tmp_path / "rsa"):
+        mqtt = Mqtt(host="broker", tls=True, cert_file=str(one.cert), key_file=str(key))
+        with pytest.raises(MienError, match="cert_file") as raised:
+            broker_access(mqtt, DEVICE)
+        assert raised.value.exit_status == 1
+
+
+@pytest.mark.parametrize("key", ["ca_file", "cert_file", "password_file"])
+def test_a_disk_that_fails_does_not_end_the_restarts(key: str, authority: Authority) -> None:
+    given = {key: UNREADABLE, "key_file": str(authority.issue("one").key)}
+    with pytest.raises(MienError, match=rf"mqtt\.{key}.*Input/output error") as raised:
+        broker_access(replace(Mqtt(host="broker", tls=True), **given), DEVICE)
+    assert raised.value.exit_status == 1
 
 
 def test_a_password_file_is_read_without_its_line_end(tmp_path: Path) -> None:

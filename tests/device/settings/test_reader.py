@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, StorageError
 from device.settings import Settings, load_settings, replace_setting
 
 
@@ -98,6 +98,11 @@ def test_an_unreadable_file_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["", "broker.lan", "10.0.0.1", "fe80::1%eth0", "::1", "my_pi"])
 def test_names_and_addresses_are_hosts(tmp_path: Path, host: str) -> None:
     assert load_settings(write(tmp_path, f'[mqtt]\nhost = "{host}"\n')).mqtt.host == host
+
+
+def test_a_disk_that_fails_does_not_end_the_restarts() -> None:
+    with pytest.raises(StorageError, match="cannot read settings: Input/output error"):
+        load_settings(Path("/proc/self/mem"))  # its first byte is such an error
 
 
 def test_a_variable_that_does_not_fit_is_named() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -7,6 +8,7 @@ import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,22 +137,6 @@ def test_a_model_under_another_task_s_name_is_refused(tmp_path: Path, name: str,
         ModelStore(tmp_path / "models").install(bundle, accept)
 
 
-def test_a_model_with_which_the_daemon_died_twice_gives_way(tmp_path: Path) -> None:
-    store = ModelStore(tmp_path / "models")
-    store.begin("expression")  # nothing is installed, nothing is noted
-    store.install(make_bundle(tmp_path / "a", "1"), accept)
-    store.install(make_bundle(tmp_path / "b", "2"), accept)
-    store.begin("expression")
-    store.settle()
-    for _ in range(2):
-        store.begin("expression")
-        assert versions(store) == [("1", False), ("2", True)]
-    store.begin("expression")
-    assert versions(store) == [("1", True), ("2", False)]
-    store.begin("expression")
-    assert versions(store) == [("1", True), ("2", False)]
-
-
 @pytest.mark.parametrize("name", ["a/b", "../x", "\0", "x" * 5000])
 def test_a_name_that_is_no_name_is_refused_in_a_sentence(tmp_path: Path, name: str) -> None:
     store = ModelStore(tmp_path / "models")
@@ -222,3 +208,36 @@ def test_an_installed_network_that_got_damaged_gives_way_to_the_shipped_one(
     assert load_classifier(Settings(), store).card.version != "1"
     assert store.find("expression") is None
     assert "back to the model before" in caplog.text
+
+
+def test_only_the_model_in_use_and_the_one_before_it_stay_on_the_disk(tmp_path: Path) -> None:
+    store, folder = ModelStore(tmp_path / "models"), tmp_path / "models" / "expression"
+    for version in ("1", "2", "3"):
+        store.install(make_bundle(tmp_path / version, version), accept)
+    assert versions(store) == [("2", False), ("3", True)]
+    assert store.rollback("expression") == "2"
+    (folder / "notes-of-mine").mkdir()
+    store.install(make_bundle(tmp_path / "4", "4"), accept)
+    assert versions(store) == [("2", False), ("4", True)]
+    assert (folder / "notes-of-mine").is_dir()
+
+
+def test_a_version_that_cannot_be_deleted_is_no_failure_of_the_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ModelStore(tmp_path / "models")
+    for version in ("1", "2"):
+        store.install(make_bundle(tmp_path / version, version), accept)
+    unlink = os.unlink
+
+    def fail_at_models(name: str, **options: Any) -> None:
+        if str(name).startswith("expression."):
+            raise OSError(errno.EIO, "Input/output error")
+        unlink(name, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", fail_at_models)
+        store.install(make_bundle(tmp_path / "3", "3"), accept)
+    assert versions(store) == [("1", False), ("2", False), ("3", True)]
+    store.install(tmp_path / "3", accept)
+    assert versions(store) == [("2", False), ("3", True)]

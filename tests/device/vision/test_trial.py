@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from device.errors import ModelError
+from device.errors import ModelError, TrialNotDoneError
 from device.vision import MODELS, trial
 from device.vision.model_store import ModelStore
 from device.vision.trial import PASSED, require_trial, try_out
@@ -87,6 +87,47 @@ def test_whatever_happens_to_the_child_is_a_sentence(
         monkeypatch.setattr(trial, "MAX_S", 1)  # else longer than a busy machine starts Python
     with pytest.raises(ModelError, match=message):
         try_out(tmp_path / "a.tflite")
+
+
+@pytest.mark.parametrize("error", [OSError("no memory"), subprocess.TimeoutExpired("x", 20)])
+def test_an_installation_is_refused_where_the_self_test_cannot_be_carried_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def run(*args: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(subprocess, "run", run)
+    model = write_model(tmp_path / "m", TINY.read_bytes())
+    with pytest.raises(ModelError, match=f"^{model.parent}: the self-test cannot be"):
+        ModelStore(tmp_path / "models").install(model.parent, try_out)
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_child_that_the_kernel_kills_says_nothing_about_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stand_in.py").write_text("import os; os.kill(os.getpid(), 9)")
+    monkeypatch.setattr(trial, "MODULE", "stand_in")
+    monkeypatch.setattr(trial, "ROOT", tmp_path)
+    with pytest.raises(TrialNotDoneError, match=r"a\.tflite: the self-test cannot be finished"):
+        try_out(tmp_path / "a.tflite")
+
+
+def test_a_model_that_computes_for_ever_is_blamed_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stand_in.py").write_text(
+        "import sys; from pathlib import Path; from device.vision import trial\n"
+        "def compute(path):\n    while True: pass\n"
+        "trial.check, trial.MAX_CPU_S = compute, 1\n"
+        "sys.exit(trial.main([Path('a.tflite')]))"
+    )
+    monkeypatch.setattr(trial, "MODULE", "stand_in")
+    monkeypatch.setattr(trial, "ROOT", tmp_path)
+    monkeypatch.setattr(trial, "MAX_S", 300)  # of a busy machine
+    with pytest.raises(ModelError, match="self-test failed: it computes for more than") as told:
+        try_out(tmp_path / "a.tflite")
+    assert not isinstance(told.value, TrialNotDoneError)
 
 
 def test_what_has_passed_is_remembered_until_it_changes(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from device.__main__ import main
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, StorageError
 from device.settings.tree import Web
 from device.web.password import configured_hash, make_hash, parse_hash
 from tests.device.web.site import PASSWORD, QUICK_HASH
@@ -73,3 +73,9 @@ def test_a_short_password_is_refused(
     monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
     assert main(["web", "password"], {}) == 2
     assert "8 to 200 characters" in capsys.readouterr().err
+
+
+def test_a_disk_that_fails_does_not_end_the_restarts() -> None:
+    web = Web(password_file="/proc/self/mem")  # its first byte is an input/output error
+    with pytest.raises(StorageError, match=r"web\.password_file.*Input/output error"):
+        configured_hash(web)

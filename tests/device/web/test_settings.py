@@ -16,13 +16,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 from device.cli.check import page_line
 from device.daemon.build_web import open_web
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, MienError
 from device.mqtt.discovery import discovery_payload
 from device.mqtt.identity import Identity, Topics
 from device.settings import Settings, load_settings
 from device.settings.tree import Web
-from device.web.server import is_free, page_url, tls_context, url_for_others
-from tests.broker import free_port
+from device.web.server import page_url, tls_context, url_for_others
 from tests.certificates import Authority
 from tests.device.web.site import QUICK_HASH
 
@@ -48,6 +47,23 @@ def test_what_would_be_unsafe_or_wrong_stops_the_start(
         load_settings(tmp_path / "mien.toml")
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "192.168.1.5"])
+def test_page_and_metrics_have_two_ports(address: str, tmp_path: Path) -> None:
+    """They are told apart by the port: the page would be the one without a password."""
+    path = tmp_path / "mien.toml"
+    page = f'[web]\naddress = "{address}"\nport = 9100\npassword_hash = "{QUICK_HASH}"\n'
+    text = f"[health]\nprometheus_port = 9100\n{page}"
+    path.write_text(f"{text}enabled = true\n")
+    with pytest.raises(
+        ConfigurationError, match=r":2: health\.prometheus_port = 9100: .*web\.port"
+    ):
+        load_settings(path)
+    path.write_text(text)
+    assert load_settings(path).health.prometheus_port == 9100  # there is no page
+    path.write_text(f"{text}enabled = true\n".replace("9100", "0"))
+    assert load_settings(path).web.port == 0
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.1.2.3"])
 def test_this_device_alone_needs_no_password(address: str, tmp_path: Path) -> None:
     (tmp_path / "mien.toml").write_text(f'[web]\nenabled = true\naddress = "{address}"\n')
@@ -65,20 +81,10 @@ def test_without_the_setting_nothing_listens() -> None:
         assert open_web(Settings(), stack) is None
 
 
-def test_a_port_that_is_taken_is_a_wrong_setting() -> None:
-    port = free_port()  # no other program's connection is given this one
-    settings = replace(Settings(), web=Web(enabled=True, port=port))
-    with ExitStack() as stack:
-        side = open_web(settings, stack)
-        assert side
-        assert side.server.ports == [port]
-        assert not is_free("127.0.0.1", port)
-        with pytest.raises(
-            ConfigurationError,
-            match=rf"web.port = {port}: cannot listen on 127.0.0.1: Address already in use$",
-        ):
-            open_web(settings, stack)
-    assert is_free("127.0.0.1", port)
+def test_a_port_that_may_never_be_had_is_a_wrong_setting() -> None:
+    settings = replace(Settings(), web=Web(enabled=True, address="ff02::1"))  # a multicast group
+    with ExitStack() as stack, pytest.raises(ConfigurationError, match=r"web.port = 8420: cannot"):
+        open_web(settings, stack)
 
 
 def test_home_assistant_learns_where_the_page_is_if_it_can_be_reached() -> None:
@@ -119,7 +125,6 @@ def test_a_wrong_certificate_or_key_is_said_in_words(tmp_path: Path) -> None:
     locked = tmp_path / "locked.pem"
     locked.write_bytes(key.private_bytes(pem, kind, passphrase))
     for cert, key_path, told in (
-        (mine.cert, other.key, "the key is not that of the certificate"),
         (mine.key, mine.key, "no certificate in PEM"),
         (mine.cert, locked, "without a passphrase"),  # OpenSSL would ask the terminal
         (tmp_path, tmp_path, "Is a directory"),
@@ -128,3 +133,10 @@ def test_a_wrong_certificate_or_key_is_said_in_words(tmp_path: Path) -> None:
         web = Web(enabled=True, cert_file=str(cert), key_file=str(key_path))
         with pytest.raises(ConfigurationError, match=told):
             tls_context(web)
+    for cert, key_path, told in (
+        (mine.cert, other.key, "the key is not that of the certificate"),  # just being renewed
+        (mine.cert, "/proc/self/mem", "Input/output error"),
+    ):
+        with pytest.raises(MienError, match=told) as raised:
+            tls_context(Web(enabled=True, cert_file=str(cert), key_file=str(key_path)))
+        assert raised.value.exit_status == 1  # systemd tries again

@@ -55,6 +55,53 @@ def test_folder_without_those_names_gets_every_tenth_for_validation(tmp_path: Pa
     assert [len(pictures.split(split)) for split in Split] == [50, 6, 14]
 
 
+def test_folders_that_copies_name_otherwise_are_read_whole(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "fer", drawn_rows(10), named=False)
+    for split in ("train", "test"):
+        for name, other in (
+            ("fear", "fearful"),
+            ("disgust", "disgusted"),
+            ("surprise", "surprised"),
+        ):
+            (folder / split / name).rename(folder / split / other)
+    (folder / "test").rename(folder / "val")
+    pictures = read_pictures(folder)
+    assert np.bincount(pictures.labels).tolist() == [10] * 7
+    assert [len(pictures.split(split)) for split in Split] == [56, 14, 0]
+
+
+def test_a_folder_of_no_known_class_is_named(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "fer", drawn_rows(10), named=False)
+    (folder / "train" / "fear").rename(folder / "train" / "angst")
+    with pytest.raises(UsageError, match="no known class: angst; known: angry, disgust, fear"):
+        read_pictures(folder)
+
+
+def write_real_votes(path: Path, rows: list[tuple[int, np.ndarray, str]]) -> Path:
+    """As FER+ publishes them: each row says its split."""
+    write_votes(path, [label for label, _, _ in rows])
+    head, *lines = path.read_text().splitlines()
+    named = [usage + line for (_, _, usage), line in zip(rows, lines, strict=True)]
+    path.write_text("\n".join([head, *named]))
+    return path
+
+
+def test_votes_in_another_order_are_refused(tmp_path: Path) -> None:
+    rows = drawn_rows(20)
+    votes = write_real_votes(tmp_path / "votes.csv", rows)
+    assert read_pictures(write_csv(tmp_path / "fer2013.csv", rows), votes).has_votes
+    by_label = sorted(rows, key=lambda row: row[0])
+    with pytest.raises(UsageError, match=r"votes\.csv, line \d+: votes of another split"):
+        read_pictures(write_csv(tmp_path / "sorted.csv", by_label), votes)
+    usages = np.array([usage for _, _, usage in rows])
+    order = np.arange(len(rows))
+    for usage in np.unique(usages):  # each split's rows in another order
+        order[usages == usage] = np.random.default_rng(0).permutation(order[usages == usage])
+    shuffled = [rows[index] for index in order]
+    with pytest.raises(UsageError, match=r"agree with only \d+% of the labels"):
+        read_pictures(write_csv(tmp_path / "shuffled.csv", shuffled), votes)
+
+
 def test_missing_file_says_where_to_put_it(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"data/fer2013\.csv: no such file\. Put Kaggle's"):
         read_pictures(tmp_path / "data/fer2013.csv")

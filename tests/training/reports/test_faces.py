@@ -22,7 +22,7 @@ def test_the_page_is_what_the_command_writes(
 
 
 def test_a_figure_stands_below_its_title_whatever_else_was_measured() -> None:
-    row = {key: 0.0 for key in SMOOTHING_COLUMNS.values()} | {"new": 5.0, "delay_s": 0.25}
+    row = dict.fromkeys(SMOOTHING_COLUMNS.values(), 0.0) | {"new": 5.0, "delay_s": 0.25}
     head, _, line = smoothing_table([row]).splitlines()
     assert len(head.split("|")) == len(line.split("|"))
     assert line.split("|")[4].strip() == "0.25"
