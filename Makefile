@@ -8,7 +8,8 @@ DEV_VENV := .venv-dev
 DEV := $(DEV_VENV)/bin
 
 .PHONY: help run test test-device test-slow clients-test browser-test coverage check format train export report bench board-cost docs bundle deb release install image image-test flash lock
-IMAGE ?= $(lastword $(sort $(wildcard dist/mien-*-arm64.img)))
+# The newest by version; "~" comes before the end of a name, as a candidate comes before its release.
+IMAGE ?= $(shell ls dist/mien-*-arm64.img 2>/dev/null | sed 's/rc/~rc/' | sort -V | tail -n 1 | tr -d '~')
 .DEFAULT_GOAL := help
 
 help: ## list what can be made
@@ -80,8 +81,7 @@ bundle: ## dist/mien-VERSION-bundle.tar: install.sh and all wheels, for devices 
 	systemd/bundle.sh
 
 install: ## install on this machine as a service
-	systemd/bundle.sh --here --dir
-	sudo dist/mien-*/install.sh --local
+	bundle=$$(systemd/bundle.sh --here --dir) && sudo "$$bundle/install.sh" --local
 
 image: ## flashable Debian arm64 image for Raspberry Pi 3 and 4 (needs root)
 	systemd/image/build.sh

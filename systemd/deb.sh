@@ -46,8 +46,10 @@ package() {
     mkdir -p "$tree/usr/lib" "$tree/usr/share/doc/mien" "$tree/DEBIAN"
     mv "$bundle" "$tree/usr/lib/mien"
     cp systemd/debian/copyright CHANGELOG.md README.md "$tree/usr/share/doc/mien/"
-    control "$version" "${DEBIAN[$arch]}" > "$tree/DEBIAN/control"
+    # apt takes 0.2.0 for later than 0.2.0~rc1, and for earlier than 0.2.0rc1.
+    control "${version/rc/"~rc"}" "${DEBIAN[$arch]}" > "$tree/DEBIAN/control"
     install -m 755 systemd/debian/postinst systemd/debian/prerm systemd/debian/postrm "$tree/DEBIAN/"
+    install -m 644 systemd/debian/triggers "$tree/DEBIAN/"
     chmod -R u=rwX,go=rX "$tree/usr"
     export SOURCE_DATE_EPOCH
     SOURCE_DATE_EPOCH=$(git -c safe.directory='*' log -1 --format=%ct 2>/dev/null || echo 315532800)

@@ -6,6 +6,7 @@
 set -euo pipefail
 
 die() { echo "flash.sh: $*; nothing was written" >&2; exit 1; }
+bad() { echo "flash.sh: $*" >&2; exit 1; }      # once something was written
 
 main() {
     [ -n "${1:-}" ] || die "no image: make image, or name one: make flash IMAGE=... DEVICE=/dev/sdX"
@@ -49,8 +50,13 @@ check_device() {
     size=$(lsblk -dnrbo SIZE "$device")
     [ "$size" -gt 0 ] || die "$device: no SD card in the reader"
     [ "$size" -ge "$2" ] || die "$device is too small: $((size >> 20)) MiB, the image has $(($2 >> 20)) MiB"
-    [ -w "$device" ] || die "no right to write to $device: use sudo"
+    check_rights "$device"
     echo "$device"
+}
+
+# The group "disk" may write, but only root may empty the memory before the disk is read back.
+check_rights() {
+    [ "$(id -u)" = 0 ] || die "no right to write to $1 and to read it back: use sudo"
 }
 
 # True if /, /usr, /boot or swap lie on it, through LVM, RAID or encryption too.
@@ -84,11 +90,13 @@ show() {
 write_and_verify() {
     local image=$1 device=$2
     echo "Writing ..."
-    dd if="$image" of="$device" bs=4M conv=fsync status=progress
-    blockdev --flushbufs "$device"      # so that the disk is read, not the memory
+    dd if="$image" of="$device" bs=4M conv=fsync status=progress \
+        || bad "$device holds only part of the image: see above, and try another one"
+    blockdev --flushbufs "$device" \
+        || bad "$device was written, but could not be read back and compared: see above"
     echo "Reading back ..."
     cmp --bytes="$(stat -c %s "$image")" "$image" "$device" \
-        || { echo "flash.sh: $device does not hold what was written: the disk is bad" >&2; exit 1; }
+        || bad "$device does not hold what was written: the disk is bad"
     blockdev --rereadpt "$device" 2>/dev/null || true
     echo "Done: $device holds the image and was read back without a difference."
 }

@@ -65,6 +65,8 @@ main() {
     "$ROOT/releases/$release/bin/mien" check --config /etc/mien/mien.toml \
         || { local status=$?; say "the check failed, see above: nothing was switched" >&2; exit "$status"; }
     before=$(readlink "$ROOT/current" 2>/dev/null || true)
+    # Made for a Python that has gone with an upgrade of the system: nothing to go back to.
+    "$ROOT/${before:-none}/bin/mien" --version >/dev/null 2>&1 || before=
     switch_to "releases/$release"
     remember_key
     if [ -z "$start" ]; then say "installed $release; not started"; return; fi

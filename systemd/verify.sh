@@ -44,7 +44,8 @@ check_version() {
     now=$(basename "$(readlink "$ROOT/current")")
     now=${now%-*}
     new=$(version_in "$1")
-    [ "$(printf '%s\n' "$new" "$now" | sort -V | tail -n 1)" = "$new" ] \
+    # "~" comes before the end of a text: 0.2.0~rc1 before 0.2.0.
+    [ "$(printf '%s\n' "$new" "$now" | sed 's/rc/~rc/' | sort -V | tail -n 1 | tr -d '~')" = "$new" ] \
         || refuse "the bundle has version $new, older than $now, which runs here:" \
             "\"install.sh --rollback\" goes back to the release before, --allow-downgrade installs it"
 }

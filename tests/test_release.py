@@ -111,6 +111,50 @@ def test_an_unfinished_release_leaves_version_and_notes_in_the_changelog(
     assert git(clone, "tag") == ""  # so that it can be tried again
 
 
+def make_packages(clone: Path) -> None:
+    """Scripts that make what they are named for."""
+    made = {"bundle.sh": "mien-0.1.0-bundle.tar", "deb.sh": "mien_0.1.0_arm64.deb",
+            "image/build.sh": "mien-0.1.0-arm64.img"}  # fmt: skip
+    (clone / "systemd/image").mkdir(parents=True)
+    for script, file in made.items():
+        path = clone / "systemd" / script
+        path.write_text(f"#!/bin/sh\nmkdir -p dist\necho new > dist/{file}\n")
+        path.chmod(0o755)
+    script = clone / ".ci/release"
+    text = script.read_text().replace("do_it make_sdist_and_wheel\n", "do_it true\n")
+    script.write_text(text)
+    (clone / ".gitignore").write_text("/dist/\n")
+    git(clone, "add", "-A")
+    git(clone, "commit", "-qm", "packages")
+
+
+@pytest.mark.parametrize("image", [False, True])
+def test_what_an_earlier_build_left_is_not_released(clone: Path, image: bool) -> None:
+    make_packages(clone)
+    earlier = ("mien-0.1.0-arm64.img", "mien_0.1.0_arm64.deb", "mien_0.1.0_armhf.deb")
+    (clone / "dist").mkdir()
+    for name in earlier:
+        (clone / "dist" / name).write_text("of last week\n")
+    done = release(clone, *(["--image"] if image else []))
+    assert done.returncode == 0, done.stderr
+    sums = (clone / "dist/release/SHA256SUMS").read_text().splitlines()
+    packages = {"mien-0.1.0-bundle.tar", "mien_0.1.0_arm64.deb", "NOTES.md"}
+    packages |= {"mien-0.1.0-arm64.img"} if image else set()
+    assert {line.split("  ")[1] for line in sums} == packages
+    for name in packages - {"NOTES.md"}:
+        assert (clone / "dist/release" / name).read_text() == "new\n"
+
+
+def test_a_release_lacks_nothing_that_was_asked_for(clone: Path) -> None:
+    make_packages(clone)
+    (clone / "systemd/image/build.sh").write_text("#!/bin/sh\n")
+    git(clone, "commit", "-qam", "makes nothing")
+    done = release(clone, "--image")
+    assert done.returncode == 1
+    assert "mien-0.1.0-arm64.img" in done.stderr
+    assert git(clone, "tag") == ""
+
+
 @pytest.mark.slow
 def test_the_wheel_works_in_an_empty_environment(tmp_path: Path) -> None:
     """Asks the package index that pip is set up for."""

@@ -39,6 +39,7 @@ main() {
         register_emulator
         mkdir -p "$CACHE"
         build "$tar.part" "$mirror" "$security" >&2
+        sync "$tar.part"    # or a power cut could leave the name on half a root
         mv "$tar.part" "$tar"
     fi
     echo "$tar"

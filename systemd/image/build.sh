@@ -7,6 +7,7 @@
 # use that as a stand-in for a stock image. Needs root, about 6 GB of space, and half an hour
 # the first time; later builds start from the cached base (see base.sh).
 set -euo pipefail
+umask 022           # the service, which is not root, must read what the image brings
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 TOP=$(cd "$HERE/../.." && pwd)
@@ -28,12 +29,15 @@ main() {
 
     base=$("$HERE/base.sh")
     work=$(mktemp -d "${TMPDIR:-/var/tmp}/mien-image.XXXXXX")
-    trap 'rm -rf "$work"' EXIT
+    part=$image.part        # the name is given to a whole image alone: make flash takes it
+    trap 'rm -rf "$work" "$part"' EXIT
     mkdir "$work/root"
     tar -C "$work/root" --numeric-owner --xattrs --xattrs-include='*' -xf "$base"
     system_files "$work/root"
     [ -n "$plain" ] || add_mien "$work/root"
-    make_disk "$work" "$image"
+    make_disk "$work" "$part"
+    sync "$part"
+    mv "$part" "$image"
     # With sudo, what lies in dist is its caller's: "make bundle" goes on without root.
     [ -z "${SUDO_UID:-}" ] || [ "${image%/*}" != "$TOP/dist" ] || chown -h "$SUDO_UID:${SUDO_GID:-}" "$TOP/dist" "$image"
     echo "$image"

@@ -6,6 +6,7 @@
 # IMAGE is changed in place: keep the download. Needs no root and no loop device (debugfs and
 # mtools write into the file), about 3 GB of space, and a network for the wheels.
 set -euo pipefail
+umask 022           # the service, which is not root, must read what the image brings
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 TOP=$(cd "$HERE/../.." && pwd)
@@ -23,17 +24,21 @@ main() {
     done
     find_partitions "$image"
     work=$(mktemp -d "${TMPDIR:-/var/tmp}/mien-customize.XXXXXX")
-    trap 'rm -rf "$work"' EXIT
+    part=$image.part    # half-written it must not have the name of an image: make flash would take it
+    trap 'rm -rf "$work"; [ ! -e "$part" ] || echo "customize.sh: $part is half-written: unpack the download again" >&2' EXIT
     dd if="$image" of="$work/root.img" bs=512 skip="$ROOT_START" count="$ROOT_SECTORS" conv=sparse status=none
     python=$(check_system "$work/root.img")
 
     bundle=$TOP/$("$HERE/../bundle.sh" --arch aarch64 --python "$python" --dir)
     "$HERE/overlay.sh" "$bundle" "$python" "$work/overlay"
-    grow "$image" "$work/root.img"
+    grow "$work/root.img"
     write_overlay "$work/root.img" "$work/overlay"
     compare "$work/root.img" "$work/overlay"
-    dd if="$work/root.img" of="$image" bs=512 seek="$ROOT_START" conv=notrunc status=none
-    mcopy -o -i "$image@@$((BOOT_START * 512))" "$HERE/mien-setup.toml" "$bundle/mien.toml" ::/
+    mv "$image" "$part"
+    write_root "$work/root.img" "$part"
+    mcopy -o -i "$part@@$((BOOT_START * 512))" "$HERE/mien-setup.toml" "$bundle/mien.toml" ::/
+    sync "$part"
+    mv "$part" "$image"
     rm -rf "$bundle"
     echo "$image: Mien is in; edit mien-setup.toml and mien.toml on its first partition, then flash it"
 }
@@ -63,14 +68,18 @@ check_system() {
     echo "${python#python}"
 }
 
-# The root takes GROW_MIB more at the end of the file; the system grows it into the SD card later.
+# The root takes GROW_MIB more; the system grows it into the SD card later.
 grow() {
-    local image=$1 root=$2
-    truncate -s "+${GROW_MIB}M" "$image"
-    echo ", $((ROOT_SECTORS + GROW_MIB * 2048))" | sfdisk --quiet -N 2 "$image" >/dev/null
-    truncate -s "+${GROW_MIB}M" "$root"
-    e2fsck -fp "$root" >/dev/null || [ $? = 1 ] || die "the image's root file system is damaged"
-    resize2fs "$root" >/dev/null 2>&1 || die "the image's root file system cannot be grown"
+    truncate -s "+${GROW_MIB}M" "$1"
+    e2fsck -fp "$1" >/dev/null || [ $? = 1 ] || die "the image's root file system is damaged"
+    resize2fs "$1" >/dev/null 2>&1 || die "the image's root file system cannot be grown"
+}
+
+# write_root ROOT IMAGE: the grown root takes the old one's place, at the end of the file.
+write_root() {
+    truncate -s "+${GROW_MIB}M" "$2"
+    echo ", $((ROOT_SECTORS + GROW_MIB * 2048))" | sfdisk --quiet -N 2 "$2" >/dev/null
+    dd if="$1" of="$2" bs=512 seek="$ROOT_START" conv=notrunc status=none
 }
 
 # One debugfs session that makes folders, files and links; what it writes belongs to root and

@@ -4,6 +4,7 @@
 # BUNDLE is what bundle.sh --dir made for Python X.Y on aarch64. Nothing of the target runs
 # here, so no emulator is needed; build.sh and customize.sh put the folder into their images.
 set -euo pipefail
+umask 022           # the service, which is not root, must read what the image brings
 
 HERE=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=systemd/target.sh
@@ -23,6 +24,8 @@ main() {
     # The device installs later bundles of whoever signed this one.
     [ ! -e "$bundle/bundle-key.pub" ] || install -m 644 "$bundle/bundle-key.pub" "$folder/etc/mien/bundle-key.pub"
     appliance "$folder"
+    chmod -R u=rwX,go=rX "$folder"      # whatever the modes in the clone
+    install -m 600 /dev/null "$folder/etc/mien/mqtt-password"
 }
 
 # Same rule as install.sh: an update from the same bundle finds its release already there.
@@ -81,7 +84,6 @@ links() {
     ln -s /opt/mien/current/systemd/mien.service "$units/mien.service"
     ln -s ../mien.service "$units/multi-user.target.wants/mien.service"
     install -m 644 "$folder/opt/mien/current/systemd/mien.toml" "$folder/etc/mien/mien.toml"
-    install -m 600 /dev/null "$folder/etc/mien/mqtt-password"
 }
 
 # What makes an SD card an appliance rather than a computer: see each file.

@@ -25,6 +25,8 @@ case "$*" in
 esac
 """
 DPKG = "#!/bin/sh\necho install ok installed\n"
+# A service that never reports READY.
+SYSTEMCTL = '#!/bin/sh\n[ "$1" != restart ]\n'
 LOGGER = '#!/bin/sh\necho "$@" >> "$MIEN_TEST_LOG"\n'
 ISOLATED = ["unshare", "--map-root-user", "--mount"]
 
@@ -39,18 +41,24 @@ class Device:
         shutil.copy("/etc/passwd", self.etc)
         (self.etc / "systemd/system").mkdir(parents=True)
         self._log = folder / "log"
-        stubs = {"python3": PYTHON, "dpkg_query": DPKG, "logger": LOGGER}
+        self._run = folder / "run"
+        (self._run / "systemd/system").mkdir(parents=True)
+        stubs = {"python3": PYTHON, "dpkg_query": DPKG, "logger": LOGGER, "systemctl": SYSTEMCTL}
         self._path = bundles.programs(folder / "programs", **stubs)
 
     def install(
-        self, script: Path, *options: object, cwd: Path = Path("/")
+        self, script: Path, *options: object, cwd: Path = Path("/"), start: bool = False
     ) -> subprocess.CompletedProcess[str]:
-        """Runs an install.sh on it."""
+        """Runs an install.sh on it; a service that is started fails."""
         binds = {self.opt: "/opt", self.etc: "/etc", self.bin: "/usr/local/bin"}
+        if start:
+            binds[self._run] = "/run"
+        else:
+            options = ("--no-start", *options)
         mounts = "".join(f"mount --bind {here} {there}; " for here, there in binds.items())
         command = [*ISOLATED, "bash", "-c", f'set -e; {mounts}exec bash "$@"', "bash", script]
         return subprocess.run(
-            [*map(str, command), "--no-start", *map(str, options)],
+            [*map(str, command), *map(str, options)],
             capture_output=True,
             text=True,
             cwd=cwd,

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.systemd.bundles import programs
+
 SCRIPT = Path("systemd/image/customize.sh").resolve()
 TOOLS = ("debugfs", "mke2fs", "sfdisk", "mkfs.vfat", "mcopy")
 LOADER = "usr/lib/ld-linux-aarch64.so.1"
@@ -107,7 +109,8 @@ def test_finds_the_partitions_and_grows_the_second(tmp_path):
         tmp_path,
         f"find_partitions {image}",
         'echo "$BOOT_START $ROOT_START $ROOT_SECTORS"',
-        f"grow {image} {tmp_path}/root.img",
+        f"grow {tmp_path}/root.img",
+        f"write_root {tmp_path}/root.img {image}",
         f"find_partitions {image}",
         'echo "$ROOT_START $ROOT_SECTORS $GROW_MIB"',
     )
@@ -117,6 +120,54 @@ def test_finds_the_partitions_and_grows_the_second(tmp_path):
     start, sectors, grown_mib = map(int, second.split())
     assert (start, sectors) == (ROOT_START, ROOT_SECTORS + grown_mib * 2048)
     assert image.stat().st_size == before + (grown_mib << 20)
+
+
+BUNDLE = """#!/bin/sh
+mkdir -p dist/mien-1
+touch dist/mien-1/mien.toml
+echo dist/mien-1
+"""
+OVERLAY = """#!/bin/sh
+mkdir -p "$3/opt/mien" "$3/etc" "$3/usr"
+echo Mien > "$3/opt/mien/current"
+"""
+# Fails when what it writes is the image.
+FULL_DISK = f"""#!/bin/sh
+case "$*" in *seek=*) echo no space left >&2; exit 1 ;; esac
+exec {shutil.which("dd")} "$@"
+"""
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_an_image_that_is_not_finished_has_another_name(tmp_path, full):
+    clone = tmp_path / "clone/systemd"
+    shutil.copytree("systemd/image", clone / "image")
+    script = clone / "image/customize.sh"
+    script.write_text(script.read_text().replace("GROW_MIB=700", "GROW_MIB=8"))
+    (clone / "bundle.sh").write_text(BUNDLE)
+    (clone / "bundle.sh").chmod(0o755)
+    (clone / "image/overlay.sh").write_text(OVERLAY)
+    image = make_image(tmp_path, LOADER)
+    offset = f"{image}@@{BOOT_START * 512}"
+    subprocess.run(["mkfs.vfat", "--offset", str(BOOT_START), image, "4096"], check=True)
+    path = programs(tmp_path / "programs", **({"dd": FULL_DISK} if full else {}))
+    done = subprocess.run(
+        [script, image],
+        capture_output=True,
+        text=True,
+        cwd=clone.parent,
+        env={**os.environ, "PATH": path, "TMPDIR": str(tmp_path)},
+    )
+    half = image.with_name("disk.img.part")
+    if full:
+        assert done.returncode == 1
+        assert f"{half} is half-written: unpack the download again" in done.stderr
+        assert not image.exists()
+    else:
+        assert done.returncode == 0, done.stderr
+        listed = subprocess.check_output(["mdir", "-b", "-i", offset, "::/"], text=True)
+        assert "mien-setup.toml" in listed
+        assert not half.exists()
 
 
 def test_reads_the_python_of_the_image(tmp_path):

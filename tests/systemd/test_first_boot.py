@@ -198,9 +198,17 @@ def test_the_root_grows_into_the_card(device, disk, number):
     assert programs.ran[1:] == [["growpart", disk, number], ["resize2fs", device]]
 
 
-@pytest.mark.parametrize(("findmnt", "growpart"), [("/dev/vda2", 1), ("overlay", 0), ("", 0)])
+def test_a_root_whose_growth_was_cut_off_grows_at_the_next_start():
+    programs = Programs(findmnt=(0, "/dev/mmcblk0p2\n"), growpart=(1, "NOCHANGE"))
+    first_boot.grow_root(programs)  # the partition has grown before, the file system has not
+    assert programs.ran[-1] == ["resize2fs", "/dev/mmcblk0p2"]
+
+
+@pytest.mark.parametrize(
+    ("findmnt", "growpart"), [("/dev/vda2", 2), ("/dev/vda2", 127), ("overlay", 0), ("", 0)]
+)
 def test_a_root_that_cannot_grow_is_left_alone(findmnt, growpart):
-    programs = Programs(findmnt=(0, findmnt), growpart=(growpart, "NOCHANGE"))
+    programs = Programs(findmnt=(0, findmnt), growpart=(growpart, "FAILED"))
     first_boot.grow_root(programs)
     assert [command for command in programs.ran if command[0] == "resize2fs"] == []
 

@@ -191,7 +191,8 @@ def grow_root(run: Runner = run) -> None:
     if not found:
         return
     disk, number = (found[1], found[2]) if found[1] else (found[3], found[4])
-    if run(["growpart", disk, number]).returncode == 0:  # 1: there is nothing to grow into
+    # 1: the partition has all of it. Power may have gone before the file system got it, too.
+    if run(["growpart", disk, number]).returncode in (0, 1):
         run(["resize2fs", device])
 
 
