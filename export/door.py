@@ -42,7 +42,9 @@ def add_options(parser: argparse.ArgumentParser, models: Path = MODELS) -> None:
     """Adds what every export command takes."""
     parser.add_argument("--models", type=Path, default=models, help=f"target, default {models}")
     parser.add_argument(
-        "--force", action="store_true", help="replace the file in place by a worse one as well"
+        "--force",
+        action="store_true",
+        help="replace the file in place by one that is worse or cannot be compared",
     )
 
 
@@ -70,8 +72,8 @@ def deliver(candidate: Candidate, folder: Path, force: bool) -> Path:
         refuse_worse(comparison, path, force)
     elif found and not force:
         raise GateError(
-            f"not exported, {path}, which is in place, was made for something else and cannot be "
-            "compared; --force replaces it all the same"
+            f"not exported, {path}, which is in place, cannot be compared: it was made for something "
+            "else, or no pictures are left that neither has learnt; --force replaces it all the same"
         )
     path = write_pair(folder, candidate.content, candidate.card, candidate.suffix)
     print(f"{path} and its card written: {len(candidate.content):,} bytes", flush=True)

@@ -86,6 +86,9 @@ def open_daemon(
         camera = _open_camera(settings, make_face is not None, stack)
         watch = _watch_loading(store, settings.classifier.model, stack)
         vision, problem = _build_or_explain(settings, store, around.under_systemd)
+        watch.turn(
+            has_frame=False
+        )  # it is loaded: what the screen or a driver does is not its fault
         screen = _open_screen(settings, around, make_face, stack)
         captures = open_captures(settings.capture, around.state_dir / "capture", stack)
         watchdog, metrics = SystemdWatchdog() if around.under_systemd else NoWatchdog(), Metrics()

@@ -128,7 +128,8 @@ def open_web(settings: Settings, stack: ExitStack) -> WebSide | None:
     if web.enabled:
         side.access, tls = Access(configured_hash(web)), tls_context(web)
         bound = server.listen("web.port", web.address, web.port, PAGE_THREADS, tls)
-        log.info("page: %s", page_url(web, bound))
+        if bound in server.ports:
+            log.info("page: %s", page_url(web, bound))
     if port:
         key = "health.prometheus_port"
         side.metrics_port = server.listen(key, LOOPBACK, port, METRICS_THREADS)

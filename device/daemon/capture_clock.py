@@ -32,7 +32,9 @@ class CaptureClock:
 
     def __call__(self) -> datetime:
         """The time."""
-        return self._now() + (timedelta() if self.is_synced() else self._ahead)
+        if self.is_synced():  # and should that be lost again, the clock is right all the same
+            self._ahead = timedelta()
+        return self._now() + self._ahead
 
     def go_on(self, newest: datetime | None) -> None:
         """Begins where the device ended, or with the newest face.

@@ -15,7 +15,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,6 @@ class CaptureStore:
         Until then age counts by the hours that the device runs.
         """
         now, is_synced = self._now(), self._now.is_synced()
-        self._now.save()
         if is_synced:
             self._stamp_anew(now)
         self._names = deque(path.name for path in list_captures(self._folder))
@@ -131,6 +130,8 @@ class CaptureStore:
             if name < oldest:
                 self._drop(name)
         self._make_room(self._settings.max_pictures)
+        with suppress(OSError):  # a full disk keeps nothing from being removed
+            self._now.save()
 
     def _stamp_anew(self, now: datetime) -> None:
         """Gives this moment to crops from before the clock was set, or from the future."""

@@ -83,6 +83,7 @@ class DeathWatch:
             classify: the model's call.
             card: the model's; the shipped one and one that stands in are not watched.
         """
+        self._rest()  # a model that was watched until now has not proved itself
         self._frames_left = 0
         if not self._store.is_in_use(card):
             return classify

@@ -79,7 +79,7 @@ def test_force_replaces_by_a_worse_file_but_not_past_the_gate(folder: Path) -> N
 def test_what_does_not_do_the_same_replaces_nothing_without_force(folder: Path) -> None:
     other = replace(candidate(), compare=lambda old, card: None)
     before = contents(folder)
-    with pytest.raises(GateError, match="cannot be compared; --force replaces it"):
+    with pytest.raises(GateError, match=r"cannot be compared: .*--force replaces it"):
         deliver(other, folder, False)
     assert contents(folder) == before
     deliver(other, folder, True)

@@ -233,14 +233,16 @@ def add_votes(pictures: Pictures, path: Path) -> Pictures:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         votes = np.array([[int(row[column]) for column in VOTE_COLUMNS] for row in rows])
-        posed = [row.get("Image name", "").startswith(POSED) for row in rows]
+        posed = [(row.get("Image name") or "").startswith(POSED) for row in rows]
     except OSError as error:
         raise UsageError(f"{path}: cannot read the FER+ votes: {error.strerror}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: not FER+'s fer2013new.csv ({error})") from error
     if len(votes) != len(pictures):
         raise UsageError(f"{path}: {len(votes)} rows of votes for {len(pictures)} pictures")
-    check_order(pictures, votes, [USAGES.get(row.get("Usage", "").strip()) for row in rows], path)
+    check_order(
+        pictures, votes, [USAGES.get((row.get("Usage") or "").strip()) for row in rows], path
+    )
     names = np.where(posed, np.char.add(f"{POSED} ", pictures.names), pictures.names)
     return Pictures(pictures.pixels, pictures.labels, pictures.splits, votes, names)
 

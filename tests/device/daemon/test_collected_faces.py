@@ -173,6 +173,34 @@ def test_without_the_time_age_counts_by_the_hours_that_the_device_runs(
     assert len(list_captures(folder)) == (5 if visited else 0)
 
 
+def test_a_clock_that_was_set_stays_right_when_the_network_goes(
+    tmp_path: Path, calendar: Calendar
+) -> None:
+    folder, synced = tmp_path / "capture", [False]
+    settings = Capture(max_pictures=500, max_days=2)
+    folder.mkdir()
+    (folder / ".clock").write_text("20270611T120000000000Z")  # ahead of the clock at the start
+    store = CaptureStore(folder, settings, calendar, is_synced=lambda: synced[0])
+    calendar.go_on(timedelta(days=300))
+    synced[0] = True
+    add(store, folder, 2)
+    synced[0] = False
+    store.prune()
+    store.close()
+    assert len(list_captures(folder)) == 2
+
+
+def test_a_disk_that_takes_no_memory_of_the_time_still_loses_what_is_too_old(
+    tmp_path: Path, calendar: Calendar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "capture"
+    (folder / ".clock").mkdir(parents=True)  # cannot be written, as on a full disk
+    (folder / "20261120T120000000000Z_happy_090_1.png").write_bytes(b"x")
+    store = CaptureStore(folder, Capture(max_days=2), calendar, is_synced=lambda: False)
+    store.close()
+    assert list_captures(folder) == []
+
+
 def test_a_damaged_memory_of_the_time_is_left_alone(tmp_path: Path, calendar: Calendar) -> None:
     folder = tmp_path / "capture"
     collect(folder, 2026)

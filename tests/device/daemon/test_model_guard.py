@@ -14,6 +14,7 @@ from device.daemon.appliance import use_model
 from device.errors import ModelError
 from device.pipeline import process
 from device.settings.tree import Smoothing
+from device.vision import MODELS
 from device.vision.classifier import TFLiteClassifier
 from device.vision.model_store import ModelStore, load_classifier
 from device.vocabulary import Classification, EventType, Expression, Face
@@ -21,6 +22,7 @@ from tests.device.daemon.bench import BRIGHTNESS, FRAME, NOBODY, Bench, real_vis
 from tests.fakes import FakeCamera, FakePublisher, grey_frame
 from tests.scenes import scene_with
 
+SHIPPED = MODELS / "expression-tiny.tflite"
 BOX = scene_with(Expression.HAPPY).faces[0].box
 FACE = Face(BOX, 1.0, crop=np.full((48, 48), 255, np.uint8))
 
@@ -143,6 +145,22 @@ def test_thirty_frames_settle_it_and_earlier_deaths_are_forgotten(two_versions: 
         assert note.exists() == (turn < 28), turn
     meet(bench, [FACE], 9.0)
     assert not note.exists()
+
+
+def test_a_small_model_in_its_place_settles_no_model_that_did_not_prove_itself(
+    two_versions: Path,
+) -> None:
+    for _ in range(2):
+        bench = start(two_versions)
+        meet(bench, [FACE])
+        bench.device.watch.around(lambda faces: [], TFLiteClassifier.load(SHIPPED).card)
+        for turn in range(40):  # the governor's small model works on ...
+            meet(bench, [], turn / 10)
+        bench.device.watch.around(lambda faces: [], bench.device.vision.classifier.card)(  # type: ignore[union-attr]
+            [FACE]
+        )  # ... and the first one, back again, kills the daemon
+    start(two_versions)
+    assert version_of(two_versions) == "2"
 
 
 def test_another_model_s_failure_takes_no_installed_one_away(two_versions: Path) -> None:
