@@ -56,9 +56,13 @@ def ablation_part(numbers: dict[str, Any] | None, picture: Path) -> str:
 
 def protocol_of(numbers: dict[str, Any]) -> str:
     """What was trained, how long, and on how many pictures it was measured."""
+    measured = [row["validation"]["fer2013"]["accuracy"] for row in numbers["variants"]
+                if "validation" in row]  # fmt: skip
+    all_seeds = all(len(value["seeds"]) == numbers["seeds"] for value in measured)
+    seeds = f"{count(numbers, 'seed')} each" if all_seeds else f"{count(numbers, 'seed')} or one"
     lines = [
         f"`{numbers['network']}` ({numbers['parameters']:,} weights), {count(numbers, 'epoch')}, "
-        f"{count(numbers, 'seed')} each; an epoch shows as many pictures as there are. Every "
+        f"{seeds}; an epoch shows as many pictures as there are. Every "
         "variant differs from `base` in one thing. FER2013 head, in percent: the mean of the "
         "seeds, in brackets largest less smallest."
     ]
