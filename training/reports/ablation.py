@@ -50,7 +50,7 @@ def ablation_part(numbers: dict[str, Any] | None, picture: Path) -> str:
     ]  # fmt: skip
     return (
         f"{protocol_of(numbers)}\n\n{table(head, rows)}\n![Accuracy of each variant](paper/{picture.name})\n\n"
-        f"`{numbers['command']}`\n"
+        f"`python -m training {numbers['command']}`\n"
     )
 
 
