@@ -92,7 +92,7 @@ def count(numbers: dict[str, Any], thing: str) -> str:
 
 def cells(measured: dict[str, Any] | None) -> list[str]:
     """What a split's columns say of a variant."""
-    rare = [cell(measured, "fer2013", f"{name}_f1") for name in ("disgust", "fear")]
+    rare = [cell(measured, "fer2013", f"{name}_f1").split()[0] for name in ("disgust", "fear")]
     return [*(cell(measured, *column) for column in COLUMNS.values()), ", ".join(rare)]
 
 

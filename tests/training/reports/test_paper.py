@@ -45,4 +45,4 @@ def test_what_was_not_run_is_said_with_its_command(
     text = output.read_text()
     assert "| `expression`, PrivateTest |" in text
     assert "five-block CNN, FER2013's labels, PrivateTest: not run" in text
-    assert "`python -m training paper --data fer2013.csv`" in text
+    assert "`python -m training paper --data fer2013.csv --pair " in text
