@@ -43,7 +43,9 @@ def plot_sequences(figures: dict[str, Any], path: Path) -> None:
         axis.set_yticks(range(len(EXPRESSIONS)), [e.value for e in EXPRESSIONS])
         for y in np.flatnonzero(confusion.sum(axis=1) == 0):
             axis.text(len(OUTCOMES) / 2 - 0.5, y, "not shown", ha="center", va="center", fontsize=8)
-        title = f"{kind}, rest {row['rest']}: {row['named_right']:.1%} right, n = {row['shown']:,}"
+        title = (
+            f"{kind} of {row['people']} people, rest {row['rest']}: {row['named_right']:.1%} right"
+        )
         axis.set_title(title, fontsize=10)
         axis.set(xlabel="named", ylabel="shown")
     save(figure, path)
