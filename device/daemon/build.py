@@ -84,11 +84,7 @@ def open_daemon(
         broker = open_broker_side(settings, state, around.state_dir, stack)
         make_face = make_live_face(settings, store)
         camera = _open_camera(settings, make_face is not None, stack)
-        watch = _watch_loading(store, settings.classifier.model, stack)
-        vision, problem = _build_or_explain(settings, store, around.under_systemd)
-        watch.turn(
-            has_frame=False
-        )  # it is loaded: what the screen or a driver does is not its fault
+        watch, vision, problem = _build_watched(settings, store, around.under_systemd, stack)
         screen = _open_screen(settings, around, make_face, stack)
         captures = open_captures(settings.capture, around.state_dir / "capture", stack)
         watchdog, metrics = SystemdWatchdog() if around.under_systemd else NoWatchdog(), Metrics()
@@ -113,11 +109,16 @@ def open_daemon(
         yield parts, Control(device, broker.commands, report), broker
 
 
-def _watch_loading(store: ModelStore, name: str, stack: ExitStack) -> DeathWatch:
+def _build_watched(
+    settings: Settings, store: ModelStore, under_systemd: bool, stack: ExitStack
+) -> tuple[DeathWatch, Vision | None, str]:
+    """What sees, as ``_build_or_explain`` says, and the watch over its model."""
     watch = DeathWatch(store)
-    watch.begin(name)
+    watch.begin(settings.classifier.model)
     stack.callback(watch.settle)  # an end in good order is not held against the model
-    return watch
+    vision, problem = _build_or_explain(settings, store, under_systemd)
+    watch.turn(has_frame=False)  # loaded: what the screen does is not its fault
+    return watch, vision, problem
 
 
 def _open_camera(settings: Settings, makes_faces: bool, stack: ExitStack) -> NewestFrameCamera:
