@@ -141,7 +141,10 @@ def test_a_worse_classifier_is_refused_unless_forced(
     assert "--force" in refusal
     assert {path.name: path.read_bytes() for path in models.iterdir()} == before
     assert main([*words[:-1], "other"]) == 0  # another name is not compared
-    assert main([*words, "--head", "fer2013"]) == 0  # nor another head
+    capsys.readouterr()
+    assert main([*words, "--head", "fer2013"]) == 1  # another head cannot be
+    assert "cannot be compared" in capsys.readouterr().err
+    assert main([*words, "--head", "fer2013", "--force"]) == 0
     shutil.copy(drawn_pair, models / "drawn.tflite")
     shutil.copy(drawn_pair.with_suffix(".json"), models / "drawn.json")
     assert main([*words, "--force"]) == 0
