@@ -174,7 +174,7 @@ class DiskOutbox(Outbox):
         gone = sorted(self._gone)[:REMOVED_AT_ONCE]
         rows = [(w.number, w.late, w.payload.decode()) for w in self._events.values()]
         limit = max(1, min(self._room, self._max_events)) if self.problem else self._max_events
-        with self._db as db:
+        with self._folding, self._db as db:
             removed = sum(db.execute(DELETE, (number,)).rowcount for number in gone)
             too_many = max(0, self._num_rows - removed + len(rows) - limit) if rows else 0
             dropped = db.execute(DELETE_OLDEST, (too_many,)).rowcount
@@ -195,7 +195,11 @@ class DiskOutbox(Outbox):
             log.error("%s", self.problem)
 
     def _fold(self, db: sqlite3.Connection, how: str) -> None:
-        """Writes the log into the database; it begins anew if nobody was in the way."""
+        """Writes the log into the database; it begins anew if nobody was in the way.
+
+        Nobody writes meanwhile: before 3.51.3 SQLite may damage the file when one connection begins
+        the log anew while another folds it (https://www.sqlite.org/wal.html#walresetbug).
+        """
         with self._folding:  # SQLite would turn the second one away
             busy, pages, folded = db.execute(f"PRAGMA wal_checkpoint({how})").fetchone()
         if not busy and pages == folded:
@@ -226,7 +230,7 @@ class DiskOutbox(Outbox):
             try:
                 return self._grow(db)
             except (OSError, sqlite3.Error):
-                with db:
+                with self._folding, db:
                     db.execute("DELETE FROM room")
                 raise
         except (OSError, sqlite3.Error) as error:
@@ -241,13 +245,13 @@ class DiskOutbox(Outbox):
             spare = max(2 * CHUNK_BYTES, disk.f_blocks * disk.f_frsize // 10)
             if disk.f_bavail * disk.f_frsize < spare:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            with db:
+            with self._folding, db:
                 db.execute("INSERT INTO room VALUES (zeroblob(?))", (CHUNK_BYTES,))
             self._fold(db, "PASSIVE")
             self._room = _room(db)
             return True
         if not self.has_room:  # once: the thread must not take the lock from put
-            with db:
+            with self._folding, db:
                 db.execute("DELETE FROM room")  # its pages stay in the file, free
             self.has_room = True
         with self._lock:
