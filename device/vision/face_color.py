@@ -55,8 +55,7 @@ class FaceColor:
         wanted = skin + mouth[:, :, None] * (lips - skin)
         wanted -= (wanted @ LUMA)[:, :, None]
         old = pixels - bright[:, :, None]
-        changed = bright[:, :, None] + old + share[:, :, None] * (wanted - old)
-        pixels[:] = np.clip(np.rint(changed), 0, 255)
+        pixels[:] = np.clip(np.rint(pixels + share[:, :, None] * (wanted - old)), 0, 255)
 
 
 def inside(ellipse: tuple[float, float, float, float]) -> npt.NDArray[np.bool_]:

@@ -26,10 +26,8 @@ TILE_PX = 512  # side of what is worked on at once
 MAX_COVER = 0.85  # share of the old detail that full paint takes away
 NUM_CORRECTIONS = 2  # of what enlarging the paint has softened
 BRIGHTEST = 99.9  # per cent of a crop are darker than its brightest paint may be
-LITTLE_PAINT, RECOLORED = (
-    6.0,
-    36.0,
-)  # grey levels of paint that keep the old colour, and that replace it
+LITTLE_PAINT = 6.0  # grey levels of paint up to which the old colour stays
+RECOLORED = 36.0  # and from which the face's own colours replace it
 MOUTH_BLUR_PX = 2.0
 SOME_PAINT = 8.0  # grey levels of paint from which the softness is corrected in full
 
