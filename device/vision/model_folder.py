@@ -63,13 +63,16 @@ def put_model(folder: Path, card: ModelCard, files: Mapping[str, bytes]) -> None
 
 
 def _remove_unreachable(folder: Path) -> None:
-    """Deletes the versions of a model that neither link names; what cannot be deleted stays."""
+    """Deletes the versions of a model that neither link names; what cannot be deleted stays.
+
+    Paths are not resolved: the folder may lie in one that this user may not look into.
+    """
     with suppress(OSError):
         links = [folder / "current", folder / "previous"]
-        kept = {link.resolve() for link in links if link.is_symlink()}
+        kept = {Path(os.readlink(link)).name for link in links if link.is_symlink()}
         for path in folder.iterdir():
             is_version = path.is_dir() and not path.is_symlink() and VERSION.fullmatch(path.name)
-            if is_version and path.resolve() not in kept:
+            if is_version and path.name not in kept:
                 shutil.rmtree(path, ignore_errors=True)
 
 
