@@ -2,8 +2,9 @@
 
 ``put`` commits to the write-ahead log without waiting for the medium, so the frame loop never
 stands still for an SD card; a thread of its own then has the log written through (``fsync``)
-and folds it into the database now and then. Both files are transactional: whatever the moment
-of the cut, they open again.
+and folds it into the database now and then. Where folding takes longer than ``FOLD_WAIT_S``,
+events wait in memory until it is done. Both files are transactional: whatever the moment of the
+cut, they open again.
 
 Room for the events is taken in advance, so a disk that others fill later changes nothing. Where
 there is not enough room the outbox is smaller, says so, and grows when there is. This is what
@@ -35,6 +36,7 @@ CHUNK_BYTES = 1 << 20  # room is taken in steps, which also makes the log this l
 SPARE_EVENTS = 64  # a margin for the tree above the rows
 FOLD_AFTER = 16  # changes; by the thread
 MUST_FOLD_AFTER = 32  # changes; in a burst, by put: at six pages each the log stays in its chunk
+FOLD_WAIT_S = 0.25  # put waits so long for it: a few frames
 REMOVED_AT_ONCE = 16  # events; each may have a page of its own
 MAX_OVERFLOW = 100  # events kept in memory when the disk takes nothing at all
 DELETE = "DELETE FROM event WHERE number = ?"
@@ -65,7 +67,7 @@ class DiskOutbox(Outbox):
         super().__init__(max_events)
         self._path, self._retry_s = path, retry_s
         self.has_room = self._closing = False
-        self._folding, self._work = threading.Lock(), threading.Event()
+        self._folding, self._work = threading.RLock(), threading.Event()
         self._gone: set[int] = set()  # acknowledged, but the disk would not let them go
         self._changes = 0  # since the log was folded
         self._db = open_event_file(path)
@@ -123,6 +125,7 @@ class DiskOutbox(Outbox):
         self._work.set()
         self._thread.join(5.0)
         with self._lock:
+            self._flush()
             self._db.close()
 
     # The file, under the lock
@@ -155,8 +158,11 @@ class DiskOutbox(Outbox):
     def _flush(self) -> None:
         """Events in memory move to the file, those acknowledged leave it.
 
-        Each transaction is so short that the log has room for it on a full disk.
+        Each transaction is so short that the log has room for it on a full disk. Nothing moves
+        while the log is folded for long; the thread does it afterwards.
         """
+        if not self._folding.acquire(timeout=FOLD_WAIT_S):
+            return
         try:
             while self._events or self._gone:
                 if self._changes >= MUST_FOLD_AFTER:
@@ -168,13 +174,15 @@ class DiskOutbox(Outbox):
                     self._write()
         except sqlite3.Error as error:
             self._fail(error)
+        finally:
+            self._folding.release()
 
     def _write(self) -> None:
         """One transaction; new events take the place of the oldest."""
         gone = sorted(self._gone)[:REMOVED_AT_ONCE]
         rows = [(w.number, w.late, w.payload.decode()) for w in self._events.values()]
         limit = max(1, min(self._room, self._max_events)) if self.problem else self._max_events
-        with self._folding, self._db as db:
+        with self._db as db:
             removed = sum(db.execute(DELETE, (number,)).rowcount for number in gone)
             too_many = max(0, self._num_rows - removed + len(rows) - limit) if rows else 0
             dropped = db.execute(DELETE_OLDEST, (too_many,)).rowcount
@@ -216,7 +224,7 @@ class DiskOutbox(Outbox):
                     if not self._turn(db):
                         self._work.wait(self._retry_s if self.problem else None)
                         self._work.clear()
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self._fold(db, "TRUNCATE")
             finally:
                 db.close()
 
@@ -227,6 +235,9 @@ class DiskOutbox(Outbox):
                 os.fsync(log_file.fileno())
             if self._changes >= FOLD_AFTER:
                 self._fold(db, "PASSIVE")
+            if not self.problem:
+                with self._lock:
+                    self._flush()  # what came meanwhile
             try:
                 return self._grow(db)
             except (OSError, sqlite3.Error):

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -92,8 +93,9 @@ def test_put_is_quick_enough_for_the_frame_loop(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from device.mqtt.disk_outbox import DiskOutbox
-outbox = DiskOutbox(Path(sys.argv[1]), 100_000)
+from device.mqtt import disk_outbox
+disk_outbox.FOLD_WAIT_S = 60.0  # while the log is folded, events may wait in memory
+outbox = disk_outbox.DiskOutbox(Path(sys.argv[1]), 100_000)
 number = int(sys.argv[2])
 while True:
     number += 1
@@ -250,4 +252,39 @@ def test_a_lock_costs_no_event_and_is_told_until_it_goes(
     wait_until(lambda: outbox.problem is None)
     assert numbers(outbox) == list(range(21, 53))
     assert outbox.dropped == 0
+    outbox.close()
+
+
+class SlowCard(sqlite3.Connection):
+    """A connection to a file on an SD card that takes long to fold the log, as worn ones do."""
+
+    is_folding, goes_on = threading.Event(), threading.Event()
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        if "wal_checkpoint(PASSIVE)" in statement:
+            self.is_folding.set()
+            self.goes_on.wait(20.0)
+        return super().execute(statement, *values)
+
+
+def test_no_frame_waits_until_a_slow_card_has_folded_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = DiskOutbox(tmp_path / "o", 100)
+    wait_until(lambda: outbox.has_room)
+    outbox.close()
+    monkeypatch.setattr(
+        "device.mqtt.disk_outbox.open_database",
+        lambda path: sqlite3.connect(path, factory=SlowCard, check_same_thread=False),
+    )
+    outbox = DiskOutbox(tmp_path / "o", 100)
+    fill(outbox, 16)
+    assert SlowCard.is_folding.wait(20.0)
+    began = time.monotonic()
+    fill(outbox, 2, first=17)
+    assert time.monotonic() - began < 10.0
+    assert numbers(outbox) == list(range(1, 19))
+    SlowCard.goes_on.set()
+    with closing(sqlite3.connect(tmp_path / "o")) as db:
+        wait_until(lambda: db.execute("SELECT count(*) FROM event").fetchone()[0] == 18)
     outbox.close()
