@@ -22,6 +22,7 @@ from training.gan.losses import (
     mean_over_scales,
     one_hot,
     squared_gradient,
+    structural_similarity,
     told_apart_of,
     update,
 )
@@ -90,7 +91,7 @@ class StarGan(Translation):
             back = self.generator([fake + noise, to_source], training=True)
             reconstruction = ops.mean(ops.abs(back - real))
             # In 0..1: SSIM's comparison of means is not for signed values.
-            similarity = ops.mean(tf.image.ssim((back + 1.0) / 2.0, (real + 1.0) / 2.0, 1.0))
+            similarity = structural_similarity((back + 1.0) / 2.0, (real + 1.0) / 2.0)
             # 6. A face that already shows the target stays what it is.
             same = ops.cast(sources == targets, "float32")
             kept = ops.mean(ops.abs(fake - real), axis=(1, 2, 3))

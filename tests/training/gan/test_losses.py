@@ -13,7 +13,12 @@ from tests.training.drawn import draw
 from training.gan import fitting
 from training.gan.faces import VotedFaces
 from training.gan.guide import scale_pixels
-from training.gan.losses import one_hot, squared_gradient, told_apart_of
+from training.gan.losses import (
+    one_hot,
+    squared_gradient,
+    structural_similarity,
+    told_apart_of,
+)
 from training.gan.recipe import LOSSES, GanRecipe, StarGanLosses
 from training.gan.translation import MEAN_DECAY, Translation
 
@@ -159,3 +164,11 @@ def test_the_way_back_becomes_more_alike(pixels: np.ndarray, build: Build) -> No
             mean.reset_state()
         found.append(float(model.train_step((pixels, KINDS, np.roll(KINDS, 1)))["similarity"]))
     assert np.mean(found[-2:]) > np.mean(found[:2])
+
+
+def test_structural_similarity_is_tensorflows(pixels: np.ndarray) -> None:
+    first = tf.constant(pixels, tf.float32) / 255.0
+    noise = tf.random.stateless_normal(first.shape, (1, 2), stddev=0.1)
+    for second in (first, first + noise, first[::-1], 1.0 - first):
+        expected = tf.reduce_mean(tf.image.ssim(first, second, 1.0))
+        np.testing.assert_allclose(structural_similarity(first, second), expected, atol=1e-4)
