@@ -56,7 +56,9 @@ main() {
     chmod -R u=rwX,go=rX "$bundle"
     sum_and_sign "$bundle"
     if [ -n "$tar" ]; then
-        tar -C dist --sort=name --owner=0 --group=0 --numeric-owner -cf "$bundle-bundle.tar" "mien-$version"
+        # The name is given to a whole bundle alone: make install takes it.
+        tar -C dist --sort=name --owner=0 --group=0 --numeric-owner -cf "$bundle-bundle.tar.part" "mien-$version"
+        mv "$bundle-bundle.tar.part" "$bundle-bundle.tar"
         rm -rf "$bundle"
         echo "$bundle-bundle.tar"
     else

@@ -54,7 +54,8 @@ package() {
     export SOURCE_DATE_EPOCH
     SOURCE_DATE_EPOCH=$(git -c safe.directory='*' log -1 --format=%ct 2>/dev/null || echo 315532800)
     # The wheels are compressed already.
-    dpkg-deb --root-owner-group -Zgzip -z1 --build "$tree" "$name" >/dev/null
+    dpkg-deb --root-owner-group -Zgzip -z1 --build "$tree" "$name.part" >/dev/null
+    mv "$name.part" "$name"
     rm -rf "$tree"
     echo "$name"
 }

@@ -66,6 +66,16 @@ def test_a_bundle_is_signed_and_carries_the_public_key_without_its_owner(
     assert listed - there == set()
 
 
+def test_a_bundle_that_was_packed_in_part_has_not_its_name(clone: Path, tmp_path: Path) -> None:
+    full = '#!/bin/sh\nwhile [ "$1" != -cf ]; do shift; done\necho half > "$2"; exit 2\n'
+    path = programs(tmp_path / "programs", python3=PYTHON, tar=full)
+    done = subprocess.run(
+        ["systemd/bundle.sh", "--here"], cwd=clone, env={**os.environ, "PATH": path}
+    )
+    assert done.returncode == 2
+    assert list((clone / "dist").glob("*.tar")) == []
+
+
 def test_a_missing_signing_key_ends_at_once(clone: Path, tmp_path: Path) -> None:
     missing = {**os.environ, "MIEN_SIGNING_KEY": str(tmp_path / "missing")}
     done = subprocess.run(

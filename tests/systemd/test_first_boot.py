@@ -194,7 +194,7 @@ def test_edits_on_the_device_stay_until_the_sd_card_is_edited(boot, root):
 )  # fmt: skip
 def test_the_root_grows_into_the_card(device, disk, number):
     programs = Programs(findmnt=(0, device + "\n"))
-    first_boot.grow_root(programs)
+    assert first_boot.grow_root(programs) == []
     assert programs.ran[1:] == [["growpart", disk, number], ["resize2fs", device]]
 
 
@@ -211,6 +211,15 @@ def test_a_root_that_cannot_grow_is_left_alone(findmnt, growpart):
     programs = Programs(findmnt=(0, findmnt), growpart=(growpart, "FAILED"))
     first_boot.grow_root(programs)
     assert [command for command in programs.ran if command[0] == "resize2fs"] == []
+
+
+@pytest.mark.parametrize("fails", ["growpart", "resize2fs"])
+def test_a_root_that_should_grow_and_cannot_is_told(boot, root, capsys, fails):
+    programs = Programs(findmnt=(0, "/dev/mmcblk0p2\n"), **{fails: (2, "no such magic\n")})
+    assert first_boot.main(boot, root, programs) == 0
+    assert capsys.readouterr().err == (
+        f"/dev/mmcblk0p2 stays as small as the image: {fails}: no such magic\n"
+    )
 
 
 def test_a_release_is_compiled_once(tmp_path):

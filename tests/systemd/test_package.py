@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,14 +21,19 @@ echo dist/mien-$version
 """
 
 
-def package(folder: Path, version: str) -> Path:
-    """The Debian package of a version, around an install bundle of one file."""
+def prepare(folder: Path, version: str) -> None:
+    """What deb.sh reads, with an install bundle of one file."""
     shutil.copytree("systemd", folder / "systemd")
     programs(folder / "systemd", **{"bundle.sh": BUNDLE})
     for name in ("README.md", "CHANGELOG.md"):
         shutil.copy(name, folder)
     (folder / "device").mkdir()
     (folder / "device/__init__.py").write_text(f'__version__ = "{version}"\n')
+
+
+def package(folder: Path, version: str) -> Path:
+    """The Debian package of a version."""
+    prepare(folder, version)
     made = subprocess.check_output(["systemd/deb.sh", "--arch", "aarch64"], cwd=folder, text=True)
     return folder / made.strip()
 
@@ -48,6 +54,16 @@ def test_apt_takes_the_release_after_its_candidate(tmp_path, version, later):
         later.replace("rc", "~rc"),
     ]
     assert subprocess.run(compare).returncode == 0
+
+
+def test_a_package_that_was_written_in_part_has_not_its_name(tmp_path):
+    prepare(tmp_path, "0.2.0")
+    full = '#!/bin/sh\nfor file; do :; done\necho half > "$file"; exit 2\n'
+    path = programs(tmp_path / "programs", **{"dpkg-deb": full})
+    command = ["systemd/deb.sh", "--arch", "aarch64"]
+    done = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PATH": path})
+    assert done.returncode == 2
+    assert list((tmp_path / "dist").glob("*.deb")) == []
 
 
 def test_another_python_of_the_system_calls_the_package(tmp_path):

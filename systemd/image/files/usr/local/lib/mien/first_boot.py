@@ -184,16 +184,25 @@ def read(path: Path, max_bytes: int) -> bytes:
     return data
 
 
-def grow_root(run: Runner = run) -> None:
-    """Gives the root what is left of the SD card; nothing happens when it already has it."""
+def grow_root(run: Runner = run) -> list[str]:
+    """Gives the root what is left of the SD card; nothing happens when it already has it.
+
+    Returns:
+        Why it could not, a line each.
+    """
     device = run(["findmnt", "--noheadings", "--output", "SOURCE", "/"]).stdout.strip()
     found = re.fullmatch(r"(/dev/(?:mmcblk\d+|nvme\d+n\d+))p(\d+)|(/dev/[a-z]+)(\d+)", device)
     if not found:
-        return
+        return []
     disk, number = (found[1], found[2]) if found[1] else (found[3], found[4])
     # 1: the partition has all of it. Power may have gone before the file system got it, too.
-    if run(["growpart", disk, number]).returncode in (0, 1):
-        run(["resize2fs", device])
+    grown = run(["growpart", disk, number])
+    if grown.returncode in (0, 1):
+        grown = run(["resize2fs", device])
+        if grown.returncode == 0:
+            return []
+    said = (grown.stderr or grown.stdout).strip()
+    return [f"{device} stays as small as the image: {grown.args[0]}: {said}"]
 
 
 def compile_release(release: Path, run: Runner = run) -> None:
@@ -211,8 +220,7 @@ def _digest(data: bytes) -> str:
 
 def main(boot: Path = BOOT, root: Path = ROOT, run: Runner = run) -> int:
     """Everything: room first, then the way in, then what only saves time."""
-    grow_root(run)
-    problems = FirstBoot(boot, root, run).take_over()
+    problems = [*grow_root(run), *FirstBoot(boot, root, run).take_over()]
     try:
         compile_release((root / "opt/mien/current").resolve(), run)
     except OSError as error:
