@@ -1,4 +1,4 @@
-"""Reading files that somebody else may have written: regular ones alone, never more than fits."""
+"""Files that somebody else may have written or named: regular ones alone, never more than fits."""
 
 from __future__ import annotations
 
@@ -38,10 +38,39 @@ def read_file(path: Path, most: int, flags: int = 0) -> bytes:
 
 
 def keep_private(path: Path) -> None:
-    """Takes a file that is there from everybody but its owner; somebody else's stays as it is."""
+    """Takes a regular file from everybody but its owner; somebody else's stays as it is.
+
+    A folder or a device that a wrong setting names is left alone.
+    """
     with suppress(OSError):
-        if path.stat().st_mode & 0o077:
+        mode = path.stat().st_mode
+        if stat.S_ISREG(mode) and mode & 0o077:
             path.chmod(0o600)
+
+
+def explain_wrong_file(given: str, path: Path) -> str:
+    """Why no file can be written to a place, in words; empty where nothing is known against it.
+
+    Args:
+        given: as it stands in the settings.
+        path: where that is.
+    """
+    if os.path.basename(given) in ("", ".", ".."):
+        return "is a folder; name a file"
+    with suppress(OSError):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return "is a folder; name a file"
+        if not stat.S_ISREG(mode):
+            return "is a device or a pipe; name a file"
+    return ""
+
+
+def in_words(error: Exception) -> str:
+    """Why something failed, for people: the file, where it is known, and not Python's number."""
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    name = getattr(error, "filename", None)
+    return f"{name}: {reason}" if name else str(reason)
 
 
 def may_pass(error: Exception) -> bool:

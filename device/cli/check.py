@@ -5,16 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from device.daemon.paths import state_folder
-from device.errors import ConfigurationError, ModelError
+from device.daemon.paths import REMEMBERED, explain_place, require_places, state_folder
+from device.daemon.state_file import StateFile
+from device.errors import ConfigurationError, MienError, ModelError
+from device.files import in_words
 from device.mqtt.access import broker_access
 from device.mqtt.identity import make_device_id
 from device.settings import Settings, load_settings
 from device.settings.hosts import join_address
+from device.settings.tree import Camera, Web
 from device.vision.detector import choose_kind
 from device.vision.generator import LazySynthesizer, find_generators
 from device.vision.model_store import ModelStore, try_classifier
@@ -32,40 +36,118 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Prints what would run; the first thing that would not raises its error."""
+    """Prints what would run; what would not is raised as one error of a line each."""
     settings = load_settings(args.config, environment)
     folder = state_folder(settings.device.state_dir, environment)
-    store = ModelStore(folder / "models")
+    said, wrong = list[str](), list[MienError]()
+    steps: list[Callable[[], Iterable[str] | None]] = [
+        lambda: model_lines(settings, ModelStore(folder / "models")),
+        lambda: camera_lines(settings.camera),
+        lambda: require_places(settings, folder),
+        lambda: require_place("device.state_dir", folder),
+        lambda: require_outbox_place(settings.outbox.path, folder),
+        lambda: broker_lines(settings, tls=False),
+        lambda: broker_lines(settings, tls=settings.mqtt.tls, password_file=""),
+        lambda: require_certificate(settings.web),
+        lambda: [f"page      {page_line(settings)}"],
+    ]
+    for step in steps:
+        try:
+            said += step() or ()
+        except MienError as error:
+            wrong.append(error)
+        except OSError as error:
+            wrong.append(MienError(in_words(error)))
+    if wrong:
+        raise joined(wrong)
+    print(f"settings  {args.config or 'built-in defaults'}: good")
+    for line in dict.fromkeys(said):
+        print(line)
+    if args.config:  # without settings nothing is remembered
+        say_remembered(StateFile(folder / REMEMBERED, is_look=True), settings)
+    return 0
+
+
+def joined(errors: Sequence[MienError]) -> MienError:
+    """One error with the lines of all; its exit status is 78 where that of one is."""
+    first = next((each for each in errors if isinstance(each, ConfigurationError)), errors[0])
+    lines = dict.fromkeys(line for each in (first, *errors) for line in each.lines)
+    first.others = list(lines)[1:]
+    return first
+
+
+def model_lines(settings: Settings, store: ModelStore) -> Iterator[str]:
+    """What sees and synthesizes.
+
+    Raises:
+        ModelError, DetectorError: one of them cannot be used.
+    """
     card, problems = try_classifier(settings, store)
     for problem in problems:
         print(f"mien: {problem}; the model before is used", file=sys.stderr)
     require_shipped()
     stage = build_stage(settings)
-    print(f"settings  {args.config or 'built-in defaults'}: good")
-    print(f"model     {card.name} {card.version}, self-test passed on {runtime_name()}")
-    print(f"landmarks {'good' if stage.landmarks else 'none: faces go without points'}")
+    yield f"model     {card.name} {card.version}, self-test passed on {runtime_name()}"
+    yield f"landmarks {'good' if stage.landmarks else 'none: faces go without points'}"
     generators = find_generators(store)
     if generators and stage.landmarks:
         try_out(generators[0])
         card = LazySynthesizer(lambda: generators).get().card
-        print(f"generator {card.name} {card.version}, self-test passed")
-    print(f"detector  {choose_kind(settings.detector.kind)}")
-    replayed = Path(settings.camera.path)
-    if settings.camera.source == "replay" and not replayed.exists():
-        raise ConfigurationError(f"camera.path = {str(replayed)!r}: there is nothing to replay")
-    print(f"camera    {settings.camera.source} (not opened; `mien doctor` tries it)")
-    require_place("device.state_dir", folder)
-    if settings.outbox.path:
-        require_place("outbox.path", (folder / settings.outbox.path).parent)
-    if settings.mqtt.host:
-        mqtt = settings.mqtt
+        yield f"generator {card.name} {card.version}, self-test passed"
+    yield f"detector  {choose_kind(settings.detector.kind)}"
+
+
+def camera_lines(camera: Camera) -> Iterator[str]:
+    """The camera, after a look whether there is something to replay.
+
+    Raises:
+        ConfigurationError: there is not.
+    """
+    if camera.source == "replay":
+        try:
+            Path(camera.path).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise ConfigurationError(
+                f"camera.path = {camera.path!r}: there is nothing to replay"
+            ) from None
+        except OSError as error:
+            raise ConfigurationError(
+                f"camera.path = {camera.path!r}: cannot read it: {error.strerror}"
+            ) from error
+    yield f"camera    {camera.source} (not opened; `mien doctor` tries it)"
+
+
+def broker_lines(settings: Settings, **changes: Any) -> Iterator[str]:
+    """The broker, after a look at its files.
+
+    Args:
+        settings: the tree.
+        changes: of ``[mqtt]``, which leave out what another look is for.
+
+    Raises:
+        MienError: a file cannot be used.
+    """
+    mqtt = replace(settings.mqtt, **changes)
+    if mqtt.host:
         if mqtt.password_file.startswith(CREDENTIALS):
-            print(f"password  {mqtt.password_file}: systemd gives it to the running service")
+            yield f"password  {mqtt.password_file}: systemd gives it to the running service"
             mqtt = replace(mqtt, password_file="")
         broker_access(mqtt, make_device_id(settings.device.id))
-    print(f"page      {page_line(settings)}")
-    print(f"broker    {settings.mqtt.host or 'embedded, loopback only'} (not contacted)")
-    return 0
+    yield f"broker    {mqtt.host or 'embedded, loopback only'} (not contacted)"
+
+
+def say_remembered(state: StateFile, settings: Settings) -> None:
+    """What commands have set, which stands above the settings."""
+    if state.problem:
+        print(f"mien: {state.problem}", file=sys.stderr)
+    if told := state.describe(settings):
+        print(f"commands  remembered, stands above the settings: {told}")
+
+
+def require_certificate(web: Web) -> None:
+    """Refuses a certificate of the page that cannot be used; its password is looked at apart."""
+    if web.enabled:
+        tls_context(web)
 
 
 def page_line(settings: Settings) -> str:
@@ -115,6 +197,19 @@ def require_place(key: str, folder: Path) -> None:
     except PermissionError:
         return
     except OSError as error:
-        raise ConfigurationError(
-            f"{key}: nothing can be written to {folder}: {nearest}: {error.strerror}"
-        ) from error
+        reason = error.strerror or str(error)
+        raise ConfigurationError(explain_place(key, folder, nearest, reason)) from error
+
+
+def require_outbox_place(given: str, folder: Path) -> None:
+    """Refuses a place for the outbox where nothing can be written.
+
+    Args:
+        given: ``outbox.path``.
+        folder: the state folder, of which another line tells.
+
+    Raises:
+        ConfigurationError: so it is.
+    """
+    if given and (place := (folder / given).parent) != folder:
+        require_place("outbox.path", place)

@@ -7,6 +7,7 @@ Nothing is changed, and nothing is sent but one connection to the broker. Each l
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
@@ -22,8 +23,10 @@ from device.camera.picamera import PicameraSource
 from device.camera.source import failure_of
 from device.camera.v4l2 import list_cameras
 from device.daemon.board import Board
-from device.daemon.paths import state_folder
+from device.daemon.paths import REMEMBERED, state_folder
+from device.daemon.state_file import StateFile
 from device.errors import MienError
+from device.files import in_words
 from device.mqtt.access import broker_access
 from device.mqtt.identity import make_device_id
 from device.mqtt.one_shot import probe
@@ -45,14 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Prints the report; 1 when something is broken."""
-    settings = Settings()
+    settings, has_file = Settings(), args.config is not None
     try:
         settings = load_settings(args.config, environment)
         first = "ok", str(args.config or "built-in defaults")
     except MienError as error:
         first = "!!", f"{'; '.join(error.lines)} (what follows is with the defaults)"
     broken = False
-    for name, check in {"settings": lambda _: first, **_checks(environment)}.items():
+    for name, check in {"settings": lambda _: first, **_checks(environment, has_file)}.items():
         mark, text = _examine(check, settings)
         broken = broken or mark == "!!"
         print(f"{mark}  {name:<11} {text}", flush=True)
@@ -65,7 +68,8 @@ def _examine(check: Check, settings: Settings) -> Finding:
     except MienError as error:
         return "!!", str(error)
     except (OSError, ValueError, ImportError, cv2.error) as error:  # ImportError: no such package
-        return "!!", f"{type(error).__name__}: {error}"
+        kind = "" if isinstance(error, OSError) else f"{type(error).__name__}: "
+        return "!!", f"{kind}{in_words(error)}"
 
 
 def _software(settings: Settings) -> Finding:
@@ -122,6 +126,20 @@ def _shipped(_: Settings) -> Finding:
     return "ok", ", ".join(sorted(path.stem for path in MODELS.glob("*.json"))) + " work"
 
 
+def _remembered(settings: Settings, environment: Mapping[str, str], is_run: bool) -> Finding:
+    folder = state_folder(settings.device.state_dir, environment)
+    path = folder / REMEMBERED
+    if not is_run:
+        return "--", "a run without a settings file neither reads nor keeps any"
+    if folder.exists() and not os.access(folder, os.R_OK | os.X_OK):
+        return "--", f"{folder}: not yours to look into: run it with sudo"
+    state = StateFile(path, is_look=True)
+    if state.problem:
+        return "!!", f"{path}: {state.problem}"
+    told = state.describe(settings)
+    return "ok", f"{told}; stands above the settings" if told else "nothing above the settings"
+
+
 def _csi_camera(settings: Settings) -> Finding:
     found = []
     if util.find_spec("picamera2"):
@@ -174,8 +192,8 @@ def _heat(_: Settings) -> Finding:
     return ("--", "no thermal sensor") if degrees is None else ("ok", f"{degrees:.0f} °C")
 
 
-def _checks(environment: Mapping[str, str]) -> dict[str, Check]:
-    """The sections of the report, in order."""
+def _checks(environment: Mapping[str, str], has_file: bool) -> dict[str, Check]:
+    """The sections of the report, in order; ``has_file``: settings were named."""
     return {
         "mien": _software,
         "board": _board,
@@ -185,6 +203,7 @@ def _checks(environment: Mapping[str, str]) -> dict[str, Check]:
         "runtime": _runtime,
         "model": lambda settings: _model(settings, environment),
         "shipped": _shipped,
+        "commands": lambda settings: _remembered(settings, environment, has_file),
         "csi camera": _csi_camera,
         "usb camera": _usb_camera,
         "screen": _screen,

@@ -24,6 +24,7 @@ from device.daemon.collected_faces import open_captures
 from device.daemon.commands import Control
 from device.daemon.metrics import Metrics
 from device.daemon.model_guard import DeathWatch
+from device.daemon.paths import REMEMBERED, require_places
 from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
 from device.daemon.watchdog import NoWatchdog, SystemdWatchdog
@@ -76,8 +77,11 @@ def open_daemon(
 
     What takes long to start comes first; the broker is closed last, so it hears of the end.
     """
+    require_places(settings, around.state_dir)
     with ExitStack() as stack:
-        state = StateFile(around.state_dir / "settings.json" if around.remembers else None)
+        state = StateFile(around.state_dir / REMEMBERED if around.remembers else None)
+        if told := state.describe(settings):
+            log.info("remembered from commands: %s", told)
         settings = _named(state.apply(settings))
         store = ModelStore(around.state_dir / "models")
         web = open_web(settings, stack)

@@ -27,7 +27,7 @@ from device.daemon.capture_clock import STAMP, CaptureClock, parse_stamp
 from device.daemon.ownership import acting_as_owner
 from device.daemon.paths import write_atomically
 from device.errors import ConfigurationError, UsageError, is_storage_trouble
-from device.files import read_file
+from device.files import in_words, read_file
 from device.mqtt.payloads import clock_is_synced
 from device.settings.tree import Capture as CaptureSettings
 from device.vocabulary import Classification, GreyImage
@@ -176,7 +176,7 @@ class CaptureStore:
             action(*args)
         except (OSError, cv2.error) as error:
             if not self._complained:
-                log.warning("capture: cannot write to %s: %s", self._folder, error)
+                log.warning("capture: cannot write to %s: %s", self._folder, in_words(error))
             self._complained = True
 
     def _write(self, name: str, crop: GreyImage) -> None:

@@ -26,7 +26,8 @@ from device.daemon.appliance import (
     use_model,
     value_of,
 )
-from device.errors import CommandError, MienError
+from device.errors import CommandError, MienError, StorageError
+from device.files import in_words
 from device.mqtt.command_queue import Command, CommandQueue
 from device.settings import replace_setting
 from device.vision.model_store import load_classifier
@@ -72,7 +73,10 @@ def change_settings(device: Appliance, request: Request) -> Answer:
             raise CommandError(f"{dotted} cannot be set by a command; only: {', '.join(SETTABLE)}")
         changed = replace_setting(changed, dotted, value)
     put_in_place = prepare_settings(device, changed)
-    device.state.remember(settings={d: value_of(changed, d) for d in wanted})
+    try:
+        device.state.remember(settings={d: value_of(changed, d) for d in wanted})
+    except StorageError as error:
+        raise StorageError(f"nothing was set: {error}") from error
     put_in_place()
     log.info("set by a command: %s", ", ".join(f"{k} = {v}" for k, v in wanted.items()))
     after_restart = [dotted for dotted in wanted if dotted in AFTER_RESTART]
@@ -93,7 +97,12 @@ def _pause(device: Appliance, paused: bool) -> Answer:
     parts = device.parts
     parts.paused = paused or parts.paused  # at once: a full disk must not keep it watching
     damage, status = device.state.problem, parts.status
-    device.state.remember(paused=paused)
+    try:
+        device.state.remember(paused=paused)
+    except StorageError as error:
+        kept = "" if device.state.paused else " until the next start alone"
+        still = f"paused{kept}" if parts.paused else "not paused"
+        raise StorageError(f"{still}, as this cannot be remembered: {error}") from error
     parts.paused = paused  # after a resume only now: an answer with an error changes nothing
     log.info("paused by a command" if paused else "resumed by a command")
     if damage and status.problem == damage:
@@ -195,7 +204,11 @@ class Control:
             request = Request(command.arguments, scene, frame)
             answer = {"data": COMMANDS[command.name](self._device, request)}
         except (MienError, OSError) as error:
-            answer = {"error": str(error)}
+            answer = {"error": in_words(error)}
+            if isinstance(
+                error, (StorageError, OSError)
+            ):  # a fault of the device, not of the sender
+                log.error("command %s: %s", command.name, answer["error"])
         finally:  # a mistake of ours is answered too; the loop logs and survives it
             command.respond(command.transaction, **answer)
             if self._device.reported() != before:

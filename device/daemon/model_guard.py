@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from device.errors import ModelError, UsageError
-from device.files import read_file
+from device.files import in_words, read_file
 from device.pipeline import Classifier
 from device.vision.interval_classifier import Classify
 from device.vision.model_card import ModelCard
@@ -74,7 +74,7 @@ class DeathWatch:
                           self._store.find(name), self._deaths)  # fmt: skip
                 self._store.rollback(name)
         except (OSError, UsageError) as error:  # installed by somebody else
-            log.error("%s: %s", self._note, error)
+            log.error("%s: %s", self._note, in_words(error))
 
     def around(self, classify: Classify, card: ModelCard) -> Classify:
         """The call of the model that is in use from now on, watched at its first faces.
@@ -137,7 +137,7 @@ class DeathWatch:
         try:
             self._note.write_text(f"{' '.join(self._model)} {self._deaths + 1}")
         except OSError as error:
-            log.error("%s: %s", self._note, error)
+            log.error("%s: %s", self._note, error.strerror or error)
 
     def _read(self, name: str, version: str) -> int:
         """How often the daemon died with this model."""

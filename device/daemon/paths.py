@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from device.errors import ConfigurationError
+from device.files import explain_wrong_file
+from device.settings import Settings
 
 RELEASES = Path("/opt/mien")  # where install.sh puts the program that the service runs ...
 SERVICE_STATE = Path("/var/lib/mien")  # ... where systemd keeps what the service remembers ...
 SERVICE_SETTINGS = Path("/etc/mien/mien.toml")  # ... and what it is told
+REMEMBERED = "settings.json"  # in the state folder
 
 
 def is_installed() -> bool:
@@ -48,6 +53,52 @@ def state_folder(configured: str, environment: Mapping[str, str]) -> Path:
         raise ConfigurationError(
             "device.state_dir is empty and this user has no home folder: name a folder there"
         ) from error
+
+
+def require_places(settings: Settings, folder: Path) -> None:
+    """Refuses places in which nothing can ever be kept, before anything is opened there.
+
+    Args:
+        settings: the tree.
+        folder: the state folder.
+
+    Raises:
+        ConfigurationError: there are such; each is told.
+    """
+    wrong = list(_misfits_of_places(settings, folder))
+    if wrong:
+        raise ConfigurationError(wrong[0], wrong[1:])
+
+
+def _misfits_of_places(settings: Settings, folder: Path) -> Iterator[str]:
+    nearest = folder
+    with suppress(OSError):  # somebody else's is not judged
+        while not nearest.exists():
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            yield explain_place("device.state_dir", folder, nearest, os.strerror(errno.ENOTDIR))
+    for key, given in (
+        ("outbox.path", settings.outbox.path),
+        ("health.prometheus_file", settings.health.prometheus_file),
+    ):
+        path = folder / given if key == "outbox.path" else Path(given)
+        why = explain_wrong_file(given, path) if given else ""
+        if given and path.absolute() == (folder / REMEMBERED).absolute():
+            why = "what was set by commands is kept there; name another file"
+        if why:
+            yield f"{key} = {given!r}: {why}"
+
+
+def explain_place(key: str, folder: Path, nearest: Path, reason: str) -> str:
+    """That a folder of the settings is of no use.
+
+    Args:
+        key: of the settings.
+        folder: that is meant.
+        nearest: the one above it, or itself, that is there.
+        reason: in words.
+    """
+    return f"{key}: nothing can be written to {folder}: {nearest}: {reason}"
 
 
 def write_atomically(path: Path, content: bytes, mode: int = 0o666, for_all: bool = False) -> None:

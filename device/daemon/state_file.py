@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from device.daemon.paths import write_atomically
-from device.errors import ConfigurationError
+from device.errors import ConfigurationError, StorageError
 from device.files import keep_private, read_file
 from device.settings import Settings, replace_setting
 
@@ -29,15 +32,22 @@ KINDS: dict[str, type] = {"settings": dict, "paused": bool, "announced": str}
 class StateFile:
     """The remembered settings.
 
-    Nobody knows whether a device with a damaged file was paused, so it is. From any thread.
+    Nobody knows whether a device was paused whose file is damaged or cannot be read, so it is.
+    Such a file is kept beside the next one that is written. From any thread.
 
     Args:
         path: usually ``settings.json`` in the state folder; None keeps it in memory alone.
+        is_look: True where it is only looked at: nothing is changed or logged.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, is_look: bool = False) -> None:
         self._path, self._lock = path, threading.Lock()
+        self._kept_as: Path | None = None  # where a file goes that could not be read
         self._body = self._read(path) if path else {}
+        if path and not is_look:
+            keep_private(path)  # an older Mien made it for everybody to read
+            if self._kept_as:
+                log.error("%s: what was set by commands is not in force: %s", path, self.problem)
 
     @property
     def lasts(self) -> bool:
@@ -46,7 +56,7 @@ class StateFile:
 
     @property
     def problem(self) -> str | None:
-        """That the file was damaged, in one line, until pause or resume is remembered."""
+        """That the file was damaged or unreadable, in one line, until a pause or resume is kept."""
         problem = self._body.get("problem")
         return problem if isinstance(problem, str) else None
 
@@ -87,8 +97,8 @@ class StateFile:
                 return
             try:
                 self._write({**self._body, **wanted}, in_memory=self.problem is not None)
-            except OSError as error:
-                log.warning("%s: cannot be written: %s", self._path, error)
+            except StorageError as error:
+                log.warning("%s", error)
 
     def forget_retracted(self, topic: str) -> None:
         """The broker knows nothing of this topic any more."""
@@ -97,13 +107,30 @@ class StateFile:
 
     def apply(self, settings: Settings) -> Settings:
         """The settings with what was set over MQTT over them; what no longer fits is left out."""
-        overrides = self._body.get("settings")
-        for dotted, value in (overrides if isinstance(overrides, dict) else {}).items():
+        for dotted, value in self._overrides().items():
             try:
-                settings = replace_setting(settings, str(dotted), value, str(self._path))
+                settings = replace_setting(settings, dotted, value, str(self._path))
             except ConfigurationError as error:
                 log.warning("a remembered setting is left out: %s", error)
         return settings
+
+    def describe(self, settings: Settings) -> str:
+        """What stands above the settings, in one line; empty where nothing does.
+
+        Args:
+            settings: as file and environment give them.
+        """
+        said = ["paused, until resume"] if self.paused else []
+        for dotted, value in self._overrides().items():
+            with suppress(ConfigurationError):  # left out, see ``apply``
+                changed, get = replace_setting(settings, dotted, value), attrgetter(dotted)
+                if get(changed) != get(settings):
+                    said.append(f"{dotted} = {get(changed)} (settings: {get(settings)})")
+        return ", ".join(said)
+
+    def _overrides(self) -> dict[str, Any]:
+        overrides = self._body.get("settings")
+        return overrides if isinstance(overrides, dict) else {}
 
     def remember(
         self, settings: Mapping[str, Any] | None = None, paused: bool | None = None
@@ -111,13 +138,12 @@ class StateFile:
         """Adds to what is remembered.
 
         Raises:
-            OSError: it cannot be written; the old state stays.
+            StorageError: it cannot be written; the old state stays.
         """
         with self._lock:
             body = dict(self._body)
             if settings is not None:
-                old = body.get("settings")
-                body["settings"] = {**(old if isinstance(old, dict) else {}), **settings}
+                body["settings"] = {**self._overrides(), **settings}
             if paused is not None:  # somebody has decided; other settings say nothing about that
                 body["paused"] = paused
                 body.pop("problem", None)
@@ -126,20 +152,57 @@ class StateFile:
     def _write(self, body: dict[str, Any], in_memory: bool = False) -> None:
         text = json.dumps({**body, CHECK: _checksum(body)}, indent=1) + "\n"
         if self._path and not in_memory:
-            write_atomically(self._path, text.encode(), mode=0o600)
+            try:
+                with _kept(self._path, self._kept_as):
+                    write_atomically(self._path, text.encode(), mode=0o600)
+            except OSError as error:
+                reason = error.strerror or error
+                raise StorageError(f"{self._path}: cannot be written: {reason}") from error
+            self._kept_as = None
         self._body = body
 
     def _read(self, path: Path) -> dict[str, Any]:
-        keep_private(path)  # an older Mien made it for everybody to read
         try:
             return _checked(json.loads(read_file(path, MAX_BYTES)))
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, RecursionError) as error:
-            reason = getattr(error, "strerror", None) or error
-            problem = f"{path.name} is damaged ({reason}): paused; send resume"
-            log.error("%s: what was set by commands is lost: %s", path, problem)
-            return {"paused": True, "problem": problem}
+        except OSError as error:
+            self._kept_as = path.with_name(f"{path.name}.unreadable")
+            remedy = (
+                f"mend that and restart, or send resume (the file is kept as {self._kept_as.name})"
+            )
+            problem = f"{path.name} cannot be read ({error.strerror}): paused; {remedy}"
+        except (ValueError, RecursionError) as error:
+            self._kept_as = path.with_name(f"{path.name}.damaged")
+            problem = f"{path.name} is damaged ({error}): paused; send resume"
+        return {"paused": True, "problem": problem}
+
+
+@contextmanager
+def _kept(path: Path, aside: Path | None) -> Iterator[None]:
+    """Keeps a file under another name, too, while a new one takes its place.
+
+    Both names at once where the file system has links: after a power cut one of the two is there.
+
+    Raises:
+        OSError: it cannot be kept; it stays as it is, as it does when the new one fails.
+    """
+    moved = False
+    if aside and os.path.lexists(path):
+        with suppress(OSError):
+            aside.unlink()  # of an earlier time
+        try:
+            os.link(path, aside, follow_symlinks=False)
+        except OSError:  # a folder, or somebody else's
+            path.replace(aside)
+            moved = True
+        log.warning("%s: kept as %s", path, aside.name)
+    try:
+        yield
+    except OSError:
+        if aside and moved:
+            aside.replace(path)
+        raise
 
 
 def _checked(body: Any) -> dict[str, Any]:

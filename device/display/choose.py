@@ -11,6 +11,7 @@ from device.display.render import Frills
 from device.display.screen import NoScreen, Painter, Reopened, Screen
 from device.display.terminal import ConsolePainter, LinePainter, TerminalPainter
 from device.display.wording import Shown, notice_text
+from device.files import in_words
 from device.settings import Settings
 
 
@@ -72,7 +73,7 @@ class FirstThatPaints:
             try:
                 painter.paint(shown)
             except (OSError, ValueError) as error:
-                answers.append(str(error))
+                answers.append(in_words(error))
                 continue
             for other in self._painters[number + 1 :]:
                 other.close()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from device.display.wording import Shown
+from device.files import in_words
 from device.vocabulary import Frame, Scene, Status
 
 log = logging.getLogger("mien.display")
@@ -115,7 +116,7 @@ class Screen:
         try:
             self._painter.close()
         except (OSError, ValueError) as error:
-            log.warning("screen: %s", error)
+            log.warning("screen: %s", in_words(error))
 
     def _paint_newest(self) -> None:
         if self._newest is None:
@@ -123,7 +124,8 @@ class Screen:
         try:
             self._painter.paint(Shown(*self._newest, flash=self._flash()))
         except Exception as error:  # a screen is never worth the daemon
-            problem = f"{type(error).__name__}: {error}"
+            is_ours = not isinstance(error, OSError)
+            problem = f"{type(error).__name__}: {error}" if is_ours else in_words(error)
             if problem != self._problem:
                 log.warning("screen: %s", problem)
             self._problem = problem

@@ -107,7 +107,7 @@ def _tls_context(mqtt: Mqtt) -> ssl.SSLContext:
             context.load_cert_chain(mqtt.cert_file, mqtt.key_file)
     except (OSError, ssl.SSLError) as error:
         path = mqtt.ca_file if key == "ca_file" else f"{mqtt.cert_file}, {mqtt.key_file}"
-        reason = error.strerror if isinstance(error, FileNotFoundError) else error
+        reason = error if isinstance(error, ssl.SSLError) else error.strerror or error
         problem = f"mqtt.{key} = {path!r}: cannot use it: {reason}"
         raise (MienError if may_pass(error) else ConfigurationError)(problem) from error
     return context

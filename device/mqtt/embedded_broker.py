@@ -60,14 +60,17 @@ class EmbeddedBroker:
         """
         with self._asking:
             if self._answer and not self._closed and self._process.poll() is not None:
-                log.warning("the embedded broker has ended; starting it anew")
+                if self._answer.isdigit():  # it did run
+                    log.warning("the embedded broker has ended; starting it anew")
                 with self._process:  # closes its pipes
                     self._process, self._answer = self._start(), ""
             if not self._answer:
                 assert self._process.stdout is not None
                 self._answer = self._process.stdout.readline().decode().strip() or "no answer"
             if not self._answer.isdigit():
-                raise BrokerError(f"the embedded broker did not start: {self._answer}")
+                raise BrokerError(
+                    f"mqtt.host is empty, and the broker inside Mien did not start: {self._answer}"
+                )
             self._wanted = int(self._answer)  # clients know the port
             return self._wanted
 
@@ -145,7 +148,10 @@ async def _listen(asked: int) -> int:
         except (OSError, StartError):  # taken, perhaps just now
             continue
         return port
-    raise OSError(errno.EADDRINUSE, f"port {asked} of {LOOPBACK} is taken")
+    raise OSError(
+        errno.EADDRINUSE,
+        f"port {asked} of {LOOPBACK} is taken; is your own broker there? Name it in mqtt.host",
+    )
 
 
 async def _serve() -> None:

@@ -192,8 +192,8 @@ def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:
     if re.search(r"[+#/\s\x00]", settings.device.id):
         yield "device.id", f"{in_topics} nor / and spaces"
     for section in ("mqtt", "home_assistant"):
-        if re.search(r"[+#\s\x00]", getattr(settings, section).prefix):
-            yield f"{section}.prefix", f"{in_topics} and spaces"
+        if re.search(r"[+#\s\x00]|^$", getattr(settings, section).prefix):
+            yield f"{section}.prefix", f"{in_topics} and spaces, and not empty"
     if mqtt.host and not is_host(mqtt.host):
         yield (
             "mqtt.host",

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from device.errors import ModelError, TrialNotDoneError, UsageError
+from device.files import in_words
 from device.settings import Settings
 from device.vision import MODELS
 from device.vision.classifier import TFLiteClassifier
@@ -95,7 +96,8 @@ class ModelStore:
             with self._as_owner(self.folder) as folder:
                 put_model(folder, card, files)
         except OSError as error:
-            raise UsageError(f"{bundle}: cannot install into {self.folder}: {error}") from error
+            problem = f"{bundle}: cannot install into {self.folder}: {in_words(error)}"
+            raise UsageError(problem) from error
         return card
 
     def list(self) -> list[Installed]:
@@ -193,7 +195,7 @@ def load_classifier(settings: Settings, store: ModelStore | None = None) -> TFLi
         try:
             store.rollback(name)
         except OSError as error:  # installed by somebody else: not ours to change
-            log.error("cannot go back (%s): the shipped model serves", error)
+            log.error("cannot go back (%s): the shipped model serves", in_words(error))
             break
     return TFLiteClassifier.load(_shipped(name), prior, threads)
 

@@ -24,7 +24,7 @@ from tests.device.cli.processes import ROOT, ask_doctor, findings, run_doctor
 
 SECTIONS = [
     *("settings", "mien", "board", "python", "opencv", "detector", "runtime", "model", "shipped"),
-    *("csi camera", "usb camera", "screen", "broker", "clock", "heat"),
+    *("commands", "csi camera", "usb camera", "screen", "broker", "clock", "heat"),
 ]
 PASSWORD = "korrekt-pferd-batterie"
 

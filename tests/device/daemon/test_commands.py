@@ -115,6 +115,9 @@ def test_a_full_disk_is_the_answer_whatever_else_would_fail(
     error = blocked.ask("set", settings={"detector.kind": "haar"})["error"]
     assert "taking it back" not in error
     assert "file" in error  # its path
+    assert error.startswith("nothing was set: ")
+    assert "settings.json: cannot be written: " in error
+    assert "Errno" not in error
     assert blocked.device.settings.detector.kind == "auto"
 
 
@@ -136,15 +139,23 @@ def test_pause_as_a_switch(bench: Bench) -> None:
     assert bench.ask("pause", paused=False)["data"] == {"paused": False}
 
 
-def test_a_pause_counts_even_when_it_cannot_be_remembered(blocked: Bench) -> None:
-    assert blocked.ask("pause")["error"]
-    assert blocked.device.parts.paused
+def test_a_pause_counts_even_when_it_cannot_be_remembered(
+    bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".settings.json.part").mkdir()  # in the way
+    error = bench.ask("pause")["error"]
+    assert error.startswith("paused until the next start alone, as this cannot be remembered: ")
+    assert error.endswith("settings.json: cannot be written: Is a directory")
+    assert bench.device.parts.paused
+    assert [error in record.getMessage() for record in caplog.records] == [True]
 
 
-def test_a_resume_that_cannot_be_remembered_watches_nobody(blocked: Bench) -> None:
-    blocked.device.parts.paused = True
-    assert blocked.ask("resume")["error"]
-    assert blocked.device.parts.paused
+def test_a_resume_that_cannot_be_remembered_watches_nobody(bench: Bench, tmp_path: Path) -> None:
+    bench.ask("pause")
+    (tmp_path / ".settings.json.part").mkdir()
+    error = bench.ask("resume")["error"]
+    assert error.startswith("paused, as this cannot be remembered: ")
+    assert bench.device.parts.paused
 
 
 def test_health_shows_at_once_what_a_command_has_changed(bench: Bench, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from device.daemon.state_file import StateFile
+from device.errors import StorageError
 from device.settings import Settings
 
 
@@ -150,3 +152,74 @@ def test_without_a_file_it_is_remembered_to_the_end_alone() -> None:
     assert state.apply(Settings()).smoothing.threshold == 0.6
     assert not StateFile(None).paused
     assert not StateFile(None).lasts
+
+
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_a_file_that_cannot_be_read_is_kept_and_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_folder: bool
+) -> None:
+    path, kept = tmp_path / "settings.json", tmp_path / "settings.json.unreadable"
+    if as_folder:
+        path.mkdir(mode=0o755)
+    else:
+        StateFile(path).remember({"smoothing.threshold": 0.6}, paused=True)
+    before = None if as_folder else path.read_bytes()
+
+    def refuse(*_: object) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    with monkeypatch.context() as patch:
+        if not as_folder:
+            patch.setattr("device.daemon.state_file.read_file", refuse)
+        state = StateFile(path)
+    reason = "Is a directory" if as_folder else "Permission denied"
+    assert f"settings.json cannot be read ({reason}): paused" in (state.problem or "")
+    assert state.paused
+    if as_folder:
+        assert path.stat().st_mode & 0o777 == 0o755
+    state.remember({"smoothing.dwell_s": 1.0}, paused=False)
+    assert StateFile(path).apply(Settings()).smoothing.dwell_s == 1.0
+    assert kept.is_dir() if as_folder else kept.read_bytes() == before
+
+
+def test_a_damaged_file_is_kept_beside_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text('{"settings": {"smoothing.threshold": 0.6}, "paused": 3}')
+    StateFile(path).remember(paused=False)
+    assert "0.6" in (tmp_path / "settings.json.damaged").read_text()
+    StateFile(path).remember(paused=True)
+    assert "0.6" in (tmp_path / "settings.json.damaged").read_text()
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_where_nothing_can_be_written_the_damaged_file_stays_and_so_does_the_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text("{")
+    (tmp_path / ".settings.json.part").mkdir()  # in the way
+    if not has_links:
+        monkeypatch.setattr(os, "link", _no_links)
+    state = StateFile(path)
+    with pytest.raises(StorageError, match=r"settings\.json: cannot be written: ") as raised:
+        state.remember(paused=False)
+    assert "Errno" not in str(raised.value)
+    assert path.read_text() == "{"
+    assert state.paused
+    assert StateFile(path).paused
+
+
+def _no_links(*_: object, **__: object) -> None:
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def test_what_stands_above_the_settings_is_said_in_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    assert StateFile(path).describe(Settings()) == ""
+    same = Settings().smoothing.dwell_s
+    kept = {"smoothing.threshold": 0.6, "smoothing.dwell_s": same, "gone.key": 1}
+    StateFile(path).remember(kept)
+    told = "smoothing.threshold = 0.6 (settings: 0.45)"
+    assert StateFile(path).describe(Settings()) == told
+    StateFile(path).remember(paused=True)
+    assert StateFile(path).describe(Settings()) == f"paused, until resume, {told}"
