@@ -23,7 +23,7 @@ from device.camera.replay import list_sources
 from device.daemon.build import Surroundings, open_daemon
 from device.daemon.build_mqtt import BrokerSide
 from device.daemon.paths import state_folder
-from device.errors import ConfigurationError, MienError
+from device.errors import BrokerError, ConfigurationError, MienError
 from device.pipeline import run
 from device.settings import Settings, load_settings
 from device.settings.tree import Web
@@ -95,7 +95,10 @@ def _tell(settings: Settings, status: Status, broker: BrokerSide) -> None:
         named += f", detector {status.detector}, model {status.model}"
     log.info("%s runs: %s", broker.publisher.identity.device_id, named)
     if not settings.mqtt.host:
-        access = broker.reach()
+        try:
+            access = broker.reach()
+        except BrokerError:  # the client tells it, and tries again
+            return
         topics = f"{settings.mqtt.prefix}/#"
         follow = f"mosquitto_sub -h {access.host} -p {access.port} -t '{topics}' -v"
         log.info("follow it with: %s", follow)

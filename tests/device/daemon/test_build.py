@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import subprocess
 import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from device import web
+from device.cli import run
 from device.daemon.build import Surroundings, open_daemon
 from device.daemon.state_file import StateFile
 from device.daemon.watchdog import SystemdWatchdog
+from device.display.wording import CAPTURE_NOTICE
+from device.errors import BrokerError
+from device.mqtt.access import BrokerAccess
 from device.settings import Settings, replace_setting
+from device.vocabulary import CameraState, Status
 from tests.broker import free_port
 from tests.device.daemon.test_watchdog import FakeNotifier
 from tests.device.mqtt.appliance import wait_until
+from tests.device.web.site import parts_of
 
 
 def settings_of(**changes: object) -> Settings:
@@ -78,3 +87,37 @@ def test_the_demo_is_not_paused_by_an_earlier_run(tmp_path: Path) -> None:
         daemon.terminate()
         assert daemon.wait(60) == 0
     assert "without --config FILE, changed settings and a pause end" in log_path.read_text()
+
+
+def test_the_page_says_that_faces_are_kept(tmp_path: Path) -> None:
+    port = free_port()
+    changes = {"classifier.model": "none", "web.enabled": True, "web.port": port}
+    settings = settings_of(**changes, **{"capture.enabled": True, "display.notice": False})
+    with open_daemon(settings, surroundings(tmp_path)):
+        about = parts_of(port, {"about"})["about"]
+    assert about["notice"] == CAPTURE_NOTICE
+    page = (Path(web.__file__).parent / "static/page.html").read_text()
+    assert page.index('id="notice"') < page.index("<main>")  # in sight, not below everything
+
+
+def test_what_commands_have_set_is_in_the_log_of_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_of(**{"classifier.model": "none"})
+    for is_set in (False, True):
+        if is_set:
+            state = StateFile(tmp_path / "settings.json")
+            state.remember({"smoothing.threshold": 0.6}, paused=True)
+        with caplog.at_level(logging.INFO), open_daemon(settings, surroundings(tmp_path)):
+            pass
+        told = [each for each in caplog.messages if each.startswith("remembered")]
+        assert len(told) == is_set
+    assert told[0].endswith("paused, until resume, smoothing.threshold = 0.6 (settings: 0.45)")
+
+
+def test_the_device_goes_on_where_the_port_of_its_own_broker_is_taken() -> None:
+    def taken() -> BrokerAccess:
+        raise BrokerError("port 1883 of 127.0.0.1 is taken")
+
+    side = Mock(reach=taken)
+    run._tell(Settings(), Status(CameraState.ONLINE), side)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
 import sys
 import threading
@@ -156,3 +157,21 @@ def test_two_threads_may_ask_for_the_port_at_once() -> None:
             assert len({answer.result(timeout=20) for answer in asked}) == 1
         finally:
             broker.close()  # a thread that still waits for a line gets the end instead
+
+
+def test_a_port_that_is_asked_for_and_taken_is_told_and_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = int(other.getsockname()[1])
+        broker = EmbeddedBroker(port)
+        try:
+            for _ in range(2):
+                with pytest.raises(BrokerError, match=r"mqtt\.host is empty.* is taken; .*Name it"):
+                    assert broker.port
+                broker._process.wait()
+            assert not caplog.records  # it has not ended: it never ran
+            other.close()
+            assert broker.port == port
+        finally:
+            broker.close()

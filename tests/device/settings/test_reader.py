@@ -48,6 +48,8 @@ def test_a_byte_order_mark_of_windows_editor_is_passed_over(tmp_path: Path) -> N
         ('[camera]\nsource = "replay"\n', [":2:", "camera.path"]),
         ("[camera]\nrotate_deg = 45\n", [":2:", "rotate_deg = 45", "90"]),
         ('[mqtt]\nprefix = "a/#"\n', [":2:", "mqtt.prefix", "topic", "without +, # and"]),
+        ('[mqtt]\nprefix = ""\n', [":2:", "mqtt.prefix = ''", "not empty"]),
+        ('[home_assistant]\nprefix = ""\n', [":2:", "home_assistant.prefix", "not empty"]),
         ('[mqtt]\nhost = "broker.lan:1883"\n', [":2:", "mqtt.port"]),
         ('[mqtt]\nhost = "mqtt://broker.lan"\n', [":2:", "name or address alone"]),
         ('[device]\nid = "a/b"\n', [":2:", "device.id", "nor /"]),

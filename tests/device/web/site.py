@@ -130,9 +130,10 @@ def show(site: Site, scene: Scene, status: Status, frame: Frame | None = PICTURE
     site.feed.show(scene, status, frame)
 
 
-def parts_of(site: Site, names: set[str], cookie: str = "") -> dict[str, Any]:
-    """Opens the stream and reads until each of these was said."""
-    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=60)
+def parts_of(site: Site | int, names: set[str], cookie: str = "") -> dict[str, Any]:
+    """Opens the stream of a site, or of a port, and reads until each of these was said."""
+    port = site if isinstance(site, int) else site.port
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("GET", "/stream", headers={"Cookie": cookie})
     response = connection.getresponse()
     assert response.status == 200
