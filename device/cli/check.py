@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from device.daemon.paths import REMEMBERED, explain_place, require_places, state_folder
-from device.daemon.state_file import StateFile
+from device.daemon.state_file import look_at
 from device.errors import ConfigurationError, MienError, ModelError
 from device.files import in_words
 from device.mqtt.access import broker_access
@@ -46,10 +46,10 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         lambda: require_places(settings, folder),
         lambda: require_place("device.state_dir", folder),
         lambda: require_outbox_place(settings.outbox.path, folder),
-        lambda: broker_lines(settings, tls=False),
-        lambda: broker_lines(settings, tls=settings.mqtt.tls, password_file=""),
         lambda: require_certificate(settings.web),
         lambda: [f"page      {page_line(settings)}"],
+        lambda: broker_lines(settings, tls=False),
+        lambda: broker_lines(settings, tls=settings.mqtt.tls, password_file=""),
     ]
     for step in steps:
         try:
@@ -64,7 +64,11 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     for line in dict.fromkeys(said):
         print(line)
     if args.config:  # without settings nothing is remembered
-        say_remembered(StateFile(folder / REMEMBERED, is_look=True), settings)
+        problem, told = look_at(folder / REMEMBERED, settings)
+        if problem:
+            print(f"mien: {problem}", file=sys.stderr)
+        if told:
+            print(f"commands  {told}")
     return 0
 
 
@@ -134,14 +138,6 @@ def broker_lines(settings: Settings, **changes: Any) -> Iterator[str]:
             mqtt = replace(mqtt, password_file="")
         broker_access(mqtt, make_device_id(settings.device.id))
     yield f"broker    {mqtt.host or 'embedded, loopback only'} (not contacted)"
-
-
-def say_remembered(state: StateFile, settings: Settings) -> None:
-    """What commands have set, which stands above the settings."""
-    if state.problem:
-        print(f"mien: {state.problem}", file=sys.stderr)
-    if told := state.describe(settings):
-        print(f"commands  remembered, stands above the settings: {told}")
 
 
 def require_certificate(web: Web) -> None:

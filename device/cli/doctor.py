@@ -7,7 +7,6 @@ Nothing is changed, and nothing is sent but one connection to the broker. Each l
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
@@ -24,7 +23,7 @@ from device.camera.source import failure_of
 from device.camera.v4l2 import list_cameras
 from device.daemon.board import Board
 from device.daemon.paths import REMEMBERED, state_folder
-from device.daemon.state_file import StateFile
+from device.daemon.state_file import look_at
 from device.errors import MienError
 from device.files import in_words
 from device.mqtt.access import broker_access
@@ -127,17 +126,11 @@ def _shipped(_: Settings) -> Finding:
 
 
 def _remembered(settings: Settings, environment: Mapping[str, str], is_run: bool) -> Finding:
-    folder = state_folder(settings.device.state_dir, environment)
-    path = folder / REMEMBERED
     if not is_run:
         return "--", "a run without a settings file neither reads nor keeps any"
-    if folder.exists() and not os.access(folder, os.R_OK | os.X_OK):
-        return "--", f"{folder}: not yours to look into: run it with sudo"
-    state = StateFile(path, is_look=True)
-    if state.problem:
-        return "!!", f"{path}: {state.problem}"
-    told = state.describe(settings)
-    return "ok", f"{told}; stands above the settings" if told else "nothing above the settings"
+    path = state_folder(settings.device.state_dir, environment) / REMEMBERED
+    problem, told = look_at(path, settings)
+    return ("!!", f"{path}: {problem}") if problem else ("ok", told or "nothing above the settings")
 
 
 def _csi_camera(settings: Settings) -> Finding:

@@ -178,6 +178,31 @@ class StateFile:
         return {"paused": True, "problem": problem}
 
 
+def look_at(path: Path, settings: Settings) -> tuple[str, str]:
+    """What is remembered, for a command that changes and logs nothing.
+
+    Args:
+        path: of the file.
+        settings: as file and environment give them.
+
+    Returns:
+        What is wrong with it, and what it sets; both may be empty. With a file that is somebody
+        else's nothing is wrong.
+    """
+    state = StateFile(path, is_look=True)
+    if state.problem and not _is_ours(path):
+        return "", f"not known: {path} is not yours to read; run the command with sudo"
+    set_by_it = state.describe(settings)
+    return state.problem or "", f"{set_by_it}; stands above the settings" if set_by_it else ""
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return path.stat().st_uid == os.geteuid() or os.access(path, os.R_OK)
+    except OSError:
+        return False
+
+
 @contextmanager
 def _kept(path: Path, aside: Path | None) -> Iterator[None]:
     """Keeps a file under another name, too, while a new one takes its place.

@@ -147,7 +147,7 @@ def test_a_picture_in_a_locked_folder_is_one_line(state: Path) -> None:
 def test_what_commands_have_set_is_told(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = configured(state)
     assert main(["check", *config], {}) == 0
-    assert "remembered" not in capsys.readouterr().out
+    assert "\ncommands" not in capsys.readouterr().out
     assert findings(ask_doctor(*config).stdout)["commands"] == ("ok", "nothing above the settings")
     StateFile(state / "settings.json").remember({"smoothing.threshold": 0.6}, paused=True)
     told = "paused, until resume, smoothing.threshold = 0.6 (settings: 0.45)"
@@ -156,6 +156,27 @@ def test_what_commands_have_set_is_told(state: Path, capsys: pytest.CaptureFixtu
     mark, text = findings(ask_doctor(*config).stdout)["commands"]
     assert mark == "ok"
     assert told in text
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv"
+)
+@pytest.mark.parametrize("owner", [0, 54_321])
+def test_a_memory_that_cannot_be_read_is_told_to_its_owner(state: Path, owner: int) -> None:
+    path = state / "settings.json"
+    StateFile(path).remember({"smoothing.threshold": 0.6})
+    path.chmod(0o000)
+    os.chown(path, owner, owner)
+    config = configured(state, classifier='model = "expression-tiny"')
+    done = subprocess.run(
+        [*NO_RIGHTS, sys.executable, "-m", "device", "check", *config],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = "settings.json cannot be read (Permission denied): paused"
+    assert (told in done.stderr) == (owner == 0)
+    assert ("is not yours to read" in done.stdout) == (owner != 0)
+    assert "0.6" in path.read_text()
 
 
 def test_a_damaged_memory_is_told_and_left_as_it_is(

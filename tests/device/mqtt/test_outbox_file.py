@@ -46,8 +46,13 @@ def test_an_impossible_place_is_a_configuration_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way of a folder")
     with pytest.raises(ConfigurationError, match=r"outbox\.path"):
         DiskOutbox(tmp_path / "file" / "o", 10)
+
+
+def test_a_folder_in_its_place_is_refused_and_stays_open(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
     with pytest.raises(ConfigurationError, match=r"outbox\.path"):
         DiskOutbox(tmp_path, 10)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.parametrize(
