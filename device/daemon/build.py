@@ -79,9 +79,7 @@ def open_daemon(
     """
     require_places(settings, around.state_dir)
     with ExitStack() as stack:
-        state = StateFile(around.state_dir / REMEMBERED if around.remembers else None)
-        if told := state.describe(settings):
-            log.info("remembered from commands: %s", told)
+        state = _open_state(settings, around)
         settings = _named(state.apply(settings))
         store = ModelStore(around.state_dir / "models")
         web = open_web(settings, stack)
@@ -111,6 +109,14 @@ def open_daemon(
         report = _tell_about(device, metrics, broker, web, stack)
         stack.callback(watchdog.stopping)  # first of all, whatever ends it
         yield parts, Control(device, broker.commands, report), broker
+
+
+def _open_state(settings: Settings, around: Surroundings) -> StateFile:
+    """What is remembered; what of it stands above the settings is said once."""
+    state = StateFile(around.state_dir / REMEMBERED if around.remembers else None)
+    if told := state.describe(settings):
+        log.info("remembered from commands: %s", told)
+    return state
 
 
 def _build_watched(

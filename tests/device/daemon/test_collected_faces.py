@@ -259,3 +259,14 @@ def test_it_is_off_and_limited_by_default_and_the_notice_cannot_be_switched_off(
 
     assert CAPTURE_NOTICE in painted(capturing=True)
     assert CAPTURE_NOTICE not in painted(capturing=False)
+
+
+def test_what_the_disk_refuses_is_told_once_and_in_words(
+    store: CaptureStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "capture" / ".part").mkdir()  # in the way
+    for _ in range(2):
+        store.add(CROP, Classification(FACE, HAPPY))
+    store.close()
+    folder = tmp_path / "capture"
+    assert caplog.messages == [f"capture: cannot write to {folder}: {folder}/.part: Is a directory"]
