@@ -57,6 +57,7 @@ def test_a_failing_step_ends_the_script(path):
     [
         ("bundle.sh", ["--python", "2.7", "--arch", "aarch64"], "Python 2.7: known are"),
         ("bundle.sh", ["--python", "3.13", "--arch", "foo"], "--arch foo: known are aarch64"),
+        ("bundle.sh", ["--python", "3.13", "--arch", "aarch64"], "no venv: apt install python3"),
         ("deb.sh", ["--arch", "aarch64", "--arch", "foo"], "--arch foo: known are aarch64"),
         ("uninstall.sh", ["--purge", "--help"], "uninstall.sh: one option at a time"),
         ("image/customize.sh", [], "customize.sh: usage: customize.sh IMAGE"),
