@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +66,21 @@ def list_sources(path: Path) -> Listing:
     return listing
 
 
+def require_playable(path: Path) -> None:
+    """Finds out before anything is opened whether there is something to replay.
+
+    A lone file is read up to its first frame; in a folder one damaged file keeps nobody from the
+    others.
+
+    Raises:
+        CameraError: there is not.
+    """
+    files = list_sources(path).files
+    if files == [path]:
+        with closing(read_all(path)) as frames:
+            next(frames, None)
+
+
 def _walk(folder: Path) -> Listing:
     listing = Listing()
 
@@ -100,7 +115,7 @@ def _sort_in(path: Path, listing: Listing) -> None:
 
 def read_all(
     path: Path, color: bool = False, rate_hz: float = 15.0, start_s: float = 0.0
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """Every frame in its original size, none dropped, none waited for.
 
     Args:
