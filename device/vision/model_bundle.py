@@ -51,12 +51,12 @@ def read_bundle(bundle: Path) -> Bundle:
         raise UsageError(f"{bundle}: no such bundle") from error
     except OSError as error:
         raise UsageError(f"{bundle}: cannot read the bundle: {error.strerror}") from error
-    if not (content.startswith(ZIP_STARTS) or zipfile.is_zipfile(io.BytesIO(content))):
-        raise UsageError(f"{bundle}: neither a .zip nor a folder")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             read = {suffix: _unpack(archive, bundle, suffix, most) for suffix, most in PARTS}
     except DAMAGE as error:
+        if not content.startswith(ZIP_STARTS):
+            raise UsageError(f"{bundle}: neither a .zip nor a folder") from error
         raise ModelError(f"{bundle}: not a readable zip: {str(error)[:200]!r}") from error
     files = {suffix: content for suffix, (_, content) in read.items()}
     return Bundle(files, read[".json"][0])
