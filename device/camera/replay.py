@@ -69,16 +69,23 @@ def list_sources(path: Path) -> Listing:
 def require_playable(path: Path) -> None:
     """Finds out before anything is opened whether there is something to replay.
 
-    A lone file is read up to its first frame; in a folder one damaged file keeps nobody from the
-    others.
+    Files are read up to their first frame, until one is good.
 
     Raises:
         CameraError: there is not.
     """
-    files = list_sources(path).files
-    if files == [path]:
-        with closing(read_all(path)) as frames:
-            next(frames, None)
+    problems = []
+    for file in list_sources(path).files:
+        try:
+            with closing(read_all(file)) as frames:
+                next(frames, None)
+        except CameraError as error:
+            problems.append(error)
+        else:
+            return
+    if len(problems) > 1:
+        raise CameraError(f"{shown(path)}: none of its {len(problems)} files can be read")
+    raise problems[0]
 
 
 def _walk(folder: Path) -> Listing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zipfile
 import zlib
@@ -63,7 +64,7 @@ def read_bundle(bundle: Path) -> Bundle:
 
 
 def _read_folder(bundle: Path) -> Bundle:
-    models = sorted(bundle.glob("*.tflite"))
+    models = [bundle / name for name in os.listdir(bundle) if name.endswith(".tflite")]
     if len(models) != 1:
         raise ModelError(f"{bundle}: {len(models)} .tflite files instead of one")
     card = models[0].with_suffix(".json")

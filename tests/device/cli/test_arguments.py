@@ -108,6 +108,7 @@ def locked(tmp_path: Path) -> Iterator[Path]:
          "locked/a.png: cannot read: Permission denied"),
         (["model", "install", "locked/b"], 2,
          "locked/b: cannot read the bundle: Permission denied"),
+        (["model", "install", "locked"], 2, "locked: cannot read the bundle: Permission denied"),
         (["fetch", "--into", "locked"], 2, "--into locked: cannot write: Permission denied"),
     ],
 )  # fmt: skip

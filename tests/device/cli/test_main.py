@@ -142,10 +142,14 @@ def test_a_source_that_is_not_there_is_told_before_anything_is_opened(
     environment = {"XDG_STATE_HOME": str(tmp_path / "state")}
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "two").mkdir()
+    for name in "ab":
+        (tmp_path / "two" / f"{name}.jpg").write_text("no picture")
     for name, why in (
         ("none", "cannot read: No such file"),
         ("empty", "no picture and no video"),
         ("text.jpg", "not a picture, or damaged"),
+        ("two", "none of its 2 files can be read"),
     ):
         assert main(["run", "--source", str(tmp_path / name)], environment) == 1
         out, err = capsys.readouterr()
