@@ -94,13 +94,13 @@ def _carry_out(argv: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _describe(error: OSError) -> str:
     """What cannot be read or written, and why; what waits for a full output is dropped."""
-    where = error.filename
     try:
         print(end="", flush=True)
-    except OSError:
-        where = "standard output"
+    except OSError as full:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - or the interpreter's flush complains
-    return f"{where}: {error.strerror}" if where else str(error.strerror or error)
+        return f"standard output: {full.strerror}"
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error} (--debug shows where)"
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -142,3 +144,16 @@ def test_a_full_disk_behind_the_output_is_one_plain_line(words: list[str], tmp_p
         )  # fmt: skip
     lines = [line for line in done.stderr.splitlines() if not line.startswith("INFO:")]
     assert (done.returncode, lines) == (1, ["mien: standard output: No space left on device"])
+
+
+def test_a_disk_that_fails_is_said_without_its_number(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), "/mnt/a")
+
+    monkeypatch.setattr("device.cli.check.main", fail)
+    assert main(["check"], {}) == 1
+    assert capsys.readouterr().err == "mien: /mnt/a: Input/output error (--debug shows where)\n"
+    assert main(["check", "--debug"], {}) == 1
+    assert "Traceback" in capsys.readouterr().err
