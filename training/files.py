@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and the folder of the models that ship."""
+"""Files that are written whole or not at all, places that are tried first, and the models' folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
+
+from device.errors import UsageError
 
 MODELS = Path(__file__).parents[1] / "device" / "models"  # pairs NAME.tflite and NAME.json
 
@@ -25,6 +28,57 @@ def whole(path: Path) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def require_output(*paths: Path | None) -> None:
+    """Makes the folders of files that a long command writes at its end, and tries to write there.
+
+    Args:
+        paths: of the files; None where none is wanted.
+
+    Raises:
+        UsageError: a file cannot be written there.
+    """
+    for path in paths:
+        if path is not None:
+            if path.is_dir():
+                raise UsageError(f"{path}: cannot write: it is a folder")
+            _try(path, path.parent)
+
+
+def require_folder(*folders: Path) -> None:
+    """Makes the folders that a long command writes to, and tries to write there.
+
+    Raises:
+        UsageError: one cannot be made, or takes no files.
+    """
+    for folder in folders:
+        _try(folder, folder)
+
+
+def _try(named: Path, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"{named}: cannot write: {reason(error)}") from error
+
+
+def reason(error: Exception) -> str:
+    """Why a file cannot be used, in one line of plain words, without Python's own."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text in UTF-8"
+    if isinstance(error, json.JSONDecodeError):
+        return f"it is not JSON, see line {error.lineno}"
+    if isinstance(error, KeyError):
+        name = str(error.args[0])
+        return name if " " in name else f"{name} is missing"
+    if isinstance(error, TypeError | AttributeError | IndexError):
+        return "a part of it has another form than expected"
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -22,7 +22,8 @@ from device.settings import Settings
 from device.vision.stage import MODELS, FaceStage, TFLiteClassifier, build_stage
 from device.vision.synthesizer import Synthesizer
 from device.vocabulary import EXPRESSIONS, Expression, Face, Image
-from training.data.listings import read_labels, read_rows
+from training.data.listings import read_labels
+from training.data.rows import read_rows
 from training.files import write_table
 from training.gan.blind_score import COLUMNS, NAMING, REALISM, score
 

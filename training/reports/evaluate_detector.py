@@ -29,7 +29,7 @@ from device.vision.stage import (
     load_check,
 )
 from device.vocabulary import BoundingBox, Face
-from training.data.listings import read_rows
+from training.data.listings import read_box_rows
 from training.data.pictures import is_held_out, read_folder, read_grey
 from training.files import MODELS, write_json
 from training.reports.faces import read_numbers
@@ -193,13 +193,8 @@ def read_boxes(path: Path) -> dict[str, list[BoundingBox]]:
         UsageError: unreadable or without the five columns.
     """
     boxes: dict[str, list[BoundingBox]] = {}
-    try:
-        for row in read_rows(path, "the boxes"):
-            x, y, width, height = (float(row[key]) for key in ("x", "y", "w", "h"))
-            box = BoundingBox(x, y, x + width, y + height)
-            boxes.setdefault(row["file"], []).append(box)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{path}: expected the columns file, x, y, w, h: {error}") from error
+    for file, (x, y, width, height) in read_box_rows(path):
+        boxes.setdefault(file, []).append(BoundingBox(x, y, x + width, y + height))
     if not boxes:
         raise UsageError(f"{path}: no boxes in it")
     return boxes
