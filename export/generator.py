@@ -34,7 +34,7 @@ from training.classifier.trained import load_pair
 from training.data.cleaning import lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
 from training.gan.recipe import read_gan_recipe
-from training.runs import read_settings
+from training.runs import read_settings, trained_on
 
 DATA = Path("data/fer2013.csv")
 PRECISION: Precision = "float16"
@@ -136,7 +136,7 @@ def from_run(run: Path) -> Source:
         "metrics": evaluations_of(run),
         "data": TRAINED_ON,
     }
-    return Source(for_device(generator), facts, Path(settings["data"]["path"]))
+    return Source(for_device(generator), facts, trained_on(run)[0])
 
 
 def from_pair(path: Path) -> Source:

@@ -21,7 +21,9 @@ def whole(path: Path) -> Iterator[Path]:
     """A file beside ``path`` to write into; it takes that place when the block ends well.
 
     A failure or a kill leaves what was there before. The suffix stays, for writers that go by it.
+    The folder is made if it is not there.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name("part-" + path.name)
     try:
         yield part
@@ -31,13 +33,13 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def require_output(*paths: Path | None) -> None:
-    """Makes the folders of files that a long command writes at its end, and tries to write there.
+    """Tries first whether files can be written that a long command writes at its end.
 
     Args:
         paths: of the files; None where none is wanted.
 
     Raises:
-        UsageError: a file cannot be written there.
+        UsageError: one cannot be written.
     """
     for path in paths:
         if path is not None:
@@ -47,19 +49,20 @@ def require_output(*paths: Path | None) -> None:
 
 
 def require_folder(*folders: Path) -> None:
-    """Makes the folders that a long command writes to, and tries to write there.
+    """Tries first whether folders, which may not be there yet, take what a long command writes.
 
     Raises:
-        UsageError: one cannot be made, or takes no files.
+        UsageError: one does not.
     """
     for folder in folders:
         _try(folder, folder)
 
 
 def _try(named: Path, folder: Path) -> None:
+    """Leaves nothing behind: what is missing is made by ``whole``."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        with TemporaryFile(dir=there):
             pass
     except OSError as error:
         raise UsageError(f"{named}: cannot write: {reason(error)}") from error
@@ -78,6 +81,8 @@ def reason(error: Exception) -> str:
         return name if " " in name else f"{name} is missing"
     if isinstance(error, TypeError | AttributeError | IndexError):
         return "a part of it has another form than expected"
+    if "pickle" in str(error):  # NumPy's word for what is none of its files
+        return "it is of another format"
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 

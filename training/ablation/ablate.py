@@ -27,7 +27,7 @@ from training.classifier.chain import call
 from training.classifier.recipe import recipe_for
 from training.classifier.train import DATA, NETWORK_NAMES, PRECISIONS, default_votes
 from training.data.fer2013 import require_data
-from training.files import write_json
+from training.files import require_folder, require_output, write_json
 from training.runs import RUNS, has_run, is_finished, read_settings, shorten
 
 OUTPUT = Path("docs/paper/ablation.json")
@@ -68,6 +68,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if arguments.list:
         print("\n".join(f"{group}: {n}" if group else n for n, (group, _) in variants.items()))
         return 0
+    require_output(arguments.output)
+    require_folder(arguments.runs)
     require_data(arguments.data)
     runs = planned(arguments, variants, votes)
     steps = {run: words for run, options in runs.items() if (words := words_for(run, options))}

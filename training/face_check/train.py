@@ -33,7 +33,7 @@ from training.face_check.samples import (
     stacked,
     straight,
 )
-from training.files import whole, write_json
+from training.files import reason, whole, write_json
 from training.runs import Row, new_run, read_settings, write_history, write_settings
 
 KIND = "face-check"
@@ -226,5 +226,5 @@ def load_network(run: Path) -> Any:
     try:
         model.load_weights(run / WEIGHTS)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{run}: no usable weights yet ({error})") from error
+        raise UsageError(f"{run}: no usable weights yet ({reason(error)})") from error
     return model

@@ -23,7 +23,7 @@ from device.errors import UsageError
 from device.vision.preprocess import CROP_PX
 from training.data.fer2013 import Split, read_pictures
 from training.data.pictures import is_held_out
-from training.files import whole, write_json
+from training.files import reason, whole, write_json
 from training.landmarks.faces import Sample, mirror, read_afw, render
 from training.landmarks.measure import errors_of_looks, held_out_samples, looks_at
 from training.landmarks.network import build
@@ -117,7 +117,7 @@ def load_network(run: Path) -> Any:
     try:
         model.load_weights(run / WEIGHTS)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{run}: no usable weights yet ({error})") from error
+        raise UsageError(f"{run}: no usable weights yet ({reason(error)})") from error
     return model
 
 

@@ -22,7 +22,7 @@ from device.vision.stage import LandmarkModel, TFLiteClassifier, build_detector
 from device.vocabulary import Face
 from training.data.listings import read_labels
 from training.data.pictures import read_grey
-from training.files import MODELS, write_json
+from training.files import MODELS, require_output, write_json
 from training.reports.crops import (
     Crop,
     Grey,
@@ -50,6 +50,7 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Prints one table a folder: a row a detector, a column a crop."""
+    require_output(arguments.output)
     classifier = TFLiteClassifier.load(arguments.model, arguments.prior)
     results = {}
     for folder in arguments.pictures:

@@ -31,7 +31,7 @@ from device.vision.stage import (
 from device.vocabulary import BoundingBox, Face
 from training.data.listings import read_box_rows
 from training.data.pictures import is_held_out, read_folder, read_grey
-from training.files import MODELS, write_json
+from training.files import MODELS, require_output, write_json
 from training.reports.faces import read_numbers
 from training.reports.moving_demo import follow_demo
 
@@ -92,6 +92,10 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Measures and prints a line a detector; ``report-faces`` makes tables of the JSON."""
+    require_output(arguments.output)
+    kept = {}
+    if arguments.output and arguments.output.exists():
+        kept = read_numbers(arguments.output)
     cv2.setNumThreads(1)
     boxes = read_boxes(arguments.boxes or arguments.pictures / "boxes.csv")
     pictures = {name: read_grey(arguments.pictures / name, 10_000) for name in boxes}
@@ -112,7 +116,6 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         results[name] = row | count_faces(detector, group) | follow_demo(detector.detect, DEMO_S)
         print(f"{name}: {', '.join(show(*item) for item in results[name].items())}", flush=True)
     if arguments.output:
-        kept = read_numbers(arguments.output) if arguments.output.exists() else {}
         write_json(arguments.output, kept | results)
     return 0
 

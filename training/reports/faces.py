@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from device.errors import UsageError
-from training.files import write_text
+from training.files import reason, require_output, write_text
 from training.reports.tables import table
 from training.sequences.table import sequences_table
 
@@ -41,6 +41,7 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Fills the template with tables and draws the curve."""
+    require_output(arguments.output)
     detectors, crops, smoothing, sequences = (
         read_numbers(arguments.numbers / f"{name}.json")
         for name in ("detectors", "crops", "smoothing", "sequences")
@@ -68,7 +69,7 @@ def read_numbers(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: no numbers of a measurement: {error}") from error
+        raise UsageError(f"{path}: no numbers of a measurement: {reason(error)}") from error
 
 
 def detector_table(detectors: dict[str, dict[str, Any]], columns: dict[str, str]) -> str:

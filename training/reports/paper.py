@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from training.classifier.metrics import scores
 from training.data.fer2013 import Split, read_pictures
-from training.files import MODELS, write_json, write_text
+from training.files import MODELS, require_folder, require_output, write_json, write_text
 from training.reports.ablation import ablation_part
 from training.reports.baselines import ours
 from training.reports.faces import read_numbers
@@ -74,6 +74,8 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Measures if asked, draws Figure 3 and fills the template."""
+    require_output(arguments.output)
+    require_folder(arguments.folder)
     both_path = arguments.folder / BOTH
     if arguments.data:
         pairs = [*sorted(MODELS.glob("expression*.tflite")), *arguments.pair]

@@ -22,7 +22,7 @@ from device.vocabulary import EXPRESSIONS, Expression
 from training.classifier.train import DATA, VOTES
 from training.data.action_units import load_mesh
 from training.data.fer2013 import Split, read_pictures
-from training.files import MODELS, write_json
+from training.files import MODELS, require_output, write_json
 from training.sequences.camera import FilmCamera
 from training.sequences.people import Person, film_stills, read_people
 from training.sequences.play import Counts, play_long, play_person, summarise
@@ -64,6 +64,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Films everybody once, plays the films with and without the rest, prints the table."""
     if not arguments.folder and not arguments.mesh:
         raise UsageError("nothing to measure: give a folder of stills, or --mesh for warps")
+    if arguments.output:
+        require_output(arguments.output, arguments.output.with_suffix(".png"))
     classifier = TFLiteClassifier.load(arguments.model, Settings().classifier.prior)
     random = np.random.default_rng(arguments.seed)
     camera = FilmCamera(classifier, random)
