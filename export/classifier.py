@@ -32,6 +32,7 @@ from training.classifier.recipe import prior_of
 from training.classifier.trained import load_network, one_head, predict
 from training.data.cleaning import clean_as, lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
+from training.data.splits import require_split
 from training.runs import newest_run, read_history, read_settings, trained_on
 
 DATA, VOTES = "FER2013 (Goodfellow et al., 2013)", "FER+ votes (Barsoum et al., 2016)"
@@ -74,6 +75,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     recipe, settings = read_recipe(run), read_settings(run)
     everything = read_run_pictures(run, arguments.data, arguments.votes)
     pictures, _ = clean_as(everything, recipe)  # the training split: no copies of the others' there
+    for split in (Split.TRAIN, Split.VALIDATION):
+        require_split(pictures, split, arguments.data or run)
     head = arguments.head or ("crowd" if pictures.has_votes else "fer2013")
     if head == "crowd" and not pictures.has_votes:
         raise UsageError("--head crowd is measured by FER+'s votes: name --votes")

@@ -25,6 +25,7 @@ from export.gate import Limit, size_limit, time_limit, time_of_face_ms
 from export.in_place import Comparison
 from export.pair import require_writable
 from training.data.fer2013 import Split, read_pictures
+from training.data.splits import require_split
 from training.face_hog.train import (
     KIND,
     Features,
@@ -61,7 +62,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     settings = read_settings(run, KIND)
     weights, threshold = load_arrays(run)
     data = arguments.data or trained_on(run)[0]
-    faces = read_pictures(data).split(Split.VALIDATION).pixels
+    faces = require_split(read_pictures(data), Split.VALIDATION, data).pixels
     content = pack(weights, threshold)
     found = found_by(content, faces)
     limits = limits_of(content, weights, faces, found)

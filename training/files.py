@@ -86,6 +86,26 @@ def reason(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def read_numbers(path: Path, *keys: str) -> Any:
+    """What a measurement wrote as JSON.
+
+    Args:
+        path: of the file.
+        keys: that must be in it.
+
+    Raises:
+        UsageError: missing, not JSON, or without one of them.
+    """
+    try:
+        numbers = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: no numbers of a measurement: {reason(error)}") from error
+    lacking = [key for key in keys if not isinstance(numbers, dict) or key not in numbers]
+    if lacking:
+        raise UsageError(f"{path}: no numbers of a measurement: it lacks {', '.join(lacking)}")
+    return numbers
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file, whole or not at all."""
     with whole(path) as part:

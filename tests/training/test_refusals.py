@@ -7,6 +7,8 @@ import errno
 import os
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.training.drawn import drawn_rows, write_csv, write_votes
@@ -155,3 +157,28 @@ def test_a_failing_disk_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> N
 
     assert run_command("training", argparse.Namespace(run=fill), "") == 1
     assert capsys.readouterr().err == "training: runs/x/history.csv: No space left on device\n"
+
+
+def test_smoothing_is_not_measured_without_clear_faces(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(tmp_path / "wall.png"), np.full((64, 64), 128, np.uint8))
+    (tmp_path / "labels.csv").write_text("file,label\nwall.png,happy\n")
+    said = refused(["evaluate-smoothing", "--pictures", str(tmp_path)], capsys)
+    assert "the neural network is sure of fewer than two expressions here" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "no numbers of a measurement: it is not JSON, see line 1"),
+        ("[]", "no numbers of a measurement: it lacks results"),
+    ],
+)
+def test_numbers_of_another_form_are_named(
+    content: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "results.json").write_text(content)
+    words = ["paper", "--results", str(tmp_path / "results.json"), "--folder", str(tmp_path),
+             "--output", str(tmp_path / "paper.md")]  # fmt: skip
+    assert said in refused(words, capsys)

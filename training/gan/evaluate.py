@@ -126,4 +126,6 @@ def sample(pictures: Pictures, head: str, count: int, seed: int, rest: bool = Fa
         chosen = np.setdiff1d(faces, chosen)
         if not len(chosen):
             raise UsageError("--rest: --faces takes all faces of the split, none are left")
+    if not len(chosen):
+        raise UsageError("people agree on no face of this split: nothing to judge by")
     return pictures.subset(chosen)

@@ -31,8 +31,7 @@ from device.vision.stage import (
 from device.vocabulary import BoundingBox, Face
 from training.data.listings import read_box_rows
 from training.data.pictures import is_held_out, read_folder, read_grey
-from training.files import MODELS, require_output, write_json
-from training.reports.faces import read_numbers
+from training.files import MODELS, read_numbers, require_output, write_json
 from training.reports.moving_demo import follow_demo
 
 MIN_FACE_PX = 48  # the device's default
@@ -100,6 +99,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     boxes = read_boxes(arguments.boxes or arguments.pictures / "boxes.csv")
     pictures = {name: read_grey(arguments.pictures / name, 10_000) for name in boxes}
     faceless = [p for name, p in read_folder(arguments.faceless) if is_held_out(name)]
+    if not faceless:
+        raise UsageError(f"{arguments.faceless}: none of these pictures is held out for measuring")
     frames = read_video(arguments.video) if arguments.video else []
     megapixels = sum(picture.size for picture in faceless) / 1e6
     print(f"{len(pictures)} pictures with {sum(map(len, boxes.values()))} faces; "

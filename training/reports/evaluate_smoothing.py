@@ -119,13 +119,16 @@ def film_all(
     """A clip of each chosen picture, followed by one that shows something else."""
     chosen = recognised(folder, classifier, number, random)
     clips = []
+    unsure = (
+        f"{folder}: the neural network is sure of fewer than two expressions here; add pictures"
+    )
+    if not chosen:
+        raise UsageError(unsure)
     for index, (picture, face, expression, _) in enumerate(chosen):
         later = chosen[index + 1 :] + chosen[:index]
         other = next((x for x in later if x[2] is not expression and x[3] >= SURE), None)
         if other is None:
-            raise UsageError(
-                f"{folder}: too few faces of two expressions are clear to the neural network; add pictures"
-            )
+            raise UsageError(unsure)
         still = film(picture, face, STILL_S, classifier, random)
         change = film(*other[:2], CHANGE_S, classifier, random)
         clips.append(Clip(still, change, other[2]))

@@ -22,6 +22,7 @@ from device.vocabulary import EXPRESSIONS, Expression
 from training.classifier.train import DATA, VOTES
 from training.data.action_units import load_mesh
 from training.data.fer2013 import Split, read_pictures
+from training.data.splits import require_split
 from training.files import MODELS, require_output, write_json
 from training.sequences.camera import FilmCamera
 from training.sequences.people import Person, film_stills, read_people
@@ -79,7 +80,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         figures["stills"] = measure(people, modes, arguments.rounds, arguments.seed, tuned_on)
         figures["stills_left_out"] = left_out
     if arguments.mesh:
-        pictures = read_pictures(arguments.data, arguments.votes).split(Split.VALIDATION)
+        pictures = read_pictures(arguments.data, arguments.votes)
+        pictures = require_split(pictures, Split.VALIDATION, arguments.data)
         mesh = load_mesh(arguments.mesh)
         people, missed = film_warps(pictures, mesh, camera, arguments.faces, random)
         print(f"{len(people)} warped people; left out as no face was found: {missed}")
