@@ -14,6 +14,7 @@ import pytest
 from tests.training.drawn import drawn_rows, write_csv, write_votes
 from training.__main__ import main
 from training.commands import run_command
+from training.files import MODELS
 from training.runs import write_settings
 
 
@@ -68,6 +69,11 @@ def test_the_output_s_place_is_tried_first(
         (["face-hog", "--faceless", "x", "--seed", "-1"], "--seed -1: must be at least 0"),
         (["evaluate-smoothing", "--pictures", "x", "--seed", "-1"], "--seed -1: must be at least"),
         (["hog-svm", "--cost", "0"], "--cost 0: must be above 0"),
+        (["compare-gans", "--judge", "x", "--report", "no.md"], "no.md: cannot read: No such file"),
+        (
+            ["add-posed", "--mesh", str(MODELS / "expression.tflite"), "--output", "new"],
+            "not MediaPipe's face landmark model (its outputs are 1, not 2)",
+        ),
         (["landmarks", "--afw", "none", "--teacher", "x"], "cannot read the boxes: No such file"),
     ],
 )
@@ -157,6 +163,15 @@ def test_a_failing_disk_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> N
 
     assert run_command("training", argparse.Namespace(run=fill), "") == 1
     assert capsys.readouterr().err == "training: runs/x/history.csv: No space left on device\n"
+
+
+def test_a_folder_in_which_no_face_is_found_counts_as_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cv2.imwrite(str(tmp_path / "wall.png"), np.full((64, 64), 128, np.uint8))
+    (tmp_path / "labels.csv").write_text("file,label\nwall.png,happy\n")
+    assert main(["evaluate-crop", "--pictures", str(tmp_path), "--detector", "haar"]) == 0
+    assert "| haar | 0.0% | 0.0% |" in capsys.readouterr().out
 
 
 def test_smoothing_is_not_measured_without_clear_faces(

@@ -130,7 +130,7 @@ def load_mesh(path: Path) -> Mesh:
     try:
         model = TFLiteModel(path.read_bytes())
         if len(model.outputs) != NUM_OUTPUTS:
-            raise ValueError(f"it has {len(model.outputs)} outputs, not {NUM_OUTPUTS}")
+            raise ValueError(f"its outputs are {len(model.outputs)}, not {NUM_OUTPUTS}")
     except (OSError, ModelError, ValueError) as error:
         why = reason(error)
         raise UsageError(f"{path}: not MediaPipe's face landmark model ({why})") from error

@@ -110,6 +110,8 @@ def accuracy(
 ) -> float:
     """Share of all pictures whose expression is named as labelled, by the crops' mean opinion."""
     found = [index for index, face in enumerate(faces) if face is not None]
+    if not found:
+        return 0.0
     opinions = []
     for crop in crops:
         cut = np.stack([crop(pictures[i], face) for i in found if (face := faces[i])])

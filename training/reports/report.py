@@ -58,20 +58,7 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Measures on PrivateTest and on the folders; prints as it goes."""
-    output = getattr(arguments, "output", None)
-    if output:
-        require_output(output, output.with_suffix(".json"))
-        require_folder(output.parent / "img")
-    if getattr(arguments, "keep", False):
-        earlier = read_earlier(arguments.output.with_suffix(".json"))  # not there: said at once
-        missing = set(earlier["faces"]) - {folder.name for folder in arguments.faces}
-        if missing:
-            raise UsageError(
-                f"--keep: the earlier report has {', '.join(sorted(missing))}, too; name "
-                "the same folders with --faces"
-            )
-    if arguments.tflite_runtime:
-        require_runtime(arguments.tflite_runtime)
+    check_first(arguments)
     pictures = read_pictures(arguments.data, default_votes(arguments))
     test = require_split(pictures, Split.TEST, arguments.data)
     if arguments.pair:
@@ -88,6 +75,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
                     candidate.path, test.pixels, arguments.tflite_runtime
                 )
         print(one_line(results[-1]), f"({time.monotonic() - started_s:.0f} s)", flush=True)
+    output = getattr(arguments, "output", None)
     if output is None:
         return 0
     facts = {
@@ -103,6 +91,28 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     write_json(output.with_suffix(".json"), facts)
     print(f"{output} and its plots")
     return 0
+
+
+def check_first(arguments: argparse.Namespace) -> None:
+    """Looks at what the end of the command needs.
+
+    Raises:
+        UsageError: the report cannot be written or kept, or the other Python lacks a package.
+    """
+    output = getattr(arguments, "output", None)
+    if output:
+        require_output(output, output.with_suffix(".json"))
+        require_folder(output.parent / "img")
+    if getattr(arguments, "keep", False):
+        earlier = read_earlier(arguments.output.with_suffix(".json"))  # not there: said at once
+        missing = set(earlier["faces"]) - {folder.name for folder in arguments.faces}
+        if missing:
+            raise UsageError(
+                f"--keep: the earlier report has {', '.join(sorted(missing))}, too; name "
+                "the same folders with --faces"
+            )
+    if arguments.tflite_runtime:
+        require_runtime(arguments.tflite_runtime)
 
 
 def read_earlier(path: Path) -> dict[str, Any]:
