@@ -15,7 +15,7 @@ from device.vocabulary import BoundingBox, Face, GreyImage
 MIN_OVERLAP = 0.2  # intersection over union of prediction and detection
 CONFIRMED = 8  # evidence from which a track counts: one detection alone is often a false alarm
 SURE, UNSURE, MISS = 4, 1, -4  # evidence of a detection, and of one that does not find the face
-MAX_UNDETECTED_S = 1.0  # a lost track waits this long for its face
+MAX_UNDETECTED_S = 1.0  # a lost track waits this long for its face, where the board keeps up
 CENTER_GAIN = 0.8  # of a detection's offset from the prediction
 SIZE_GAIN = 0.4  # less: detectors' sizes jitter, and the crop should not breathe
 VELOCITY_GAIN = 0.5
@@ -99,10 +99,15 @@ def new_track(track_id: int, face: Face, now_s: float) -> Track:
 
 
 class Tracks:
-    """All tracks; detections go in, faces with ids come out."""
+    """All tracks; detections go in, faces with ids come out.
+
+    Attributes:
+        max_undetected_s: how long a lost track waits for its face.
+    """
 
     def __init__(self) -> None:
         self.active: list[Track] = []
+        self.max_undetected_s = MAX_UNDETECTED_S
         self._next_id = 1
 
     def associate(self, detections: Sequence[Face], now_s: float) -> list[int]:
@@ -139,5 +144,5 @@ class Tracks:
         self.active = [
             track
             for track in self.active
-            if now_s - track.detected_s <= MAX_UNDETECTED_S and track.evidence > 0
+            if now_s - track.detected_s <= self.max_undetected_s and track.evidence > 0
         ]

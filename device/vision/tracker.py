@@ -14,7 +14,7 @@ from collections.abc import Callable
 import cv2
 
 from device.vision.preprocess import crop_square, cut_square
-from device.vision.smoothed_tracks import Track, Tracks
+from device.vision.smoothed_tracks import MAX_UNDETECTED_S, Track, Tracks
 from device.vocabulary import BoundingBox, Face, GreyImage
 
 MAX_INTERVAL_S = 0.3  # a face that is lost or not sure is looked for within this, whatever the load
@@ -35,13 +35,14 @@ class DetectionInterval:
 
     Attributes:
         slowness: 1; larger on a busy board: the interval grows by so much.
+        detected_s: time of the newest frame that was searched.
     """
 
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
         self._cost_s = self._period_s = 0.0
         self._frame_s: float | None = None
-        self._detected_s: float | None = None
+        self.detected_s: float | None = None
         self.slowness = 1.0
 
     @property
@@ -61,24 +62,25 @@ class DetectionInterval:
         if self._frame_s is not None:
             self._period_s = max(0.0, now_s - self._frame_s)
         self._frame_s = now_s
-        if self._detected_s is None or unconfirmed or now_s < self._detected_s:
+        if self.detected_s is None or unconfirmed or now_s < self.detected_s:
             return True
         # Half a frame early is nearer to the interval than half a frame late.
         interval_s = self.interval_s * (SURE_FACTOR if sure else 1.0)
-        return now_s - self._detected_s >= interval_s - self._period_s / 2
+        return now_s - self.detected_s >= interval_s - self._period_s / 2
 
     def detected(self, now_s: float, cost_s: float) -> None:
         """Notes a detection on the frame of ``now_s`` that took ``cost_s``."""
-        gain = 1.0 if self._detected_s is None else COST_GAIN
+        gain = 1.0 if self.detected_s is None else COST_GAIN
         self._cost_s += (cost_s - self._cost_s) * gain
-        self._detected_s = now_s
+        self.detected_s = now_s
 
 
 class DetectAndTrack:
     """Faces with ids in every frame for the price of a detection in every few.
 
     A face is reported from its second detection on (its eighth where the detector is not sure of
-    it), while it is detected or its picture is found again. One that is neither keeps its id for a second, unreported.
+    it), while it is detected or its picture is found again. One that is not detected for a second
+    loses its id; where the board searches more seldom, later, so that one detection may miss it.
 
     Args:
         detect: searches a whole frame, (height, width) uint8.
@@ -99,10 +101,14 @@ class DetectAndTrack:
     def update(self, image: GreyImage, now_s: float) -> list[Face]:
         """Faces of a (height, width) uint8 frame with track ids, largest first."""
         active = self._tracks.active
+        self._tracks.max_undetected_s = MAX_UNDETECTED_S * self.interval.slowness
         # An unsure detection waits for the next one: a ghost is the same in two frames in a row.
         unconfirmed = any(track.sure and not track.confirmed for track in active)
         sure = bool(active) and all(
-            track.confirmed and track.likeness >= SURE_CORRELATION for track in active
+            track.confirmed
+            and track.likeness >= SURE_CORRELATION
+            and track.detected_s == self.interval.detected_s
+            for track in active
         )
         if self.interval.due(now_s, unconfirmed, sure):
             self._detect(image, now_s)

@@ -152,3 +152,29 @@ def test_a_face_that_changes_is_searched_for_as_often_as_any() -> None:
         image[80:104, 100 : 100 + SIDE] = changing  # a good third of it
         tracker.update(image, number * FRAME_S)
     assert detector.calls >= 2 + 24 // 3
+
+
+@pytest.mark.parametrize("slowness", [1.0, 2.0])
+def test_a_face_keeps_its_id_on_a_board_that_searches_seldom(slowness: float) -> None:
+    detector = ScriptedDetector()
+    detector.positions = [100]
+    now_s = iter(np.arange(1000) * 0.4)  # a detection costs more than a frame
+    tracker = DetectAndTrack(detector.detect, 0.2, clock=lambda: float(next(now_s)))
+    tracker.interval.slowness = slowness
+    for number in range(int(10 / FRAME_S)):
+        faces = tracker.update(scene(100), number * FRAME_S)
+        if number > 1:
+            assert [face.track_id for face in faces] == [1]
+
+
+@pytest.mark.parametrize("slowness", [1.0, 2.0])
+def test_one_missed_detection_costs_no_id_however_seldom_it_searches(slowness: float) -> None:
+    detector = ScriptedDetector()
+    now_s = iter(np.arange(1000) * 0.4)
+    tracker = DetectAndTrack(detector.detect, 0.2, clock=lambda: float(next(now_s)))
+    tracker.interval.slowness = slowness
+    for number in range(int(10 / FRAME_S)):
+        detector.positions = [] if detector.calls % 3 == 2 else [100]  # one in three finds nothing
+        faces = tracker.update(scene(100), number * FRAME_S)
+        if number > 1:
+            assert [face.track_id for face in faces] == [1]
