@@ -6,11 +6,22 @@ SIDE_BY_SIDE := -n $(WORKERS) --no-loadscope-reorder
 DEVICE_VENV := .venv
 DEV_VENV := .venv-dev
 DEV := $(DEV_VENV)/bin
+FETCHES := echo "fetching wheels: pip is silent for some minutes" >&2
 
 .PHONY: help run test test-device test-slow clients-test browser-test coverage check format train export report bench board-cost docs bundle deb release install image image-test flash lock
 # The newest by version; "~" comes before the end of a name, as a candidate comes before its release.
 IMAGE ?= $(shell ls dist/mien-*-arm64.img 2>/dev/null | sed 's/rc/~rc/' | sort -V | tail -n 1 | tr -d '~')
 .DEFAULT_GOAL := help
+
+# A wrong name is refused here, before anything is installed for the training.
+ifneq ($(and $(NETWORK),$(filter train export,$(MAKECMDGOALS))),)
+NETWORKS := $(shell $(PYTHON) -c 'import glob, json, pathlib; print(*sorted({name \
+    for path in glob.glob("training/classifier/recipes/*.json") \
+    for name in (pathlib.Path(path).stem, *json.load(open(path))["pairs"])}))')
+ifneq ($(filter-out $(NETWORKS),$(NETWORK)),)
+$(error NETWORK=$(NETWORK): no recipe trains it; known are $(NETWORKS))
+endif
+endif
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -72,15 +83,18 @@ docs: $(DEV_VENV)/.ready ## dist/site: the documents as a site; pages that are m
 	$(DEV)/mkdocs build --quiet --strict
 
 deb: ## dist/mien_VERSION_ARCH.deb for arm64 and amd64: apt install ./mien_VERSION_ARCH.deb
+	@$(FETCHES)
 	systemd/deb.sh
 
-release: ## all that a release has, into dist/release: RELEASE="0.1.0 --dry-run" says what it would do
+release: ## a release of this version into dist/release, with its tag; RELEASE=--dry-run only says what it would do, RELEASE=--help more
 	@.ci/release $(RELEASE)
 
 bundle: ## dist/mien-VERSION-bundle.tar: install.sh and all wheels, for devices without a network
+	@$(FETCHES)
 	systemd/bundle.sh
 
 install: ## install on this machine as a service
+	@$(FETCHES)
 	bundle=$$(systemd/bundle.sh --here --dir) && sudo "$$bundle/install.sh" --local
 
 image: ## flashable Debian arm64 image for Raspberry Pi 3 and 4 (needs root)
@@ -96,12 +110,14 @@ lock: ## pin what runs on the board, with hashes
 	systemd/lock.sh
 
 $(DEVICE_VENV)/.ready: pyproject.toml constraints.txt
+	@echo "installing what the device needs into $(DEVICE_VENV) (about 360 MB): pip is silent for some minutes"
 	$(PYTHON) -m venv $(DEVICE_VENV)
 	$(DEVICE_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@$(DEVICE_VENV)/bin/mien fetch || echo "without BlazeFace: faces are found by a Haar cascade"
 	@touch $@
 
 $(DEV_VENV)/.ready: pyproject.toml constraints.txt
+	@echo "installing TensorFlow and the tools into $(DEV_VENV) (about 2.8 GB): pip is silent for many minutes"
 	$(PYTHON) -m venv $(DEV_VENV)
 	$(DEV_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[training,export,dev]'
 	@touch $@

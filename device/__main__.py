@@ -14,10 +14,10 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from device import __version__
+from device.cli.arguments import given_path
 from device.errors import MienError
 
 COMMANDS = {
@@ -34,7 +34,14 @@ COMMANDS = {
     "web": "make the password of the page",
     "discovery": "remove what was announced to Home Assistant",
 }
-MEANT = {"run": "--source", "watch": "--broker"}  # by a bare word, unless it is a settings file
+MEANT = {  # by a bare word, unless it is a settings file
+    "run": "--source",
+    "bench": "--source",
+    "watch": "--broker",
+    "fetch": "--into",
+    "check": "--config",
+    "doctor": "--config",
+}
 
 
 def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
@@ -50,22 +57,50 @@ def main(argv: Sequence[str] | None = None, environment: Mapping[str, str] | Non
     argv = list(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # read when cv2 is first imported: what is
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # wrong with a file is ours to say
-    with _ctrl_c_ends_at_once():
-        args = _parse(argv)
-        command = importlib.import_module(f"device.cli.{args.command}")
     try:
-        return int(command.main(args, os.environ if environment is None else environment))
+        return _carry_out(argv, os.environ if environment is None else environment)
+    except BrokenPipeError:  # `mien analyze ... | head`: the reader has enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - or the interpreter's flush complains
+        return 0
+    except OSError as error:
+        if "--debug" in argv:
+            traceback.print_exc()
+        print(f"mien: {_describe(error)}", file=sys.stderr)
+        return 1
+
+
+def _carry_out(argv: Sequence[str], environment: Mapping[str, str]) -> int:
+    """The exit status; raises OSError also where the standard output takes nothing more."""
+    try:
+        with _ctrl_c_ends_at_once():
+            args = _parse(argv)
+            command = importlib.import_module(f"device.cli.{args.command}")
+    except SystemExit:  # after `--help`, too, it is said that a disk is full
+        print(end="", flush=True)
+        raise
+    try:
+        status = int(command.main(args, environment))
     except MienError as error:
         if args.debug:
             traceback.print_exc()
         for line in error.lines:
             print(f"mien: {line}", file=sys.stderr)
-        return error.exit_status
+        status = error.exit_status
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # `mien analyze ... | head`: the reader has enough
+    print(end="", flush=True)
+    return status
+
+
+def _describe(error: OSError) -> str:
+    """What cannot be read or written, and why; what waits for a full output is dropped."""
+    try:
+        print(end="", flush=True)
+    except OSError as full:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - or the interpreter's flush complains
-        return 0
+        return f"standard output: {full.strerror}"
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error} (--debug shows where)"
 
 
 @contextmanager
@@ -98,10 +133,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 def _hint(args: argparse.Namespace, left_over: Sequence[str]) -> str:
     """What may have been meant by the first word that no argument takes."""
     word = left_over[0]
-    if word.startswith("-"):
-        return ""
-    option = "--config" if word.endswith(".toml") else MEANT.get(args.command, "--config")
-    return f"; did you mean {option} {word}?"
+    option = "--config" if word.endswith(".toml") else MEANT.get(args.command)
+    return "" if word.startswith("-") or not option else f"; did you mean {option} {word}?"
 
 
 def _say_in_a_line(kind: type[BaseException], error: BaseException, _: Any) -> None:
@@ -136,7 +169,7 @@ class _CommandParser(argparse.ArgumentParser):
         super().__init__(**options)
         unset: Any = argparse.SUPPRESS  # an action's own default would undo what stood before it
         self.add_argument(
-            "--config", type=Path, metavar="FILE", default=unset, help="settings (TOML)"
+            "--config", type=given_path, metavar="FILE", default=unset, help="settings (TOML)"
         )
         self.add_argument("--debug", action="store_true", default=unset, help="show tracebacks")
 

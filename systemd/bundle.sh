@@ -17,6 +17,7 @@ SIGNING_KEY=${MIEN_SIGNING_KEY:+$(realpath "$MIEN_SIGNING_KEY")}
 cd "$(dirname "$0")/.."
 
 die() { echo "bundle.sh: $*" >&2; exit 1; }
+usage() { sed -n '1d;/^#/!q;s/^# \{0,1\}//p' systemd/bundle.sh; }   # the comment above
 
 . systemd/target.sh
 
@@ -29,7 +30,8 @@ main() {
             --here) arches=("$(uname -m)")
                     pythons=("$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')") ;;
             --dir) tar= ;;
-            *) die "unknown option $1" ;;
+            -h | --help) usage; exit ;;
+            *) die "unknown option $1 (--help lists them)" ;;
         esac
         shift
     done
@@ -39,13 +41,16 @@ main() {
     for python in "${pythons[@]}"; do
         [ -n "${GLIBC[$python]:-}" ] || die "Python $python: known are ${!GLIBC[*]}"
     done
+    for arch in "${arches[@]}"; do
+        case $arch in aarch64 | x86_64) ;; *) die "--arch $arch: known are aarch64 and x86_64" ;; esac
+    done
 
     [ -z "$SIGNING_KEY" ] || [ -r "$SIGNING_KEY" ] || die "$SIGNING_KEY: no such key (MIEN_SIGNING_KEY)"
     version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' device/__init__.py)
     bundle=dist/mien-$version
-    rm -rf "$bundle" && mkdir -p "$bundle/wheels" "$bundle/requirements"
     tools=$(mktemp -d) && trap 'rm -rf "$tools"' EXIT
     python3 -m venv "$tools" || die "no venv: apt install python3-venv"
+    rm -rf "$bundle" && mkdir -p "$bundle/wheels" "$bundle/requirements"
 
     pure_wheels "$bundle/wheels"
     for python in "${pythons[@]}"; do

@@ -11,6 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 die() { echo "deb.sh: $*" >&2; exit 1; }
+usage() { sed -n '1d;/^#/!q;s/^# \{0,1\}//p' systemd/deb.sh; }   # the comment above
 
 declare -A DEBIAN=([aarch64]=arm64 [x86_64]=amd64)
 
@@ -22,16 +23,17 @@ main() {
             --python) options+=("$1" "${2:?--python needs a value}"); shift ;;
             --here) arches=("$(uname -m)")
                     options+=(--python "$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')") ;;
-            *) die "unknown option $1" ;;
+            -h | --help) usage; exit ;;
+            *) die "unknown option $1 (--help lists them)" ;;
         esac
         shift
     done
     [ ${#arches[@]} -gt 0 ] || arches=(aarch64 x86_64)
-    command -v dpkg-deb >/dev/null || die "dpkg-deb is missing: apt install dpkg"
     for arch in "${arches[@]}"; do
-        [ -n "${DEBIAN[$arch]:-}" ] || die "$arch: known are ${!DEBIAN[*]}"
-        package "$arch" "${options[@]}"
+        [ -n "${DEBIAN[$arch]:-}" ] || die "--arch $arch: known are aarch64 and x86_64"
     done
+    command -v dpkg-deb >/dev/null || die "dpkg-deb is missing: apt install dpkg"
+    for arch in "${arches[@]}"; do package "$arch" "${options[@]}"; done
 }
 
 # package ARCH BUNDLE-OPTION...: the bundle of one architecture as a package.

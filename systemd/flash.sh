@@ -1,14 +1,26 @@
 #!/usr/bin/env bash
-# Writes an image to an SD card or USB stick, and reads it back: flash.sh IMAGE /dev/sdX
+# Writes an image to an SD card or USB stick, and reads it back:
+#
+#   sudo systemd/flash.sh IMAGE /dev/sdX
 #
 # Refuses whatever is not a removable disk, shows what would be erased and asks for its name.
+
 # Only for the tests: MIEN_FLASH_LOOP=1 lets a loop device stand for a removable disk.
 set -euo pipefail
 
 die() { echo "flash.sh: $*; nothing was written" >&2; exit 1; }
+usage() { sed -n '1d;/^#/!q;s/^# \{0,1\}//p' "$0"; }   # the comment above
 bad() { echo "flash.sh: $*" >&2; exit 1; }      # once something was written
 
 main() {
+    local argument
+    for argument in "$@"; do
+        case $argument in
+            -h | --help) usage; exit ;;
+            -*) die "unknown option $argument (--help says more)" ;;
+        esac
+    done
+    [ $# -le 2 ] || die "one image and one disk at a time, not $3"
     [ -n "${1:-}" ] || die "no image: make image, or name one: make flash IMAGE=... DEVICE=/dev/sdX"
     [ -n "${2:-}" ] || die "which disk? make flash DEVICE=/dev/sdX (lsblk lists them)"
     local image=$1 device answer

@@ -23,6 +23,7 @@ UNIT=/etc/systemd/system/mien.service
 PACKAGED=
 
 die() { echo "install.sh: $*" >&2; exit 1; }
+usage() { sed -n '1d;/^#/!q;s/^# \{0,1\}//p' "$HERE/install.sh"; }   # the comment above
 say() { echo "mien: $*"; }
 
 # shellcheck source=systemd/verify.sh
@@ -41,7 +42,8 @@ main() {
             --public-key)
                 [ -f "${2:-}" ] || die "--public-key needs a file"
                 PUBLIC_KEY=$(realpath "$2"); shift ;;
-            -*) die "unknown option $1 (see the first lines of $HERE/install.sh)" ;;
+            -h | --help) usage; exit ;;
+            -*) die "unknown option $1 (--help lists them)" ;;
             *) [ -z "$bundle" ] || die "one bundle at a time, not $1"
                [ -e "$1" ] || die "$1: no such bundle"
                bundle=$(realpath "$1") ;;

@@ -1,7 +1,19 @@
 #!/usr/bin/env bash
-# Pins what runs on the board, with hashes, for every Python from 3.10: make lock. Needs uv.
+# Pins what runs on the board, with hashes, for every Python from 3.10. Needs uv and a network.
+#
+#   systemd/lock.sh
+#
+# It has no options, and writes systemd/requirements/ anew.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+usage() { sed -n '1d;/^#/!q;s/^# \{0,1\}//p' systemd/lock.sh; }   # the comment above
+
+case ${1:-} in
+    '') ;;
+    -h | --help) usage; exit ;;
+    *) echo "lock.sh: unknown option $1 (--help says more)" >&2; exit 1 ;;
+esac
 
 # backports-strenum 1.3 shuts out Python 3.11 and later, and LiteRT asks for it there too.
 EVERYWHERE="backports-strenum<1.3"

@@ -9,17 +9,20 @@
 set -euo pipefail
 
 die() { echo "uninstall.sh: $*" >&2; exit 1; }
+usage() { sed -n '1d;/^#/!q;s/^# \{0,1\}//p' "$0"; }   # the comment above
 
 is_debian_package() { [ "$(dpkg-query -W -f '${db:Status-Status}' mien 2>/dev/null)" = installed ]; }
 
 main() {
     local purge=
+    [ $# -le 1 ] || die "one option at a time, not $* (--help lists them)"
     case ${1:-} in
         '') ! is_debian_package || die "Mien is a Debian package here: apt remove mien" ;;
         --purge) ! is_debian_package || die "Mien is a Debian package here: apt purge mien"
                  purge=yes ;;
         --packaged) ;;   # called by the Debian package, whose own files apt removes
-        *) die "unknown option $1 (known: --purge)" ;;
+        -h | --help) usage; exit ;;
+        *) die "unknown option $1 (known: --purge, --help)" ;;
     esac
     [ "$(id -u)" = 0 ] || die "needs root: sudo $0"
     if [ -d /run/systemd/system ]; then

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,16 @@ def test_issue_forms_can_be_read_and_ask_for_mien_doctor(path: Path) -> None:
     assert "mien doctor" in labels
     ids = [field["id"] for field in form["body"] if "id" in field]
     assert len(ids) == len(set(ids))
+
+
+def test_the_shell_example_lists_all_its_words() -> None:
+    script = ROOT / "docs" / "examples" / "mosquitto.sh"
+    said = subprocess.check_output(["sh", script], text=True)
+    words = re.findall(r"^([a-z |]+)\)", script.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {"events", "pause | resume | identify"} <= set(words)
+    for word in words:
+        assert re.search(rf"^{re.escape(word)}: +\S", said, re.MULTILINE), word
+    assert "BROKER, PORT and DEVICE" in said
 
 
 def test_the_readme_and_the_changelog_of_a_release_fit_a_screen() -> None:

@@ -63,7 +63,7 @@ def test_a_dry_run_says_all_and_changes_nothing(clone: Path) -> None:
     ("words", "said"),
     [
         (["1.x"], "a version is like 0.1.0"),
-        (["--nonsense"], "unknown option --nonsense"),
+        (["--nonsense"], "unknown option --nonsense (--help lists them)"),
     ],
 )
 def test_wrong_arguments_end_in_one_line(clone: Path, words: list[str], said: str) -> None:
@@ -71,6 +71,15 @@ def test_wrong_arguments_end_in_one_line(clone: Path, words: list[str], said: st
     assert done.returncode == 1
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_says_how_it_is_called_and_releases_nothing(clone: Path, option: str) -> None:
+    done = release(clone, "0.2.0", option)
+    assert done.returncode == 0, done.stderr
+    assert ".ci/release [VERSION] [--dry-run]" in done.stdout
+    assert "Without VERSION the one in device/__init__.py is released" in done.stdout
+    assert git(clone, "status", "--porcelain") == git(clone, "tag") == ""
 
 
 def test_a_changed_tree_is_not_released(clone: Path) -> None:

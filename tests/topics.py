@@ -43,24 +43,25 @@ RULES = """\
 
 ## What you can rely on
 
-- **Availability.** `online` at every connect and with every health report, `stopped` after a clean end, `offline` as the last
-  will. All three are retained, so a subscriber that comes later knows, too.
-- **Retained and not.** `state`, `camera`, `health` and `availability` are retained and said again
-  after every connect. `event` never is: an automation that triggers on `event` does not trigger
-  at a restart of broker, device or subscriber.
+- **Availability.** The device says `online` at every connect and with every health report, and
+  `stopped` after a clean end. `offline` is its last will: the broker says it when the device is
+  lost. All three are retained, so a subscriber that comes later knows, too.
+- **Retained and not.** `state`, `camera`, `health` and `availability` are retained, and published
+  again after every connect. `event` is never retained: an automation that triggers on `event` does
+  not trigger at a restart of broker, device or subscriber.
 - **At least once.** Events are sent at QoS 1 and kept until the broker has acknowledged them: in
   memory (`outbox.max_events`), or in a file that survives a power cut (`outbox.path`). They go
   out in order. After a lost connection the last few may come twice: drop what has the same
-  `device_id`, `boot_id` and `seq`. A gap in `seq` means that the outbox was full; the oldest go
-  first and are counted in `health.counts.dropped_events`.
+  `device_id`, `boot_id` and `seq`. A gap in `seq` is a loss. When the outbox is full, the oldest
+  events are dropped and counted in `health.counts.dropped_events`.
 - **Time.** `at` is when it happened, not when it was sent. `historical` is true when the event
   waited for the broker; `clock_synced` is false while the board has not yet got the time from the
   network (a Raspberry Pi before the 5 has no clock of its own).
 - **Identity.** Two devices with one id (a copied image) throw each other off the broker. Both say
   so in the log and in `problem`; give each its own `device.id`.
-- **Pairs.** Each `appeared` has one `vanished` with its `track_id`, also when the device is paused,
-  ends or its source does. A crash or power cut says none: a new `boot_id` means that everybody of
-  the old one has vanished.
+- **Pairs.** Each `appeared` is followed by one `vanished` with the same `track_id`, also when the
+  device is paused or ends, or when its source ends. After a crash or a power cut there is no
+  `vanished`: a new `boot_id` means that all faces of the old one are gone.
 - **Access.** A device publishes to `<prefix>/<device_id>/#` and, for Home Assistant, to
   `homeassistant/device/mien_<device_id>/config`; it subscribes to
   `<prefix>/<device_id>/command/+`, `<prefix>/<device_id>/health` and `homeassistant/status`. With
@@ -79,38 +80,50 @@ CASES = """\
 | the camera is lost | stays `online` | `offline` | `problem`; faces go | `vanished` after `smoothing.vanish_after_s` |
 | no model or detector works (safe mode) | `online` | `offline` | `problem`; no faces | `vanished` for who was in view; then nothing |
 | clean end (SIGTERM, end of the source, `restart`) | `stopped` | `offline` | no faces | `vanished` for who was in view |
-| crash, power cut, network gone | `offline`, by the last will | the last word | the last word | nothing |
+| crash, power cut, network gone | `offline`, by the last will | stays as it was | stays as it was | nothing |
 | start | `online` | `offline` until the first frame | from the first frame on | `appeared`, with a new `boot_id`, `track_id` from 1 |
-| outage of the broker | `offline` by the last will, then `online` | said again | said again, the newest | what waited, with `historical` true and its own time |
+| outage of the broker | `offline` by the last will, then `online` | published again | the newest is published | what waited, with `historical` true and its own time |
 | a command is refused | | | | nothing changes; `response/<name>` says why |
 | the broker refuses for now (quota) | | | | kept, and tried again with growing pauses, in order |
 | the broker refuses for ever (ACL, its limits) | | | | that one is lost and counted in `health.counts.refused_publications`; the rest goes on |
 
-A refusal of the broker is in `problem` and once in the log, with topic and reason; over MQTT 3.1.1
-a broker cannot say it. `pause` counts even where it cannot be remembered (a full disk): the answer
-is the error, and the device is paused until its next start. A `resume` or `set` that cannot be
-remembered changes nothing.
+What the broker refuses is told in `problem`, and once in the log, with topic and reason. Over MQTT
+3.1.1 a broker cannot tell the device that it refuses a publication.
 
-While the broker is away the device goes on: only the newest `state`, `camera` and `health` are said
-afterwards, every event in its order. A clean end while it is away loses the events in memory; those
-in a file (`outbox.path`) go out after the next start.
+A `pause` that cannot be remembered (a full disk) is answered with an error, but the device is paused
+until its next start. A `resume` or `set` that cannot be remembered changes nothing.
+
+While the broker is away the device goes on. Afterwards it publishes the newest `state`, `camera` and
+`health`, and every event in its order. If the device ends while the broker is away, the events in
+memory are lost; those in a file (`outbox.path`) go out after the next start.
 
 ## Home Assistant
 
-It finds the device by itself (`home_assistant.enabled`); `home_assistant.area` suggests a room.
-Entity ids are its own spelling of `device.name` and the entity's name, as `sensor.hall_expression`.
-It reads only `online` and `offline`, so every entity translates: after `stopped` none is available;
-while the camera is `paused` or `offline` none that shows what is seen, and `Face present` turns
-unavailable, not off. `Expression event` stays, so the `vanished` of a pause or of a lost camera is
-heard; it leaves out what is `historical`, so it fires for what happens now. A refused command
-changes no entity.
+Home Assistant finds the device by itself (`home_assistant.enabled`); `home_assistant.area` suggests a
+room. It makes the entity ids from `device.name` and the entity's name, as `sensor.hall_expression`.
 
-`mien discovery clear` makes it forget a device. One that runs announces itself again at Home
-Assistant's next birth and at its own next connect, and the command says so: stop it first, or set
-`home_assistant.enabled = false`, which retracts it, as another prefix or id does; where the broker
-is away, at the next connect, also after restarts. `mien discovery clear --all` also empties
-what a retired device has left at the broker (`availability`, `camera`, `state`, `health`); with
-`MIEN_DEVICE__ID=ID` for another device than this.
+When an entity is unavailable:
+
+- After `stopped` or `offline` in `availability`, every entity of the device is unavailable.
+- While `camera` is `paused` or `offline`, the entities that show what is seen are unavailable.
+  `Face present` is then unavailable, not off.
+- `Expression event` stays available while the camera is paused or lost, so that the `vanished` of
+  that moment is heard. It leaves out events that are `historical`: it fires only for what happens
+  now.
+
+Home Assistant itself knows only the words `online` and `offline`. So the announcement carries a
+template that takes `stopped` and `paused` for `offline`.
+
+A refused command changes no entity.
+
+`mien discovery clear` makes Home Assistant forget a device. A device that runs announces itself again
+when Home Assistant starts and at its own next connect; the command says so. So stop the device first,
+or set `home_assistant.enabled = false`: then the device takes its announcement back itself. It also
+takes the old announcement back when `home_assistant.prefix` or its id has changed. If the broker is
+away, it does so at the next connect, also after restarts.
+
+`mien discovery clear --all` also empties what a retired device has left at the broker
+(`availability`, `camera`, `state`, `health`). `MIEN_DEVICE__ID=ID` names another device than this one.
 
 | entity | kind | remarks |
 | --- | --- | --- |
@@ -126,14 +139,16 @@ COMMANDS_HEAD = """\
 
 ## Commands
 
-Publish to `command/<name>`, **not retained**; the answer comes on `response/<name>` with your
-`transaction`. At most 4096 bytes, a burst of 20, then five a second. What is malformed, unknown
-or out of range is answered with an error and changes nothing. A command without arguments is
-`{}`; an empty message is ignored, so a command that was retained by mistake can be taken back.
-Over MQTT 5 a command with a response topic is answered there instead, with its correlation data;
-JSON and PNG are published with their content type. The device needs the right to publish to that
-topic; where the broker refuses it, the answer is lost, which the log says once and
-`health.counts.refused_publications` counts. Answers to names that are no command share one `seq`.
+Publish to `command/<name>`, **not retained**. The answer comes on `response/<name>` with your
+`transaction`. A command has at most 4096 bytes. The device takes a burst of 20 commands, then five a
+second. A command that is malformed, unknown or out of range is answered with an error and changes
+nothing. A command without arguments is `{}`. An empty message is ignored, so you can take back a
+command that was retained by mistake.
+
+Over MQTT 5 a command with a response topic is answered on that topic, with its correlation data; JSON
+and PNG are published with their content type. The device needs the right to publish to that topic. If
+the broker refuses it, the answer is lost: the log says so once, and
+`health.counts.refused_publications` counts it. Answers to names that are no command share one `seq`.
 
 ```sh
 mosquitto_sub -h BROKER -t 'mien/DEVICE/response/#' -v &

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +66,28 @@ def list_sources(path: Path) -> Listing:
     return listing
 
 
+def require_playable(path: Path) -> None:
+    """Finds out before anything is opened whether there is something to replay.
+
+    Files are read up to their first frame, until one is good.
+
+    Raises:
+        CameraError: there is not.
+    """
+    problems = []
+    for file in list_sources(path).files:
+        try:
+            with closing(read_all(file)) as frames:
+                next(frames, None)
+        except CameraError as error:
+            problems.append(error)
+        else:
+            return
+    if len(problems) > 1:
+        raise CameraError(f"{shown(path)}: none of its {len(problems)} files can be read")
+    raise problems[0]
+
+
 def _walk(folder: Path) -> Listing:
     listing = Listing()
 
@@ -100,7 +122,7 @@ def _sort_in(path: Path, listing: Listing) -> None:
 
 def read_all(
     path: Path, color: bool = False, rate_hz: float = 15.0, start_s: float = 0.0
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """Every frame in its original size, none dropped, none waited for.
 
     Args:

@@ -13,11 +13,13 @@ import numpy as np
 
 from device.camera.media_file import is_video
 from device.camera.video import Video
+from device.cli.arguments import require_writable
 from device.errors import CameraError, UsageError
 from device.vision.annotate import draw
 from device.vocabulary import Classification, Frame, Image
 
 RATE_HZ = 15.0  # of a video that doesn't say its own
+PICTURE, VIDEO = ".jpg", ".mp4"
 UNFINISHED = ".unfinished.mp4"
 
 
@@ -25,7 +27,8 @@ class Album:
     """Writes into one folder, each source under a name of its own.
 
     Raises:
-        UsageError: the folder cannot be made, or holds pictures that would be overwritten.
+        UsageError: the folder cannot be made or written to, or holds a file that would be
+            overwritten.
     """
 
     def __init__(self, folder: Path, sources: Sequence[Path]) -> None:
@@ -37,23 +40,37 @@ class Album:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UsageError(f"{folder}: cannot make the folder: {error.strerror}") from error
-        self._folder = folder
-        self._stems: set[str] = set()
+            raise UsageError(
+                f"--save {folder}: cannot make the folder: {error.strerror}"
+            ) from error
+        self._targets = _targets(folder, sources)
+        for target in self._targets:
+            if os.path.lexists(target):
+                raise UsageError(f"{target} is there already; choose a new folder")
+        require_writable(folder, f"--save {folder}")
 
     @contextmanager
     def page(self, source: Path) -> Iterator[Callable[[Frame, list[Classification]], None]]:
-        """Takes the frames of one source, in the ``with`` statement."""
-        stem, number = source.stem, 1
-        while stem in self._stems:
-            number += 1
-            stem = f"{source.stem}-{number}"
-        self._stems.add(stem)
-        if is_video(source):
-            with closing(Clip(self._folder / f"{stem}.mp4", source)) as clip:
+        """Takes the frames of the next source, in the ``with`` statement."""
+        target = self._targets.pop(0)
+        if target.suffix == VIDEO:
+            with closing(Clip(target, source)) as clip:
                 yield clip.add
         else:
-            yield partial(write_picture, self._folder / f"{stem}.jpg")
+            yield partial(write_picture, target)
+
+
+def _targets(folder: Path, sources: Sequence[Path]) -> list[Path]:
+    """Where the copy of each source goes; those of one name get numbers."""
+    stems: dict[str, None] = {}
+    for source in sources:
+        stem, number = source.stem, 1
+        while stem in stems:
+            number += 1
+            stem = f"{source.stem}-{number}"
+        stems[stem] = None
+    suffixes = (VIDEO if is_video(source) else PICTURE for source in sources)
+    return [folder / f"{stem}{suffix}" for stem, suffix in zip(stems, suffixes, strict=True)]
 
 
 def write_picture(target: Path, frame: Frame, classifications: list[Classification]) -> None:

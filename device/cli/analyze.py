@@ -26,6 +26,7 @@ from device.camera import replay
 from device.camera.media_file import is_video
 from device.camera.replay import list_sources
 from device.cli.album import Album
+from device.cli.arguments import given_path
 from device.daemon.build import build_vision
 from device.errors import CameraError
 from device.settings import load_settings
@@ -37,11 +38,11 @@ from device.vocabulary import EXPRESSIONS, Classification, Frame
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument(
-        "paths", nargs="+", type=Path, metavar="PATH", help="picture, folder, video"
+        "paths", nargs="+", type=given_path, metavar="PATH", help="picture, folder, video"
     )
     parser.add_argument("--json", action="store_true", help="JSON lines also in a terminal")
     parser.add_argument(
-        "--save", type=Path, metavar="DIR", help="write annotated pictures and videos here"
+        "--save", type=given_path, metavar="DIR", help="write annotated pictures and videos here"
     )
 
 

@@ -21,37 +21,46 @@ from tqdm import tqdm
 
 from device.camera import demo, replay
 from device.camera.replay import list_sources
+from device.cli.arguments import given_path, whole_number
 from device.daemon.board import resident_mb
 from device.daemon.build import build_offline_parts
 from device.daemon.metrics import Metrics
+from device.errors import ConfigurationError, UsageError
 from device.pipeline import Parts, finish_frame, process
 from device.settings import Settings, load_settings, replace_setting
 from device.vocabulary import Frame
 
 RATE_HZ = 15.0  # of pictures and the demo; a video has its own
+MAX_FRAMES = 1_000_000  # the time of each is kept in memory
 WARM_UP_RUNS = 10  # of the first frame: caches, lazy allocations, the processor's pace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("--source", type=Path, metavar="PATH", help="picture, folder or video")
-    parser.add_argument("--frames", type=_positive, default=450, help="at most this many (450)")
-    parser.add_argument("--threads", type=int, help="threads of model and OpenCV (settings: 1)")
+    parser.add_argument(
+        "--source", type=given_path, metavar="PATH", help="picture, folder or video"
+    )
+    parser.add_argument(
+        "--frames",
+        type=whole_number(1, MAX_FRAMES),
+        default=450,
+        metavar="N",
+        help="at most this many (450)",
+    )
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="threads of model and OpenCV (settings: 1)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
 
 
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Prints stage times, frames a second and memory."""
     settings = load_settings(args.config, environment)
     if args.threads is not None:
-        settings = replace_setting(settings, "classifier.threads", args.threads, "--threads")
+        try:
+            settings = replace_setting(settings, "classifier.threads", args.threads, "--threads")
+        except ConfigurationError as error:
+            raise UsageError(str(error)) from error
     cv2.setNumThreads(settings.classifier.threads)
     result = bench(settings, args.source, args.frames)
     print(json.dumps(result) if args.json else _for_people(result))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 
+from device.cli.arguments import given_path
 from device.daemon.collected_faces import clear_captures, export_captures
 from device.daemon.ownership import require_access
 from device.daemon.paths import service_settings, state_folder
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     export = actions.add_parser("export", help="copy and list them for training")
-    export.add_argument("target", type=Path, metavar="DIR", help="gets captured.csv, folders")
+    export.add_argument("target", type=given_path, metavar="DIR", help="gets captured.csv, folders")
     actions.add_parser("clear", help="delete them")
 
 
@@ -37,5 +37,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         count = export_captures(folder, args.target)
     except OSError as error:
         raise UsageError(f"cannot copy from {folder} to {args.target}: {error.strerror}") from error
+    if not count:
+        raise UsageError(f"{folder}: no faces were collected there")
     print(f"{count} faces copied to {args.target}")
     return 0

@@ -51,21 +51,23 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         raise UsageError(f"{device_id} runs: stop it first, else it tells everything again")
     announced = discovery_topic(settings.home_assistant.prefix, device_id)
     for topic in [announced, *(topics(name) for name in RETAINED if args.all)]:
+        before = read_retained(access, topic)
         retract(access, topic)
-        print(f"removed {topic}")
+        print(f"nothing was on {topic}" if before == b"" else f"removed {topic}")
     if runs:
         print(f"mien: {RUNS.format(device=device_id)}", file=sys.stderr)
     return 0
 
 
-def read_retained(access: BrokerAccess, topic: str) -> bytes:
-    """What a broker keeps of a topic; empty for nothing and where we may not look.
+def read_retained(access: BrokerAccess, topic: str) -> bytes | None:
+    """What a broker keeps of a topic; empty for nothing, None where we may not look.
 
     Raises:
         BrokerError: the broker cannot be reached, or refuses us.
     """
     with client_for(access, "clear") as client:
-        return _look(client, topic)[0]
+        found, refused = _look(client, topic)
+    return None if refused else found
 
 
 def retract(access: BrokerAccess, topic: str) -> None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from pathlib import Path
 
+from device.cli.arguments import given_path, given_text
 from device.daemon.ownership import acting_as_owner, require_access
 from device.daemon.paths import service_settings, state_folder
 from device.settings import Settings, load_settings
 from device.vision import MODELS
-from device.vision.model_card import ModelCard, read_card
-from device.vision.model_store import GENERATOR, ModelStore
+from device.vision.model_card import read_card
+from device.vision.model_store import GENERATOR, ModelStore, find_shipped
 from device.vision.trial import try_out
 
 
@@ -23,13 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     install = actions.add_parser("install", help="test a bundle and take it into use")
     install.add_argument(
-        "bundle", type=Path, metavar="BUNDLE", help=".zip or folder: .tflite, card"
+        "bundle", type=given_path, metavar="BUNDLE", help=".zip or folder: .tflite, card"
     )
     actions.add_parser(
         "list", help="models there are; * those in use, - those that classifier.model could name"
     )
     rollback = actions.add_parser("rollback", help="back to the model before")
-    rollback.add_argument("name", nargs="?", metavar="NAME", help="default: the settings' model")
+    rollback.add_argument(
+        "name", nargs="?", type=given_text, metavar="NAME", help="default: the settings' model"
+    )
 
 
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
@@ -40,22 +42,26 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     store = ModelStore(folder, acting_as_owner)
     if args.action == "install":
         card = store.install(args.bundle, try_out)
-        print(f"{card.name} {card.version} installed; {what_next(card, settings)}")
+        print(f"{card.name} {card.version} installed; {what_next(card.name, settings)}")
     elif args.action == "list":
         print("\n".join(listing(store, settings.classifier.model)))
     else:
         name = args.name or settings.classifier.model
         version = store.rollback(name)
-        print(f"{name} {version or 'as shipped'} in use; send the command reload-model or restart")
+        if version or find_shipped(name):
+            now = f"{version} again" if version else "the shipped one again"
+            print(f"{name} is {now}; {what_next(name, settings)}")
+        else:
+            print(f"{name} is not installed any more, and none of this name is shipped")
     return 0
 
 
-def what_next(card: ModelCard, settings: Settings) -> str:
+def what_next(name: str, settings: Settings) -> str:
     """What has to be done until the model works."""
-    if card.task == "synthesize":
+    if name == GENERATOR:
         return "the next synthesis uses it"
-    if card.name != settings.classifier.model:
-        return f'it is used once the settings say classifier.model = "{card.name}"'
+    if name != settings.classifier.model:
+        return f'it is used once the settings say classifier.model = "{name}"'
     return "send the command reload-model or restart"
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import cv2
 
-from device.camera.replay import list_sources
+from device.camera.replay import require_playable
+from device.cli.arguments import given_path
 from device.daemon.build import Surroundings, open_daemon
 from device.daemon.build_mqtt import BrokerSide
 from device.daemon.paths import state_folder
@@ -36,7 +37,7 @@ log = logging.getLogger("mien")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument(
-        "--source", type=Path, metavar="PATH", help="replay this instead of a camera"
+        "--source", type=given_path, metavar="PATH", help="replay this instead of a camera"
     )
 
 
@@ -51,7 +52,7 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         if "MIEN_WEB__ENABLED" not in environment:
             settings = replace(settings, web=_page_of_demo(settings, args.source is None))
     if args.source:
-        list_sources(args.source)  # what is not there is told before anything is opened
+        require_playable(args.source)  # what is not there is told before anything is opened
         camera = replace(settings.camera, source="replay", path=str(args.source))
         settings = replace(settings, camera=camera)
     _log_to_stderr(settings.log.level)

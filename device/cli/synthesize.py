@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import cv2
 import numpy as np
 
 from device.camera.picture import read_picture
+from device.cli.arguments import given_path, require_writable
 from device.daemon.build import build_vision
 from device.daemon.paths import state_folder, write_atomically
 from device.errors import ModelError, UsageError
@@ -37,26 +39,30 @@ Examine = Callable[[GreyImage], list[Face]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    parser.add_argument("picture", type=Path, metavar="PICTURE", help="picture with a face")
+    parser.add_argument("picture", type=given_path, metavar="PICTURE", help="picture with a face")
     names = ", ".join(e.value for e in EXPRESSIONS)
     parser.add_argument("--expression", required=True, metavar="NAME", help=f"{names} or all")
-    parser.add_argument("--output", required=True, type=Path, metavar="FILE", help=".png or .jpg")
-    parser.add_argument("--model", type=Path, metavar="FILE", help="another generator (.tflite)")
+    parser.add_argument(
+        "--output", required=True, type=given_path, metavar="FILE", help=".png or .jpg"
+    )
+    parser.add_argument(
+        "--model", type=given_path, metavar="FILE", help="another generator (.tflite)"
+    )
 
 
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Writes the marked result; the output file appears whole or not at all."""
     expressions = wanted(args.expression)
     check_output(args.output, args.picture)
+    if args.model:
+        check_model(args.model)
     settings = load_settings(args.config, environment)
+    image = read_picture(args.picture, color=True)
     store = ModelStore(state_folder(settings.device.state_dir, environment) / "models")
-    if args.model and not args.model.exists():
-        raise ModelError(f"{args.model}: no generator here")
     models = [args.model] if args.model else find_generators(store)
     if not models:
         raise ModelError(f"{MODELS}: no generator here; name one with --model")
     synthesizer = LazySynthesizer(lambda: models, settings.classifier.threads).get()
-    image = read_picture(args.picture, color=True)
     vision = build_vision(settings)
     face, num_faces = largest_face(
         image, vision.stage.find, args.picture, settings.detector.min_face_px
@@ -92,17 +98,42 @@ def check_output(output: Path, picture: Path) -> None:
     Raises:
         UsageError: not a picture's name, a folder, not writable, or the picture itself.
     """
-    problem = None
-    if output.suffix.lower() not in SUFFIXES:
-        problem = f"the name must end in {' or '.join(SUFFIXES)}"
-    elif output.is_dir() or not output.parent.is_dir():
-        problem = "not a file in an existing folder"
-    elif output.exists() and picture.exists() and output.samefile(picture):
-        problem = "would overwrite the picture itself"
-    elif not all(os.access(path, os.W_OK) for path in (output.parent, output) if path.exists()):
-        problem = "not writable"
+    named = f"--output {output}"
+    try:
+        problem = _problem_of(output, picture)
+    except OSError as error:
+        raise UsageError(f"{named}: cannot write: {error.strerror}") from error
     if problem:
-        raise UsageError(f"--output {output}: {problem}")
+        raise UsageError(f"{named}: {problem}")
+    require_writable(output.parent, named)
+
+
+def _problem_of(output: Path, picture: Path) -> str | None:
+    """OSError: it cannot even be looked at."""
+    if output.suffix.lower() not in SUFFIXES:
+        return f"the name must end in {' or '.join(SUFFIXES)}"
+    if output.is_dir() or not output.parent.is_dir():
+        return "not a file in an existing folder"
+    if output.exists() and not os.access(output, os.W_OK):
+        return "not writable"
+    with suppress(PermissionError):  # of the picture, which is told when it is read
+        if output.exists() and picture.exists() and output.samefile(picture):
+            return "would overwrite the picture itself"
+    return None
+
+
+def check_model(path: Path) -> None:
+    """Finds out before any work whether the generator is there and can be read.
+
+    Raises:
+        UsageError: it is not, or cannot.
+    """
+    try:
+        path.open("rb").close()
+    except FileNotFoundError as error:
+        raise UsageError(f"--model {path}: no generator here") from error
+    except OSError as error:
+        raise UsageError(f"--model {path}: cannot read: {error.strerror}") from error
 
 
 def largest_face(

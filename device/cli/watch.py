@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TextIO
 
+from device.cli.arguments import given_text
 from device.errors import BrokerError, UsageError
 from device.mqtt.access import BrokerAccess, broker_access
 from device.mqtt.one_shot import client_for
@@ -26,14 +27,17 @@ SHOWN = ("availability", "camera", "event")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
     parser.add_argument(
-        "--broker", metavar="HOST[:PORT]", help="default: the settings', else 127.0.0.1:1883"
+        "--broker",
+        type=given_text,
+        metavar="HOST[:PORT]",
+        help="default: the settings', else 127.0.0.1:1883",
     )
 
 
 def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Prints one line an event until Ctrl-C."""
     mqtt = load_settings(args.config, environment).mqtt
-    if args.broker:
+    if args.broker is not None:
         try:
             host, port = split_address(args.broker)
         except ValueError as error:

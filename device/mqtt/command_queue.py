@@ -120,7 +120,15 @@ def in_words(error: fastjsonschema.JsonSchemaValueException) -> str:
     if error.rule == "additionalProperties":
         known = set(error.definition.get("properties", {})) - {"transaction"}
         odd = ", ".join(sorted(set(error.value) - known - {"transaction"}))
-        return f"{where}: unknown {odd}; known: {', '.join(sorted(known)) or 'nothing'}"[:300]
+        if not known:
+            return f"{where} takes no arguments, but there is {odd}"[:300]
+        return f"{where}: unknown {odd}; known: {', '.join(sorted(known))}"[:300]
+    if error.rule == "minProperties":
+        return (
+            f"{where} is empty; name at least one of: {', '.join(error.definition['properties'])}"[
+                :300
+            ]
+        )
     if error.rule == "required":
         return f"{where}: lacks {', '.join(sorted(set(error.rule_definition) - set(error.value)))}"
     return str(error.message).replace(str(error.name), where, 1)[:300]

@@ -34,10 +34,10 @@ def split_address(text: str) -> tuple[str, int]:
         ValueError: it is none of these.
     """
     match = re.fullmatch(r"\[(.*:.*)\](?::([0-9]{1,5}))?|([^:]*):([0-9]{1,5})", text)
-    host, port = (match[1] or match[3], match[2] or match[4] or "0") if match else (text, "0")
-    if not is_host(host) or int(port) > 65535:
-        raise ValueError("expected HOST, HOST:PORT or [IPV6]:PORT")
-    return host, int(port)
+    host, port = (match[1] or match[3], match[2] or match[4]) if match else (text, None)
+    if not is_host(host) or not 1 <= int(port or "1") <= 65535:
+        raise ValueError("expected HOST, HOST:PORT or [IPV6]:PORT, with a PORT from 1 to 65535")
+    return host, int(port or "0")
 
 
 def join_address(host: str, port: int) -> str:

@@ -81,7 +81,8 @@ class ModelStore:
             ModelError: damaged, mismatched, or failed the self-test; nothing has changed.
             UsageError: no such bundle, or the state folder cannot be written.
         """
-        files = read_bundle(bundle)
+        read = read_bundle(bundle)
+        files = read.files
         with tempfile.TemporaryDirectory(prefix="mien-") as part:
             model = Path(part) / "bundle.tflite"
             for suffix, content in files.items():
@@ -89,13 +90,17 @@ class ModelStore:
             try:
                 card = _check(model, self_test)
             except ModelError as error:  # of a copy that is gone when somebody reads this
-                raise ModelError(str(error).replace(str(model), str(bundle))) from error
+                text = str(error).replace(str(model), str(bundle))
+                text = text.replace(str(model.with_suffix(".json")), f"{bundle}: {read.card_name}")
+                raise ModelError(text) from error
         files[PASSED] = passed_mark(files[".tflite"], card)
         try:
             with self._as_owner(self.folder) as folder:
                 put_model(folder, card, files)
         except OSError as error:
-            raise UsageError(f"{bundle}: cannot install into {self.folder}: {error}") from error
+            raise UsageError(
+                f"{bundle}: cannot install into {self.folder}: {error.strerror or error}"
+            ) from error
         return card
 
     def list(self) -> list[Installed]:
@@ -125,7 +130,8 @@ class ModelStore:
         with self._as_owner(self.folder) as folder:
             current, previous = folder / name / "current", folder / name / "previous"
             if not current.is_symlink():
-                raise UsageError(f"no model {name!r} is installed; the shipped one is in use")
+                known = "; the shipped one is in use" if find_shipped(name) else ""
+                raise UsageError(f"no model {name!r} is installed{known}")
             if not previous.is_symlink():
                 current.unlink()
                 return None
@@ -203,7 +209,7 @@ def _stand_in(name: str, store: ModelStore, error: TrialNotDoneError) -> Path:
 
     A second self-test could take too long for the watchdog: only where nothing else is left.
     """
-    is_shipped = _find_shipped(name) is not None
+    is_shipped = find_shipped(name) is not None
     previous = store.find(name, "previous")
     if previous and (has_passed(previous) or not is_shipped):
         require_trial(previous)
@@ -240,15 +246,17 @@ def try_classifier(settings: Settings, store: ModelStore) -> tuple[ModelCard, li
 
 
 def _shipped(name: str) -> Path:
-    path = _find_shipped(name)
+    path = find_shipped(name)
     if path is None:
         known = ", ".join(sorted(path.stem for path in MODELS.glob("expression*.tflite")))
         raise ModelError(
-            f"classifier.model = {reprlib.repr(name)}: no such model is installed or shipped; shipped: {known}"
+            f"classifier.model = {reprlib.repr(name)}: no such model is installed or shipped; "
+            f"shipped: {known}; the path of a file must end in .tflite"
         )
     return path
 
 
-def _find_shipped(name: str) -> Path | None:
+def find_shipped(name: str) -> Path | None:
+    """The shipped model of this name; None where there is none."""
     path = MODELS / f"{name}.tflite"
     return path if SAFE_NAME.fullmatch(name) and path.exists() else None

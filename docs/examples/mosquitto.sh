@@ -1,5 +1,5 @@
 #!/bin/sh
-# Following and commanding Mien from a shell. BROKER, PORT and DEVICE from the environment.
+# Following and commanding Mien from a shell: mosquitto.sh WORD. BROKER, PORT and DEVICE from the environment.
 BROKER=${BROKER:-127.0.0.1}
 PORT=${PORT:-1883}
 DEVICE=${DEVICE:-+}
@@ -35,8 +35,8 @@ problems) # devices that are away or say that something is wrong
 threshold) # mosquitto.sh threshold 0.6
     mosquitto_pub -q 1 -h "$BROKER" -p "$PORT" -t "mien/$DEVICE/command/set" \
         -m "{\"settings\": {\"smoothing.threshold\": $2}}" ;;
-pause | resume | identify)
+pause | resume | identify) # nobody is watched; watched again; flash the screen
     mosquitto_pub -q 1 -h "$BROKER" -p "$PORT" -t "mien/$DEVICE/command/$1" -m '{}' ;;
 *)
-    sed -n 's/^\([a-z |]*\))  *#/\1:/p' "$0" ;;
+    sed -n '2s/^# //p; s/^\([a-z |]*\))  *#/\1:/p' "$0" ;;
 esac

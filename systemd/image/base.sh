@@ -1,7 +1,11 @@
 #!/usr/bin/env bash
 # Builds the plain Debian arm64 root once (kernel, firmware, network, Python; nothing of
-# Mien) and caches it as a tar. Prints the tar's path. Needs root; about half an hour
-# where the processor is emulated, because the initial RAM disk is made inside.
+# Mien) and caches it as a tar. Prints the tar's path. build.sh calls it.
+#
+#   sudo systemd/image/base.sh
+#
+# It has no options. Needs root; about half an hour where the processor is emulated, because
+# the initial RAM disk is made inside.
 set -euo pipefail
 
 SUITE=${MIEN_SUITE:-trixie}
@@ -19,6 +23,7 @@ PACKAGES=(
 )
 
 die() { echo "base.sh: $*" >&2; exit 1; }
+usage() { sed -n '1d;/^#/!q;s/^# \{0,1\}//p' "$0"; }   # the comment above
 
 # The mirrors of this machine's own apt, so that no address is written down here.
 # shellcheck disable=SC2016  # apt's own placeholders
@@ -27,6 +32,11 @@ mirror_of() {
 }
 
 main() {
+    case ${1:-} in
+        '') ;;
+        -h | --help) usage; exit ;;
+        *) die "unknown option $1 (--help says more)" ;;
+    esac
     [ "$(id -u)" = 0 ] || die "needs root: run it with sudo"
     command -v mmdebstrap >/dev/null || die "mmdebstrap is missing: apt install mmdebstrap qemu-user-static"
     local key tar mirror security

@@ -15,12 +15,22 @@ BOOT_MIB=512
 SPARE_MIB=200       # free space in the root before it grows into the SD card at the first start
 
 die() { echo "build.sh: $*" >&2; exit 1; }
+usage() { sed -n '1d;/^#/!q;s/^# \{0,1\}//p' "$0"; }   # the comment above
 
 main() {
-    local plain='' image version base
-    if [ "${1:-}" = --plain ]; then plain=yes; shift; fi
+    local plain='' image='' version base
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --plain) plain=yes ;;
+            -h | --help) usage; exit ;;
+            -*) die "unknown option $1 (--help lists them)" ;;
+            *) [ -z "$image" ] || die "one OUTPUT at a time, not $1"
+               image=$1 ;;
+        esac
+        shift
+    done
     version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' "$TOP/device/__init__.py")
-    image=${1:-$TOP/dist/mien-$version-arm64.img}
+    image=${image:-$TOP/dist/mien-$version-arm64.img}
     [ "$(id -u)" = 0 ] || die "needs root: sudo $0"
     for tool in mkfs.vfat mcopy mke2fs sfdisk; do
         command -v "$tool" >/dev/null || die "$tool is missing: apt install dosfstools mtools e2fsprogs fdisk"

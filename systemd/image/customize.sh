@@ -14,8 +14,13 @@ PATH=$PATH:/usr/sbin:/sbin      # the tools for file systems lie there, and a pl
 GROW_MIB=700        # room for Mien in the root; Raspberry Pi OS leaves next to none
 
 die() { echo "customize.sh: $*" >&2; exit 1; }
+usage() { sed -n '1d;/^#/!q;s/^# \{0,1\}//p' "$0"; }   # the comment above
 
 main() {
+    case ${1:-} in
+        -h | --help) usage; exit ;;
+        -*) die "unknown option $1 (--help says more)" ;;
+    esac
     [ $# = 1 ] || die "usage: customize.sh IMAGE"
     local image=$1 python bundle
     [ -f "$image" ] || die "$image: no such file (an .img; unpack .xz with: xz -d)"

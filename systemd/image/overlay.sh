@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Lays out everything that Mien adds to an SD card, as a folder: overlay.sh BUNDLE X.Y FOLDER
+# Lays out everything that Mien adds to an SD card, as a folder:
+#
+#   systemd/image/overlay.sh BUNDLE X.Y FOLDER
 #
 # BUNDLE is what bundle.sh --dir made for Python X.Y on aarch64. Nothing of the target runs
 # here, so no emulator is needed; build.sh and customize.sh put the folder into their images.
@@ -10,7 +12,15 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=systemd/target.sh
 . "$HERE/../target.sh"
 
+die() { echo "overlay.sh: $*" >&2; exit 1; }
+usage() { sed -n '1d;/^#/!q;s/^# \{0,1\}//p' "$0"; }   # the comment above
+
 main() {
+    case ${1:-} in
+        -h | --help) usage; exit ;;
+        -*) die "unknown option $1 (--help says more)" ;;
+    esac
+    [ $# = 3 ] || die "usage: overlay.sh BUNDLE X.Y FOLDER"
     local bundle=$1 python=$2 folder=$3 release tools
     release=$(release_name "$bundle" "$python")
     tools=$(mktemp -d)

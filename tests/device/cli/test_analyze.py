@@ -1,5 +1,6 @@
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,8 @@ from device.__main__ import main
 from device.camera import demo
 from device.camera.picture import read_picture
 from device.camera.replay import read_all
+from device.cli.album import Clip
+from device.errors import UsageError
 from device.vocabulary import EXPRESSIONS
 
 PORTRAIT = Path(demo.__file__).parent / "astronaut.jpg"
@@ -148,12 +151,28 @@ def test_save_writes_annotated_pictures_and_one_video_of_a_video(
 def test_a_video_that_cannot_be_written_is_an_error(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, clip: Path
 ) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "demo.mp4").mkdir()
-    status, _, err = analyze(capsys, clip, "--save", tmp_path / "out")
-    assert status == 2
-    assert "demo.mp4: cannot write" in err
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["demo.mp4"]
+    target = tmp_path / "out" / "demo.mp4"
+    target.mkdir(parents=True)  # after the folder was looked through
+    [frame, *_] = read_all(clip, color=True)
+    with (
+        pytest.raises(UsageError, match=r"demo\.mp4: cannot write"),
+        closing(Clip(target, clip)) as to,
+    ):
+        to.add(frame, [])
+    assert list((tmp_path / "out").iterdir()) == [target]
+
+
+@pytest.mark.parametrize("name", ["astronaut.jpg", "demo.mp4"])
+def test_no_file_of_somebody_else_is_written_over(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, clip: Path, name: str
+) -> None:
+    mine = tmp_path / "out" / name
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    status, results, err = analyze(capsys, PORTRAIT, clip, "--save", mine.parent)
+    assert (status, results) == (2, [])
+    assert err == f"mien: {mine} is there already; choose a new folder\n"
+    assert (mine.read_text(), list(mine.parent.iterdir())) == ("mine", [mine])
 
 
 def test_pictures_of_one_name_do_not_overwrite_each_other(

@@ -77,6 +77,8 @@ def test_a_wrong_command_line_is_usage(argv: list[str], capsys: pytest.CaptureFi
         ("watch my.toml", "--config my.toml"),
         ("watch 192.0.2.7", "--broker 192.0.2.7"),
         ("model list my.toml", "--config my.toml"),
+        ("bench film.mp4", "--source film.mp4"),
+        ("fetch models", "--into models"),
     ],
 )
 def test_a_bare_word_is_told_its_option(
@@ -88,10 +90,14 @@ def test_a_bare_word_is_told_its_option(
     assert capsys.readouterr().err.endswith(f"; did you mean {meant}?\n")
 
 
-def test_an_unknown_option_is_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("line", ["check --speed 9", "model install b.zip mb", "capture clear all"])
+def test_what_stands_for_nothing_gets_no_proposal(
+    line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
-        main(["check", "--speed", "9"], {})
-    assert capsys.readouterr().err.endswith("error: unrecognized arguments: --speed 9\n")
+        main(line.split(), {})
+    assert "error: unrecognized arguments: " in (err := capsys.readouterr().err)
+    assert "did you mean" not in err
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -113,6 +119,7 @@ def test_a_network_that_nobody_knows_is_named_with_those_there_are(
     assert main(["check"], {"MIEN_CLASSIFIER__MODEL": "nope"}) == 78
     assert "classifier.model = 'nope'" in (err := capsys.readouterr().err)
     assert "expression-tiny" in err
+    assert "the path of a file must end in .tflite" in err
 
 
 @pytest.mark.parametrize(
@@ -134,7 +141,16 @@ def test_a_source_that_is_not_there_is_told_before_anything_is_opened(
 ) -> None:
     environment = {"XDG_STATE_HOME": str(tmp_path / "state")}
     (tmp_path / "empty").mkdir()
-    for name, why in (("none", "cannot read: No such file"), ("empty", "no picture and no video")):
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "two").mkdir()
+    for name in "ab":
+        (tmp_path / "two" / f"{name}.jpg").write_text("no picture")
+    for name, why in (
+        ("none", "cannot read: No such file"),
+        ("empty", "no picture and no video"),
+        ("text.jpg", "not a picture, or damaged"),
+        ("two", "none of its 2 files can be read"),
+    ):
         assert main(["run", "--source", str(tmp_path / name)], environment) == 1
         out, err = capsys.readouterr()
         assert err.startswith(f"mien: {tmp_path / name}: {why}")

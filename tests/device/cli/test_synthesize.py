@@ -8,7 +8,7 @@ import pytest
 from device.__main__ import main
 from device.camera import demo
 from device.cli import synthesize
-from device.errors import CameraError, MienError, ModelError, UsageError
+from device.errors import CameraError, MienError, UsageError
 from device.vocabulary import BoundingBox, Face
 
 PORTRAIT = Path(demo.__file__).parent / "astronaut.jpg"
@@ -67,7 +67,7 @@ def test_every_kind_of_picture_comes_back_as_colour(kind: str, tmp_path: Path) -
         ([PORTRAIT, "--expression", "smug"], 2, "known are angry"),
         ([PORTRAIT, "--output", "made"], 2, "must end in .png"),
         ([PORTRAIT, "--output", "/proc/made.png"], 2, "cannot write"),
-        ([PORTRAIT, "--model", "missing.tflite"], 78, "no generator here"),
+        ([PORTRAIT, "--model", "missing.tflite"], 2, "no generator here"),
         ([PORTRAIT, "--model", STEPS.with_name("brightness.tflite")], 78, "'classify'"),
     ],
 )
@@ -96,7 +96,7 @@ def test_what_fails_is_one_line_and_its_exit_status(
         (("--expression", "smile"), UsageError, "known are angry, disgust, .* and all"),
         (("--output", "made.gif"), UsageError, "must end in .png"),
         (("--output", "missing/made.png"), UsageError, "not a file in an existing folder"),
-        (("--model", "missing.tflite"), ModelError, "no generator here"),
+        (("--model", "missing.tflite"), UsageError, "no generator here"),
     ],
 )
 def test_bad_arguments_are_one_sentence(

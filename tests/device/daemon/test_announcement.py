@@ -196,6 +196,8 @@ def test_clear_makes_home_assistant_forget(
     assert main(["discovery", "--config", str(config), "clear"], {}) == 0
     assert "removed homeassistant/device/mien_one/config" in capsys.readouterr().out
     assert known_devices(mosquitto.port) == {}
+    assert main(["discovery", "--config", str(config), "clear"], {}) == 0
+    assert capsys.readouterr().out == "nothing was on homeassistant/device/mien_one/config\n"
     mosquitto.kill()
     assert main(["discovery", "--config", str(config), "clear"], {}) == 1
     assert main(["discovery", "clear"], {}) == 2

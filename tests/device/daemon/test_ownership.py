@@ -57,6 +57,16 @@ def test_root_follows_no_link_of_the_service_to_where_the_service_may_not_write(
     assert of_root.stat().st_uid == 0
 
 
+def test_an_export_of_no_faces_says_that_there_are_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "capture").mkdir()
+    for target in (str(tmp_path / "out"), "/proc/out"):
+        assert main(["capture", "export", target], {"STATE_DIRECTORY": str(tmp_path)}) == 2
+        out, err = capsys.readouterr()
+        assert (out, err) == ("", f"mien: {tmp_path / 'capture'}: no faces were collected there\n")
+
+
 @needs_root
 def test_exported_faces_are_for_the_owner_of_the_folder_alone(state: Path, tmp_path: Path) -> None:
     (state / "capture").mkdir()

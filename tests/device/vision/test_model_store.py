@@ -174,8 +174,12 @@ def test_bundles_that_cannot_be_trusted_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="sha256"):
         store.install(damaged, accept)
     (tmp_path / "d.zip").write_bytes(b"no zip")
-    with pytest.raises(ModelError, match="zip"):
+    with pytest.raises(UsageError, match=r"neither a \.zip nor a folder"):
         store.install(tmp_path / "d.zip", accept)
+    cut = make_zip(make_bundle(tmp_path / "e", "1"), tmp_path / "e.zip")
+    cut.write_bytes(cut.read_bytes()[:-40])
+    with pytest.raises(ModelError, match="not a readable zip"):
+        store.install(cut, accept)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match="instead of one"):
         store.install(tmp_path / "empty", accept)
