@@ -28,6 +28,7 @@ def main(words: list[str] | None = None) -> int:
         landmarks,
         measure,
     )
+    from training.commands import run_command
 
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -36,13 +37,7 @@ def main(words: list[str] | None = None) -> int:
         module.add_arguments(commands)
     words = sys.argv[1:] if words is None else words
     arguments = parser.parse_args(words)
-    try:
-        return int(arguments.run(arguments, shown(words)))
-    except MienError as error:
-        print(f"export: {error}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        return 130
+    return run_command("export", arguments, shown(words))
 
 
 def shown(words: list[str]) -> str:

@@ -22,6 +22,7 @@ from training.classifier.train import DATA, VOTES
 from training.classifier.trained import load_pair
 from training.data.cleaning import clean_as
 from training.data.fer2013 import Split, read_pictures
+from training.data.splits import require_split
 from training.runs import shorten
 
 
@@ -45,7 +46,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     recipe = read_recipe_file(arguments.pair.with_suffix(".json"))
     pictures, _ = clean_as(read_pictures(arguments.data, arguments.votes), recipe)
     head = str(card.facts["head"])
-    validation = pictures.split(Split.VALIDATION)
+    validation = require_split(pictures, Split.VALIDATION, arguments.data)
+    require_split(pictures, Split.TRAIN, arguments.data)
     truth = truth_for(head, validation)
     logits = run_crops(model.content, validation.pixels)[truth.chosen]
     found = calibrate(logits, truth.labels, prior_of(pictures.split(Split.TRAIN), head))

@@ -32,7 +32,8 @@ from training.classifier.recipe import prior_of
 from training.classifier.trained import load_network, one_head, predict
 from training.data.cleaning import clean_as, lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
-from training.runs import newest_run, read_history, read_settings
+from training.data.splits import require_split
+from training.runs import newest_run, read_history, read_settings, trained_on
 
 DATA, VOTES = "FER2013 (Goodfellow et al., 2013)", "FER+ votes (Barsoum et al., 2016)"
 MAX_BYTES = 1_600_000
@@ -72,8 +73,10 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     require_writable(arguments.models)
     run = arguments.run_path or newest_run()
     recipe, settings = read_recipe(run), read_settings(run)
-    everything = read_run_pictures(settings, arguments.data, arguments.votes)
+    everything = read_run_pictures(run, arguments.data, arguments.votes)
     pictures, _ = clean_as(everything, recipe)  # the training split: no copies of the others' there
+    for split in (Split.TRAIN, Split.VALIDATION):
+        require_split(pictures, split, arguments.data or run)
     head = arguments.head or ("crowd" if pictures.has_votes else "fer2013")
     if head == "crowd" and not pictures.has_votes:
         raise UsageError("--head crowd is measured by FER+'s votes: name --votes")
@@ -237,9 +240,9 @@ def run_facts(run: Path, settings: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_run_pictures(settings: dict[str, Any], data: Path | None, votes: Path | None) -> Pictures:
+def read_run_pictures(run: Path, data: Path | None, votes: Path | None) -> Pictures:
     """The pictures that a run was trained on, or those named instead; not cleaned."""
-    noted = settings["data"]
-    if data is None and votes is None and noted["votes"]:
-        votes = Path(noted["votes"])
-    return read_pictures(data or Path(noted["path"]), votes)
+    if data is None:
+        data, noted = trained_on(run)
+        votes = votes or noted
+    return read_pictures(data, votes)

@@ -10,6 +10,7 @@ from device.vision.model_card import ModelCard
 from export.parity import Logits, run_crops
 from training.classifier.metrics import protocols_for, scores, truth_of
 from training.data.fer2013 import Pictures, Split
+from training.data.splits import require_split
 
 
 def evaluate(
@@ -46,7 +47,7 @@ def evaluate_card(
     content: bytes, card: ModelCard, pictures: Pictures, split: Split
 ) -> dict[str, Any]:
     """Both priors of a card on one split."""
-    chosen = pictures.split(split)
+    chosen = require_split(pictures, split, "the data")
     answers = run_crops(content, chosen.pixels)
     return {
         "split": {Split.VALIDATION: "PublicTest", Split.TEST: "PrivateTest"}.get(split, "Training"),

@@ -6,7 +6,6 @@ The threshold goes into the file: its logit is above 0 for what is kept. Weights
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from export.in_place import Comparison
 from export.pair import require_writable
 from export.parity import run_crops
 from training.face_check.train import KIND, SAMPLES, load_network, predict
+from training.files import read_numbers
 from training.runs import read_settings
 
 PRECISION: Precision = "dynamic"
@@ -51,7 +51,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     run = arguments.run_path
     settings = read_settings(run, KIND)
     model = load_network(run)
-    metrics = json.loads((run / "metrics.json").read_text())
+    metrics = read_numbers(run / "metrics.json", "threshold")
     with np.load(run / SAMPLES) as arrays:
         faces, others = arrays["faces"], arrays["others"]
     content = convert(for_device(model, metrics["threshold"]), PRECISION)

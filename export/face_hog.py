@@ -25,6 +25,7 @@ from export.gate import Limit, size_limit, time_limit, time_of_face_ms
 from export.in_place import Comparison
 from export.pair import require_writable
 from training.data.fer2013 import Split, read_pictures
+from training.data.splits import require_split
 from training.face_hog.train import (
     KIND,
     Features,
@@ -34,7 +35,8 @@ from training.face_hog.train import (
     jittered,
     load_arrays,
 )
-from training.runs import read_settings
+from training.files import reason
+from training.runs import read_settings, trained_on
 
 FOLDER = Path("device/vision")  # beside the detector that reads it
 MIN_RECALL = 0.5  # of validation faces; half as many as faces there are help nobody
@@ -59,8 +61,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     run = arguments.run_path
     settings = read_settings(run, KIND)
     weights, threshold = load_arrays(run)
-    data = arguments.data or Path(settings["data"]["path"])
-    faces = read_pictures(data).split(Split.VALIDATION).pixels
+    data = arguments.data or trained_on(run)[0]
+    faces = require_split(read_pictures(data), Split.VALIDATION, data).pixels
     content = pack(weights, threshold)
     found = found_by(content, faces)
     limits = limits_of(content, weights, faces, found)
@@ -98,7 +100,7 @@ def unpack(content: bytes) -> tuple[Features, float]:
         with np.load(io.BytesIO(content)) as arrays:
             return np.asarray(arrays["weights"], np.float32), float(arrays["threshold"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise MienError(f"not a file of HOG weights ({error})") from error
+        raise MienError(f"not a file of HOG weights ({reason(error)})") from error
 
 
 def found_by(content: bytes, faces: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:

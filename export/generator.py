@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +32,10 @@ from training.classifier.read_recipe import learnt_validation
 from training.classifier.trained import load_pair
 from training.data.cleaning import lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
+from training.data.splits import require_split
+from training.files import read_numbers
 from training.gan.recipe import read_gan_recipe
-from training.runs import read_settings
+from training.runs import read_settings, trained_on
 
 DATA = Path("data/fer2013.csv")
 PRECISION: Precision = "float16"
@@ -136,7 +137,7 @@ def from_run(run: Path) -> Source:
         "metrics": evaluations_of(run),
         "data": TRAINED_ON,
     }
-    return Source(for_device(generator), facts, Path(settings["data"]["path"]))
+    return Source(for_device(generator), facts, trained_on(run)[0])
 
 
 def from_pair(path: Path) -> Source:
@@ -176,7 +177,7 @@ def faces_to_compare(data: Path, judge: Path) -> Crops:
     from training.gan.faces import cut_by_landmarks
 
     pictures: Pictures = lend_validation(read_pictures(data), learnt_validation(judge))
-    return cut_by_landmarks(pictures.split(Split.VALIDATION).pixels[:NUM_FACES])
+    return cut_by_landmarks(require_split(pictures, Split.VALIDATION, data).pixels[:NUM_FACES])
 
 
 def face_ms(content: bytes) -> float:
@@ -212,7 +213,7 @@ def evaluations_of(run: Path) -> dict[str, Any]:
     steps = read_gan_recipe(run).steps_before + steps_done(run)
     found = {}
     for path in sorted(run.glob("evaluation-*.json")):
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = read_numbers(path, "steps")
         if facts["steps"] == steps:
             found[path.stem] = facts
         else:

@@ -22,6 +22,7 @@ def main(words: list[str] | None = None) -> int:
     from training.ablation import ablate
     from training.classifier import chain, evaluate, hog_svm
     from training.classifier import train as classifier
+    from training.commands import run_command
     from training.data import captured, posed
     from training.face_check import train as face_check
     from training.face_hog import train as face_hog
@@ -41,13 +42,7 @@ def main(words: list[str] | None = None) -> int:
         module.add_arguments(commands)
     words = sys.argv[1:] if words is None else words
     arguments = parser.parse_args(words)
-    try:
-        return int(arguments.run(arguments, shlex.join(words)))
-    except MienError as error:
-        print(f"training: {error}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        return 130
+    return run_command("training", arguments, shlex.join(words))
 
 
 if __name__ == "__main__":

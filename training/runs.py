@@ -18,17 +18,19 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import keras
 import numpy as np
 
 from device.errors import UsageError
-from training.files import write_json, write_table
+from training.files import reason, write_json, write_table
 
 RUNS = Path("runs")
 SETTINGS = "settings.json"
 HISTORY = "history.csv"
+KEPT = {"recipe": dict, "data": dict, "command": str, "git_revision": str}  # of the settings
 FLAGS = {"run_path": "run", "view_teachers": "view-teacher"}  # options of other names
 
 Row = dict[str, float]
@@ -46,6 +48,8 @@ def new_run(path: Path | None, kind: str, folder: Path = RUNS, resumes: bool = T
         raise UsageError(f"{run}: already holds a run; {instead}")
     try:
         run.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=run):  # a folder that was there may take no files
+            pass
     except OSError as error:
         raise UsageError(f"{run}: cannot make the run directory: {error.strerror}") from error
     return run
@@ -110,13 +114,34 @@ def read_settings(run: Path, kind: str = "") -> dict[str, Any]:
     """
     try:
         settings: dict[str, Any] = json.loads((run / SETTINGS).read_text(encoding="utf-8"))
-        recipe = settings.get("recipe")
-    except (OSError, ValueError, AttributeError) as error:
-        raise UsageError(f"{run}: not a run directory ({error})") from error
-    found = recipe.get("kind", "classifier") if isinstance(recipe, dict) else "unknown"
+    except (OSError, ValueError) as error:
+        why = f"{SETTINGS}: {reason(error)}"
+        raise UsageError(f"{run}: not a run directory ({why})") from error
+    if not isinstance(settings, dict):
+        raise UsageError(f"{run}: not a run directory ({SETTINGS} holds no settings)")
+    lacking = [key for key, kind in KEPT.items() if not isinstance(settings.get(key), kind)]
+    if lacking:
+        raise UsageError(f"{run}: not a run directory ({SETTINGS} lacks {', '.join(lacking)})")
+    recipe = settings["recipe"]
+    found = recipe.get("kind", "classifier")
     if kind and found != kind:
         raise UsageError(f"{run}: a run of {found}, not of {kind}")
     return settings
+
+
+def trained_on(run: Path) -> tuple[Path, Path | None]:
+    """The pictures that a run is trained on, and the FER+ votes; None without votes.
+
+    Raises:
+        UsageError: not a run directory, or its settings do not say it.
+    """
+    data = read_settings(run)["data"]
+    path, votes = data.get("path"), data.get("votes")
+    if not isinstance(path, str) or not isinstance(votes, str | None):
+        raise UsageError(
+            f"{run}: its {SETTINGS} does not say which pictures it learns (data, path)"
+        )
+    return Path(path), Path(votes) if votes else None
 
 
 def mark_finished(run: Path) -> None:
@@ -137,12 +162,19 @@ def write_history(run: Path, history: Sequence[Row]) -> None:
 
 
 def read_history(run: Path) -> list[Row]:
-    """One entry an epoch or round, oldest first; empty before the first has ended."""
+    """One entry an epoch or round, oldest first; empty before the first has ended.
+
+    Raises:
+        UsageError: the file is damaged.
+    """
     path = run / HISTORY
     if not path.exists():
         return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+    except (OSError, csv.Error, TypeError, ValueError) as error:
+        raise UsageError(f"{path}: not the history of a run: {reason(error)}") from error
 
 
 def shorten(command: str) -> str:

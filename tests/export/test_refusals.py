@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from dataclasses import replace
@@ -184,8 +183,7 @@ def test_what_either_file_has_learnt_of_validation_is_left_out(
     run = card.facts["run"]
     recipe = {**run["recipe"], "learn_validation": theirs}
     old = replace(card, facts={**card.facts, "run": {**run, "recipe": recipe}})
-    settings = json.loads((drawn_run / "settings.json").read_text())
-    pictures = classifier.read_run_pictures(settings, None, None)
+    pictures = classifier.read_run_pictures(drawn_run, None, None)
     found = classifier.comparison_with(content, "crowd", pictures, mine)(content, old)
     assert found is not None
     assert len(found.new) == 7  # of 14

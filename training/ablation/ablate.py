@@ -10,7 +10,6 @@ have ended, on the test split.
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from training.classifier.chain import call
 from training.classifier.recipe import recipe_for
 from training.classifier.train import DATA, NETWORK_NAMES, PRECISIONS, default_votes
 from training.data.fer2013 import require_data
-from training.files import write_json
+from training.files import read_numbers, require_folder, require_output, write_json
 from training.runs import RUNS, has_run, is_finished, read_settings, shorten
 
 OUTPUT = Path("docs/paper/ablation.json")
@@ -68,6 +67,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if arguments.list:
         print("\n".join(f"{group}: {n}" if group else n for n, (group, _) in variants.items()))
         return 0
+    require_output(arguments.output)
+    require_folder(arguments.runs)
     require_data(arguments.data)
     runs = planned(arguments, variants, votes)
     steps = {run: words for run, options in runs.items() if (words := words_for(run, options))}
@@ -182,7 +183,7 @@ def collect(arguments: argparse.Namespace, votes: Path | None, command: str) -> 
 def read_metrics(run: Path, split: str) -> dict[str, Any] | None:
     """What ``training evaluate`` wrote; None before."""
     path = run / f"metrics-{split}.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+    return dict(read_numbers(path, "parameters", "fer2013")) if path.exists() else None
 
 
 def summarize(measured: list[dict[str, Any]]) -> dict[str, Any]:

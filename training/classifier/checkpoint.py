@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from device.errors import UsageError
-from training.files import whole
+from training.files import reason, whole
 
 
 def save_checkpoint(run: Path, model: keras.Model, averaged: list[Any]) -> None:
@@ -45,5 +45,5 @@ def load_checkpoint(run: Path, model: keras.Model) -> list[Any]:
         averaged = model.get_weights()
         model.load_weights(run / "last.weights.h5")
     except (OSError, ValueError) as error:
-        raise UsageError(f"{run}: no checkpoint to resume from ({error})") from error
+        raise UsageError(f"{run}: no checkpoint to resume from ({reason(error)})") from error
     return list(averaged)

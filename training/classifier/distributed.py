@@ -35,16 +35,31 @@ def make_strategy(name: str) -> Any:
 
     if name == "mirrored":
         return tf.distribute.MirroredStrategy()
-    if "cluster" not in json.loads(os.environ.get("TF_CONFIG") or "{}"):
+    if "cluster" not in read_config():
         raise UsageError("--strategy multiworker needs the cluster and this task in TF_CONFIG")
     return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def read_config() -> dict[str, Any]:
+    """What ``TF_CONFIG`` says; empty where it is not set.
+
+    Raises:
+        UsageError: it is not a JSON object.
+    """
+    try:
+        config = json.loads(os.environ.get("TF_CONFIG") or "{}")
+    except ValueError:
+        config = None
+    if not isinstance(config, dict):
+        raise UsageError("TF_CONFIG is not a JSON object; see TensorFlow's guide")
+    return config
 
 
 def is_chief(strategy: str) -> bool:
     """True for the one process that writes the run directory."""
     if strategy != "multiworker":
         return True  # whatever TF_CONFIG a machine has for others
-    config = json.loads(os.environ.get("TF_CONFIG") or "{}")
+    config = read_config()
     task = config.get("task", {})
     if "chief" in config.get("cluster", {}):
         return task.get("type") == "chief"

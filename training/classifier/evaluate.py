@@ -12,8 +12,9 @@ from training.classifier.read_recipe import read_recipe
 from training.classifier.robustness import CONDITIONS
 from training.data.cleaning import lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
-from training.files import write_json
-from training.runs import newest_run, read_history, read_settings
+from training.data.splits import require_split
+from training.files import require_folder, write_json
+from training.runs import newest_run, read_history, trained_on
 
 TITLES = {
     "fer2013": "FER2013's labels",
@@ -36,11 +37,15 @@ def add_arguments(commands: Any) -> None:
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Measures and draws."""
     run = arguments.run_path or newest_run()
-    data = read_settings(run)["data"]
-    votes = arguments.votes or (data["votes"] if arguments.data is None else None)
-    pictures = read_pictures(Path(arguments.data or data["path"]), votes and Path(votes))
-    pictures = lend_validation(pictures, read_recipe(run).learn_validation)
-    for line in evaluate_run(run, pictures, Split[arguments.split.upper()]):
+    recipe = read_recipe(run)
+    data, votes = (arguments.data, None) if arguments.data else trained_on(run)
+    require_folder(run)
+    pictures = read_pictures(data, arguments.votes or votes)
+    pictures = lend_validation(pictures, recipe.learn_validation)
+    split = Split[arguments.split.upper()]
+    for needed in {Split.TRAIN, Split.VALIDATION, split}:
+        require_split(pictures, needed, data)
+    for line in evaluate_run(run, pictures, split):
         print(line)
     return 0
 

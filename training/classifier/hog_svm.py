@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,15 @@ from training.classifier.metrics import protocols_for, scores, truth_of
 from training.classifier.train import DATA, default_votes
 from training.data.cleaning import clean
 from training.data.fer2013 import NUM_CLASSES, Split, read_pictures
-from training.files import whole, write_json
+from training.data.splits import require_split
+from training.files import reason, require_folder, whole, write_json
 from training.runs import RUNS
 
 WINDOW = (64, 128)  # width, height
 CELL_SIZES, BINS = (8, 16, 32), 9
 NORMS = ("l2-hys", "l2")
 METRICS = "metrics.json"
+MIN_CLASSES = 3  # of two, scikit-learn makes one plane
 LOSS_COST = 0.01  # the SVM's C: strong regularization for 3,780 correlated features
 
 
@@ -48,20 +51,21 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Computes the features, fits seven one-against-rest SVMs, measures them on validation."""
+    require_folder(arguments.run_path)
     pictures, _ = clean(read_pictures(arguments.data, default_votes(arguments)))
-    train = pictures.split(Split.TRAIN)
-    if len(train) == 0:
-        raise UsageError(f"{arguments.data}: no pictures left to train on")
+    train, validation = (
+        require_split(pictures, split, arguments.data) for split in (Split.TRAIN, Split.VALIDATION)
+    )
+    if len(np.unique(train.labels)) < MIN_CLASSES:
+        raise UsageError(f"{arguments.data}: the training pictures show too few expressions")
     started_s = time.monotonic()
     print(f"HOG of {len(train)} pictures", flush=True)
     features = describe(train.pixels, arguments.cell, arguments.norm)
     weights = fit(features, train.labels, arguments.cost)
     seconds = time.monotonic() - started_s
-    arguments.run_path.mkdir(parents=True, exist_ok=True)
     with whole(arguments.run_path / "hog-svm.npz") as part:
         np.savez(part, weights=weights, cell_px=arguments.cell, norm=arguments.norm)
     results = {}
-    validation = pictures.split(Split.VALIDATION)
     logits = HogSvm(weights, arguments.cell, arguments.norm).logits(validation.pixels)
     for protocol in protocols_for(validation):
         truth = truth_of(validation, protocol)
@@ -135,7 +139,7 @@ def read_metrics(run: Path) -> dict[str, Any] | None:
         measured: dict[str, Any] = json.loads((run / METRICS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return measured if "cell_px" in measured else None
+    return measured if isinstance(measured, dict) and "cell_px" in measured else None
 
 
 class HogSvm:
@@ -153,8 +157,8 @@ class HogSvm:
             with np.load(path) as arrays:
                 norm = str(arrays["norm"]) if "norm" in arrays else NORMS[0]
                 return cls(arrays["weights"], int(arrays["cell_px"]), norm)
-        except (OSError, KeyError, ValueError) as error:
-            raise UsageError(f"{path}: no trained HOG baseline ({error})") from error
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise UsageError(f"{path}: no trained HOG baseline ({reason(error)})") from error
 
     def logits(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(n, 7) distances to the seven planes."""

@@ -118,7 +118,9 @@ def teacher_of(file: RecipeFile, files: dict[str, RecipeFile]) -> RecipeFile:
     try:
         return files[file.recipe.teacher]
     except KeyError as error:
-        raise UsageError(f"{file.path}: no recipe file for its teacher {error}") from error
+        raise UsageError(
+            f"{file.path}: no recipe file for its teacher {file.recipe.teacher}"
+        ) from error
 
 
 def require_recipe(run: Path, file: RecipeFile) -> None:

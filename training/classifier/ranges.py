@@ -7,12 +7,15 @@ from typing import Any
 
 from device.errors import UsageError
 
-COUNTS = ("batch_size", "epochs", "steps", "round_steps", "blocks", "width", "critic_steps",
+MOST = 2**31 - 1  # what TensorFlow and Keras take as a count
+MOST_SEED = 2**32 - 1  # NumPy's
+COUNTS = ("rounds", "seeds", "per_class", "repeats",
+          "batch_size", "epochs", "steps", "round_steps", "blocks", "width", "critic_steps",
           "penalty_interval", "average_every", "guide_steps")  # fmt: skip
 SHARES = ("label_smoothing", "teacher_share", "view_share", "informed_share", "average_decay",
           "momentum", "learn_validation", "p_mixup")  # fmt: skip
-ABOVE_ZERO = ("learning_rate", "critic_rate")
-AT_LEAST_ZERO = ("seed", "weight_decay", "warmup_epochs", "crowd_weight", "posed_pairs",
+ABOVE_ZERO = ("cost", "learning_rate", "critic_rate")
+AT_LEAST_ZERO = ("seed", "faces", "weight_decay", "warmup_epochs", "crowd_weight", "posed_pairs",
                  "difference_weight",
                  "rare_margin")  # fmt: skip
 
@@ -21,7 +24,7 @@ def check_ranges(settings: Any) -> None:
     """Refuses numbers that no training can be made with.
 
     Args:
-        settings: a recipe or losses, as a dataclass.
+        settings: a recipe or losses, as a dataclass, or the command line's options.
 
     Raises:
         UsageError: one is out of its range; it is named as on the command line.
@@ -31,12 +34,16 @@ def check_ranges(settings: Any) -> None:
             continue
         wanted = fault(name, value)
         if wanted:
-            raise UsageError(f"--{name.replace('_', '-')} {value:g}: must be {wanted}")
+            shown = f"{value:g}" if isinstance(value, float) else value
+            raise UsageError(f"--{name.replace('_', '-')} {shown}: must be {wanted}")
 
 
 def fault(name: str, value: float) -> str:
     """What the setting must be and is not; "" when it is."""
-    if not math.isfinite(value):
+    most = MOST_SEED if name == "seed" else MOST
+    if isinstance(value, int) and value > most:
+        return f"at most {most}"
+    if isinstance(value, float) and not math.isfinite(value):
         return "a finite number"
     if name in COUNTS and value < 1:
         return "at least 1"

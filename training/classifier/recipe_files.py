@@ -16,6 +16,7 @@ from device.errors import UsageError
 from training.classifier.networks import HEADS
 from training.classifier.read_recipe import recipe_from
 from training.classifier.recipe import Recipe
+from training.files import reason
 
 RECIPES = Path(__file__).with_name("recipes")
 
@@ -78,13 +79,17 @@ def read_recipe_file(path: Path) -> RecipeFile:
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or not isinstance(content["pairs"], dict):
+            raise ValueError("it names no pairs")
         pairs = {str(pair): str(head) for pair, head in content["pairs"].items()}
         if set(pairs.values()) - set(HEADS):
             raise ValueError(f"heads are {', '.join(HEADS)}")
+        if not isinstance(content["hours"], int | float):
+            raise ValueError("hours is not a number")
         return RecipeFile(path, recipe_from(content["recipe"]), pairs, bool(content["ships"]),
                           float(content["hours"]), str(content["machine"]))  # fmt: skip
-    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
-        raise UsageError(f"{path}: not a recipe file ({error})") from error
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"{path}: not a recipe file ({reason(error)})") from error
 
 
 def maker_of(pair: str, files: dict[str, RecipeFile], needed_by: str = "") -> RecipeFile:

@@ -19,7 +19,7 @@ from training.classifier.trained import load_pair, load_view_teachers
 from training.data.augmentation import KINDS, without
 from training.data.cleaning import Dropped, clean_as, summary, write_list
 from training.data.fer2013 import Pictures, Split, read_pictures
-from training.runs import RUNS, mark_finished, new_run, read_settings, refuse_given, write_settings
+from training.runs import RUNS, mark_finished, new_run, refuse_given, trained_on, write_settings
 
 DATA = Path("data/fer2013.csv")
 VOTES = Path("data/fer2013new.csv")
@@ -103,14 +103,14 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if arguments.resume:
         run, recipe = arguments.resume, read_recipe(arguments.resume)
         refuse_given(arguments, (*SETTINGS, "recipe", "run_path", *CHOICES))
-        data = read_settings(run)["data"]
-        data_path, votes_path = arguments.data or data["path"], arguments.votes or data["votes"]
+        data_path, votes_path = trained_on(run)
+        data_path, votes_path = arguments.data or data_path, arguments.votes or votes_path
     else:
         recipe = recipe_of(arguments)
         run = arguments.run_path or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{recipe.network}"
         data_path = arguments.data or DATA
         votes_path = default_votes(arguments)
-    pictures, dropped = prepare(Path(data_path), votes_path and Path(votes_path), recipe)
+    pictures, dropped = prepare(data_path, votes_path, recipe)
     chief = is_chief(arguments.strategy)
     if not arguments.resume and chief:
         start_run(run, recipe, pictures, dropped, [str(data_path), votes_path], command)

@@ -16,6 +16,7 @@ from training.classifier.batches import Teacher
 from training.classifier.metrics import softmax
 from training.classifier.networks import HEADS, build
 from training.classifier.read_recipe import read_recipe
+from training.files import reason
 from training.reports.tflite import TfliteClassifier
 
 
@@ -32,7 +33,7 @@ def load_network(run: Path) -> keras.Model:
         model = build(recipe.network, recipe.normalizes)
         model.load_weights(run / "averaged.weights.h5")
     except (OSError, ValueError) as error:
-        raise UsageError(f"{run}: no usable weights yet ({error})") from error
+        raise UsageError(f"{run}: no usable weights yet ({reason(error)})") from error
     finally:
         keras.mixed_precision.set_global_policy(policy)
     return model

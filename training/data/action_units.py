@@ -17,9 +17,11 @@ import numpy.typing as npt
 
 from device.errors import ModelError, UsageError
 from device.vision.tflite import TFLiteModel
+from training.files import reason
 
 SIDE_PX = 192  # of the mesh model's input; faces are warped at this size
 MARGIN = 0.3  # share of the face crop that is added around it
+NUM_OUTPUTS = 2  # of the mesh model: points and the logit of a face
 GRID = 96  # displacement and shading are computed on so many nodes a side
 MIN_PRESENCE = 2.0  # logit of the mesh model that it sees a face
 
@@ -127,9 +129,11 @@ def load_mesh(path: Path) -> Mesh:
     """
     try:
         model = TFLiteModel(path.read_bytes())
-        _mesh, _presence = model.outputs
+        if len(model.outputs) != NUM_OUTPUTS:
+            raise ValueError(f"its outputs are {len(model.outputs)}, not {NUM_OUTPUTS}")
     except (OSError, ModelError, ValueError) as error:
-        raise UsageError(f"{path}: not MediaPipe's face landmark model ({error})") from error
+        why = reason(error)
+        raise UsageError(f"{path}: not MediaPipe's face landmark model ({why})") from error
 
     def ask(picture: npt.NDArray[np.float32]) -> tuple[Points, float]:
         mesh, presence = model.run(np.repeat(picture[None, :, :, None], 3, axis=3))

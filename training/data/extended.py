@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from device.errors import UsageError
 from training.data.fer2013 import CROWD_ORDER, POSED, VOTE_COLUMNS, Pictures, Split
-from training.files import write_table
+from training.files import require_folder, write_table
 
 USAGE = {Split.TRAIN: "Training", Split.VALIDATION: "PublicTest", Split.TEST: "PrivateTest"}
 SURE_VOTES = 10  # what FER+ gives a picture on which everybody agrees
@@ -78,12 +78,13 @@ def require_new(folder: Path) -> tuple[Path, Path]:
     """The two paths, neither of which is there yet.
 
     Raises:
-        UsageError: one is.
+        UsageError: one is, or the folder cannot be written.
     """
     data, votes = folder / "fer2013.csv", folder / "fer2013new.csv"
     for path in (data, votes):
         if path.exists():
             raise UsageError(f"{path}: already there; name another folder with --output")
+    require_folder(folder)
     return data, votes
 
 

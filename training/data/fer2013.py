@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import sys
-import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -22,6 +22,8 @@ import numpy.typing as npt
 from device.errors import UsageError
 from device.vision.preprocess import CROP_PX
 from device.vocabulary import EXPRESSIONS
+from training.data.rows import parse_pixels, read_rows, whole_number
+from training.files import reason
 
 NUM_CLASSES = len(EXPRESSIONS)
 VOTE_COLUMNS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear",
@@ -33,6 +35,7 @@ OTHER_NAMES = {"anger": "angry", "disgusted": "disgust", "fearful": "fear", "hap
 FOLDER_NAMES = {expression.value: number for number, expression in enumerate(EXPRESSIONS)}
 FOLDER_NAMES |= {other: FOLDER_NAMES[name] for other, name in OTHER_NAMES.items()}
 MIN_VOTED, MIN_AGREEMENT = 100, 0.4  # fewer pictures say nothing; shuffled ones agree on a fifth
+MAX_VOTES = 1000  # of one picture for one expression; FER+ has ten, `add-posed` writes a hundred
 POSED = "posed"  # names of faces that ``training add-posed`` has added begin so
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
@@ -134,43 +137,44 @@ def read_csv(path: Path) -> Pictures:
         UsageError: a column is missing or a row is damaged.
     """
     csv.field_size_limit(sys.maxsize)
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return parse_rows(path, csv.reader(file))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot read the pictures: {reason(error)}") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not a CSV file: {reason(error)}") from error
+
+
+def parse_rows(path: Path, rows: Iterator[list[str]]) -> Pictures:
+    """The pictures in the rows of such a file, of which the first names the columns.
+
+    Raises:
+        UsageError: a column is missing or a row is damaged.
+    """
+    header = [column.strip() for column in next(rows, [])]
+    missing = {"emotion", "pixels", "Usage"} - set(header)
+    if missing:
+        raise UsageError(f"{path}: columns {', '.join(sorted(missing))} are missing")
+    places = [header.index(column) for column in ("emotion", "pixels", "Usage")]
     pixels, labels, splits = [], [], []
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = csv.reader(file)
-        header = [column.strip() for column in next(rows, [])]
-        missing = {"emotion", "pixels", "Usage"} - set(header)
-        if missing:
-            raise UsageError(f"{path}: columns {', '.join(sorted(missing))} are missing")
-        label_at, pixels_at, usage_at = map(header.index, ("emotion", "pixels", "Usage"))
-        for number, row in enumerate(rows, start=2):
-            try:
-                pixels.append(parse_pixels(row[pixels_at]))
-                labels.append(list(range(NUM_CLASSES))[int(row[label_at])])
-                splits.append(USAGES[row[usage_at].strip()])
-            except (ValueError, IndexError, KeyError) as error:
-                raise UsageError(f"{path}, line {number}: not a FER2013 row ({error})") from error
+    for number, row in enumerate(rows, start=2):
+        try:
+            if len(row) <= max(places):
+                raise ValueError("it has too few columns")
+            label, picture, usage = (row[place].strip() for place in places)
+            labels.append(whole_number(label, "emotion", NUM_CLASSES - 1))
+            pixels.append(parse_pixels(picture))
+            if usage not in USAGES:
+                raise ValueError(f"Usage is {usage or 'empty'}, none of {', '.join(USAGES)}")
+            splits.append(USAGES[usage])
+        except ValueError as error:
+            raise UsageError(f"{path}, line {number}: not a FER2013 row ({error})") from error
     if not labels:
         raise UsageError(f"{path}: has a header but no pictures")
     names = np.array([f"row {number}" for number in range(len(labels))])
     return Pictures(np.stack(pixels), np.array(labels), np.array(splits, np.int64),
                     no_votes(len(labels)), names)  # fmt: skip
-
-
-def parse_pixels(text: str) -> npt.NDArray[np.uint8]:
-    """(48, 48) uint8 from 2,304 numbers with spaces between them.
-
-    Raises:
-        ValueError: another count, no numbers, or not from 0 to 255.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)  # what cannot be read to its end
-        try:
-            values = np.fromstring(text, np.int64, sep=" ")
-        except DeprecationWarning as error:
-            raise ValueError("pixels are no numbers") from error
-    if values.size and not 0 <= values.min() <= values.max() <= 255:
-        raise ValueError("pixels must be from 0 to 255")
-    return values.astype(np.uint8).reshape(CROP_PX, CROP_PX)
 
 
 def read_folder(path: Path) -> Pictures:
@@ -229,15 +233,18 @@ def add_votes(pictures: Pictures, path: Path) -> Pictures:
     Raises:
         UsageError: missing, other columns, another number of rows, or rows in another order.
     """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        votes = np.array([[int(row[column]) for column in VOTE_COLUMNS] for row in rows])
-        posed = [(row.get("Image name") or "").startswith(POSED) for row in rows]
-    except OSError as error:
-        raise UsageError(f"{path}: cannot read the FER+ votes: {error.strerror}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{path}: not FER+'s fer2013new.csv ({error})") from error
+    rows = read_rows(path, "the FER+ votes")
+    missing = [column for column in VOTE_COLUMNS if rows and column not in rows[0]]
+    if missing:
+        raise UsageError(f"{path}: not FER+'s votes: columns {', '.join(missing)} are missing")
+    counts = []
+    for number, row in enumerate(rows, start=2):
+        try:
+            counts.append([whole_number(row[name], name, MAX_VOTES) for name in VOTE_COLUMNS])
+        except ValueError as error:
+            raise UsageError(f"{path}, line {number}: not a row of FER+ votes ({error})") from error
+    votes = np.array(counts, np.int64).reshape(-1, len(VOTE_COLUMNS))
+    posed = [(row.get("Image name") or "").startswith(POSED) for row in rows]
     if len(votes) != len(pictures):
         raise UsageError(f"{path}: {len(votes)} rows of votes for {len(pictures)} pictures")
     check_order(

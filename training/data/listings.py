@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 from device.errors import UsageError
+from device.vocabulary import EXPRESSIONS
 from training.data.fer2013 import FOLDER_NAMES
+from training.data.rows import decimal, read_rows
 
 COLUMNS = ("file", "expression", "probability")  # of a list of collected faces
 
@@ -21,25 +22,6 @@ class Captured:
     probability: float
 
 
-def read_rows(path: Path, what: str) -> list[dict[str, str]]:
-    """The rows of a CSV file by their columns; the first one is line 2.
-
-    Args:
-        path: of the file.
-        what: it holds, for the error.
-
-    Raises:
-        UsageError: missing, unreadable, or not a CSV file.
-    """
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot read {what}: {error.strerror}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not a CSV file: {error}") from error
-
-
 def read_labels(folder: Path) -> list[tuple[Path, int]]:
     """The pictures of a folder's ``labels.csv`` with the numbers of their expressions.
 
@@ -51,13 +33,10 @@ def read_labels(folder: Path) -> list[tuple[Path, int]]:
     path = folder / "labels.csv"
     pictures = []
     for line, row in enumerate(read_rows(path, "the labels"), start=2):
-        try:
-            label = row["expression"] if "expression" in row else row["label"]
-            pictures.append((folder / row["file"], FOLDER_NAMES[label]))
-        except KeyError as error:
-            raise UsageError(
-                f"{path}, line {line}: {error} is no column or no expression of ours"
-            ) from error
+        label = row.get("expression" if "expression" in row else "label")
+        if label is None or row.get("file") is None:
+            raise UsageError(f"{path}, line {line}: expected the columns file and label")
+        pictures.append((folder / row["file"], number_of(label, f"{path}, line {line}")))
     if not pictures:
         raise UsageError(f"{path}: names no pictures")
     return pictures
@@ -71,15 +50,51 @@ def read_captured(path: Path) -> list[Captured]:
     """
     faces = []
     for line, row in enumerate(read_rows(path, "the faces"), start=2):
+        where = f"{path}, line {line}"
+        if None in (row.get(column) for column in COLUMNS):
+            raise UsageError(f"{where}: expected the columns {', '.join(COLUMNS)}")
+        expression = number_of(row["expression"], where)
         try:
-            expression = FOLDER_NAMES[row["expression"]]
-            faces.append(Captured(row["file"], expression, float(row["probability"])))
-        except (KeyError, TypeError, ValueError) as error:
-            known = ", ".join(FOLDER_NAMES)
-            raise UsageError(
-                f"{path}, line {line}: expected {', '.join(COLUMNS)} with an expression of {known} "
-                f"({error})"
-            ) from error
+            probability = decimal(row, "probability")
+        except ValueError as error:
+            raise UsageError(f"{where}: {error}") from error
+        if not 0 <= probability <= 1:
+            raise UsageError(f"{where}: probability is {probability:g}, not from 0 to 1")
+        faces.append(Captured(row["file"], expression, probability))
     if not faces:
         raise UsageError(f"{path}: names no faces")
     return faces
+
+
+def read_box_rows(path: Path) -> list[tuple[str, tuple[float, float, float, float]]]:
+    """(file, (x, y, width, height) px) of each row of a ``boxes.csv``.
+
+    Raises:
+        UsageError: missing, or without the five columns and numbers in them.
+    """
+    boxes = []
+    for line, row in enumerate(read_rows(path, "the boxes"), start=2):
+        try:
+            if row.get("file") is None:
+                raise ValueError("the column file is missing")
+            x, y, width, height = (decimal(row, column) for column in ("x", "y", "w", "h"))
+            if min(width, height) <= 0:
+                raise ValueError("w and h must be above 0")
+        except ValueError as error:
+            raise UsageError(
+                f"{path}, line {line}: expected the columns file, x, y, w, h: {error}"
+            ) from error
+        boxes.append((row["file"], (x, y, width, height)))
+    return boxes
+
+
+def number_of(label: str, where: str) -> int:
+    """The number of the expression that a label names.
+
+    Raises:
+        UsageError: it names none of the seven.
+    """
+    if label not in FOLDER_NAMES:
+        known = ", ".join(expression.value for expression in EXPRESSIONS)
+        raise UsageError(f"{where}: {label or 'empty'} is not an expression; known: {known}")
+    return FOLDER_NAMES[label]

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import UsageError
+from training.files import reason
 
 if TYPE_CHECKING:
     import keras
@@ -43,7 +44,9 @@ def load_published(folder: Path) -> Opinion:
     try:
         model = build(read_weights(folder))
     except (OSError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise UsageError(f"{folder}: not face-api.js' expression network ({error})") from error
+        raise UsageError(
+            f"{folder}: not face-api.js' expression network ({reason(error)})"
+        ) from error
 
     def opinion(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         both = ask(model, pixels) + ask(model, pixels[:, :, ::-1])

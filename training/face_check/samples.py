@@ -26,7 +26,7 @@ from device.vision.stage import (
 )
 from device.vocabulary import BoundingBox, Face
 from training.data.pictures import is_held_out, read_folder, read_grey
-from training.files import MODELS
+from training.files import MODELS, reason
 from training.landmarks.faces import spoil
 from training.reports.evaluate_detector import read_boxes
 
@@ -208,7 +208,7 @@ def read_zip(path: Path, number: int) -> list[Grey]:
             chosen = names[:: max(1, len(names) // number)][:number]
             contents = [archive.read(name) for name in chosen]
     except (OSError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path}: not a readable zip of pictures: {error}") from error
+        raise UsageError(f"{path}: not a readable zip of pictures: {reason(error)}") from error
     decoded = [
         cv2.imdecode(np.frombuffer(io.BytesIO(c).getvalue(), np.uint8), cv2.IMREAD_GRAYSCALE)
         for c in contents

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from device.errors import UsageError
 from training.data.fer2013 import Split, read_pictures
+from training.data.splits import require_split
 from training.face_check.network import build
 from training.face_check.prints import make_prints
 from training.face_check.samples import (
@@ -33,7 +34,7 @@ from training.face_check.samples import (
     stacked,
     straight,
 )
-from training.files import whole, write_json
+from training.files import reason, whole, write_json
 from training.runs import Row, new_run, read_settings, write_history, write_settings
 
 KIND = "face-check"
@@ -111,7 +112,7 @@ def read_portraits(
     data: Path, more: Path | None, random: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
     """(n, 80, 80) of pictures that show nothing but a face."""
-    faces = read_pictures(data).split(Split.TRAIN).pixels
+    faces = require_split(read_pictures(data), Split.TRAIN, data).pixels
     chosen = faces[random.permutation(len(faces))[:FACES]]
     portraits = of_pictures(list(chosen), FER_MARGIN)
     if more is None:
@@ -226,5 +227,5 @@ def load_network(run: Path) -> Any:
     try:
         model.load_weights(run / WEIGHTS)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{run}: no usable weights yet ({error})") from error
+        raise UsageError(f"{run}: no usable weights yet ({reason(error)})") from error
     return model

@@ -11,6 +11,7 @@ It leaves a run directory; ``python -m export face-hog RUN`` makes of it what th
 from __future__ import annotations
 
 import argparse
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from device.errors import UsageError
 from device.vision.stage import CELL_PX, WINDOW_PX, make_descriptor
 from training.data.fer2013 import Split, read_pictures
 from training.data.pictures import is_held_out, read_folder
-from training.files import whole, write_json
+from training.data.splits import require_split
+from training.files import reason, whole, write_json
 from training.runs import Row, new_run, read_settings, write_history, write_settings
 
 KIND = "face-hog"
@@ -55,8 +57,10 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
 
     random = np.random.default_rng(arguments.seed)
     pictures = read_pictures(arguments.data)
-    faces = pictures.split(Split.TRAIN).pixels
-    validation = pictures.split(Split.VALIDATION).pixels
+    faces, validation = (
+        require_split(pictures, split, arguments.data).pixels
+        for split in (Split.TRAIN, Split.VALIDATION)
+    )
     faceless = [p for name, p in read_folder(arguments.faceless) if not is_held_out(name)]
     if not faceless:
         raise UsageError(f"{arguments.faceless}: all pictures here are held out for measuring")
@@ -132,8 +136,8 @@ def load_arrays(run: Path) -> tuple[Features, float]:
     try:
         with np.load(run / ARRAYS) as arrays:
             weights, threshold = arrays["weights"], float(arrays["threshold"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        raise UsageError(f"{run}: no usable weights yet ({error})") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{run}: no usable weights yet ({reason(error)})") from error
     return np.asarray(weights, np.float32), threshold
 
 

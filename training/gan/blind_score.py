@@ -7,7 +7,7 @@ from pathlib import Path
 
 from device.errors import UsageError
 from device.vocabulary import EXPRESSIONS
-from training.data.listings import read_rows
+from training.data.rows import read_rows
 from training.reports.tables import table
 
 COLUMNS = ("file", "truth", "expression")  # of answers.csv

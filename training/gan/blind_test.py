@@ -22,8 +22,9 @@ from device.settings import Settings
 from device.vision.stage import MODELS, FaceStage, TFLiteClassifier, build_stage
 from device.vision.synthesizer import Synthesizer
 from device.vocabulary import EXPRESSIONS, Expression, Face, Image
-from training.data.listings import read_labels, read_rows
-from training.files import write_table
+from training.data.listings import read_labels
+from training.data.rows import read_rows
+from training.files import require_folder, write_table
 from training.gan.blind_score import COLUMNS, NAMING, REALISM, score
 
 NUM_REAL = NUM_SYNTHETIC = 20
@@ -73,6 +74,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         raise UsageError(f"--seed {arguments.seed}: must be at least 0")
     if arguments.output.exists():
         raise UsageError(f"{arguments.output}: already there; name another folder with --output")
+    require_folder(arguments.output)
     write_test(arguments.folder, arguments.output, arguments.generator, arguments.seed)
     return 0
 

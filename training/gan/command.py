@@ -16,8 +16,9 @@ from training.classifier.ranges import check_ranges
 from training.classifier.train import DATA, VOTES, default_votes
 from training.data.cleaning import clean
 from training.data.fer2013 import Pictures, Split, read_pictures
+from training.data.splits import require_split
 from training.gan.recipe import LOSSES, PLAIN, GanRecipe, read_gan_recipe, write_recipe
-from training.runs import RUNS, new_run, read_settings, refuse_given
+from training.runs import RUNS, new_run, refuse_given, trained_on
 
 GAN_RUNS = RUNS / "gan"
 HELP = {
@@ -65,14 +66,18 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if arguments.resume:
         run, recipe = arguments.resume, read_gan_recipe(arguments.resume)
         refuse_changes(arguments, recipe)
-        data = read_settings(run)["data"]
-        data_path, votes_path = Path(data["path"]), data["votes"] and Path(data["votes"])
+        data_path, votes_path = trained_on(run)
     else:
         recipe = recipe_of(arguments)
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{recipe.kind}"
         run = arguments.run_path or GAN_RUNS / name
         data_path, votes_path = arguments.data or DATA, default_votes(arguments)
     pictures, dropped = clean(read_pictures(data_path, votes_path))
+    training = require_split(pictures, Split.TRAIN, data_path)
+    validation = require_split(pictures, Split.VALIDATION, data_path)
+    from training.gan.faces import require_clear, without_hidden
+
+    require_clear(without_hidden(training), validation)
     print(f"{data_path}: {len(dropped)} training pictures left out as unfit", flush=True)
     if not arguments.resume:
         new_run(run, recipe.kind)

@@ -19,6 +19,7 @@ from training.data.fer2013 import require_data
 from training.gan.command import GAN_RUNS
 from training.gan.evaluate import JUDGE_HELP, SPLITS
 from training.gan.recipe import LOSSES, GanRecipe, StarGanLosses, read_gan_recipe
+from training.gan.tables import require_report
 from training.runs import has_run
 
 DEFAULT = GanRecipe()
@@ -42,6 +43,8 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Trains what is missing and judges; a step that fails ends it with its status."""
+    if arguments.report:
+        require_report(arguments.report)
     require_data(arguments.data)
     votes = default_votes(arguments)
     if votes is None:

@@ -16,9 +16,9 @@ from training.classifier.read_recipe import learnt_validation
 from training.classifier.train import DATA, VOTES
 from training.data.cleaning import clean, lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
-from training.files import write_json
+from training.files import require_folder, write_json
 from training.gan.recipe import name_of, read_gan_recipe
-from training.gan.tables import marked_part, rewrite, tables
+from training.gan.tables import require_report, rewrite, tables
 
 JUDGE_HELP = "classifier: a pair NAME.tflite, or a run"
 MIN_FACES = 14  # two of each expression, if they are evenly many
@@ -50,8 +50,9 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if arguments.seed < 0:
         raise UsageError(f"--seed {arguments.seed}: must be at least 0")
     if arguments.report:
-        marked_part(arguments.report)
+        require_report(arguments.report)
     recipes = {run: read_gan_recipe(run) for run in arguments.runs}
+    require_folder(*arguments.runs)
     everything = read_pictures(arguments.data, arguments.votes)
     unlearnt = lend_validation(everything, learnt_validation(arguments.judge))
     pictures = unlearnt.split(SPLITS[arguments.split])
@@ -125,4 +126,6 @@ def sample(pictures: Pictures, head: str, count: int, seed: int, rest: bool = Fa
         chosen = np.setdiff1d(faces, chosen)
         if not len(chosen):
             raise UsageError("--rest: --faces takes all faces of the split, none are left")
+    if not len(chosen):
+        raise UsageError("people agree on no face of this split: nothing to judge by")
     return pictures.subset(chosen)

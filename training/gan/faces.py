@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from device.errors import UsageError
 from device.vision.preprocess import CROP_PX, Matrix
 from device.vision.stage import SHIPPED, LandmarkModel
 from device.vision.synthesizer import cut_face, face_view
@@ -69,6 +70,27 @@ def clear_faces_of(
     shares = pictures.crowd() / total
     positions, expressions = find_clear(pictures.labels, shares, min_share, min_faces)
     return Faces(pictures.pixels[positions][..., None], expressions)
+
+
+def require_clear(training: Pictures, validation: Pictures) -> None:
+    """Refuses pictures that a generator cannot learn all seven expressions from.
+
+    Args:
+        training: pictures of the training split.
+        validation: those of the validation split; the sample sheets show some of them.
+
+    Raises:
+        UsageError: an expression has no clear face, or validation has none at all.
+    """
+    shown = clear_faces_of(training).expressions
+    missing = [e.value for number, e in enumerate(EXPRESSIONS) if number not in shown]
+    if missing:
+        raise UsageError(
+            f"no clear face of the training split shows {', '.join(missing)}: a generator needs "
+            "faces of all seven expressions"
+        )
+    if not len(clear_faces_of(validation).expressions):
+        raise UsageError("no face of the validation split shows a clear expression")
 
 
 def without_hidden(pictures: Pictures) -> Pictures:

@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 
 from device.errors import UsageError
-from training.files import whole
+from training.files import reason, whole
 from training.gan.faces import BalancedFaces, Faces, Pixels, RandomFaces, VotedFaces
 from training.gan.generator import settings_of
 from training.gan.guide import Guidance, GuideTraining, build_guide, rarity_of
@@ -175,7 +175,7 @@ def train_guide(faces: VotedFaces, recipe: GanRecipe, path: Path) -> keras.Model
         try:
             guide.load_weights(path)
         except (OSError, ValueError, KeyError) as error:
-            raise UsageError(f"{path}: not the guide of such a run ({error})") from error
+            raise UsageError(f"{path}: not the guide of such a run ({reason(error)})") from error
         return guide
     training = GuideTraining(guide, recipe.seed)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, max(recipe.guide_steps, 1))

@@ -157,14 +157,14 @@ def read_gan_recipe(run: Path) -> GanRecipe:
         UsageError: no run, a classifier's, or one with other settings than there are now: what it
             lacks must not become today's.
     """
-    settings = read_settings(run).get("recipe")
-    fields = dict(settings) if isinstance(settings, dict) else {}
+    fields = dict(read_settings(run)["recipe"])
     if fields.get("kind") not in LOSSES:
         raise UsageError(f"{run}: not a generator's run ({', '.join(LOSSES)})")
     losses = LOSSES[fields["kind"]]
     known = {f.name for f in dataclasses.fields(GanRecipe)}
     known |= {f"losses.{f.name}" for f in dataclasses.fields(losses)}
-    found = {*fields, *(f"losses.{name}" for name in fields.get("losses", {}))}
+    noted = fields.get("losses")
+    found = {*fields, *(f"losses.{name}" for name in (noted if isinstance(noted, dict) else {}))}
     if known != found:
         odd = ", ".join(sorted(known ^ found))
         raise UsageError(f"{run}: settings of another version of this program ({odd})")

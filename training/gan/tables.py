@@ -8,7 +8,7 @@ from typing import Any
 
 from device.errors import UsageError
 from device.vocabulary import EXPRESSIONS
-from training.files import write_text
+from training.files import reason, require_output, write_text
 
 BEGIN, END = "<!-- begin evaluate-gan -->", "<!-- end evaluate-gan -->"
 
@@ -77,6 +77,16 @@ def rewrite(report: Path, table: str) -> None:
     write_text(report, text[: place.start()] + marked + text[place.end() :])
 
 
+def require_report(report: Path) -> None:
+    """Tries first whether ``rewrite`` can do its work at a long command's end.
+
+    Raises:
+        UsageError: it cannot be read or written, or lacks the marks.
+    """
+    marked_part(report)
+    require_output(report)
+
+
 def marked_part(report: Path) -> tuple[str, re.Match[str]]:
     """The text of a Markdown file, and where its marked part is.
 
@@ -85,8 +95,8 @@ def marked_part(report: Path) -> tuple[str, re.Match[str]]:
     """
     try:
         text = report.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{report}: cannot read: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{report}: cannot read: {reason(error)}") from error
     place = re.search(re.escape(BEGIN) + ".*?" + re.escape(END), text, re.DOTALL)
     if not place:
         raise UsageError(f"{report}: lacks the lines {BEGIN} and {END}")

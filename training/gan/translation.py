@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras import ops
 
 from device.errors import UsageError
-from training.files import whole
+from training.files import reason, whole
 from training.gan.generator import GeneratorSettings, build_generator, inner_of, two_sided
 from training.gan.guide import Guidance
 from training.gan.optimizer import adam, late_decay
@@ -136,7 +136,7 @@ def open_checkpoint(path: Path) -> Iterator[Any]:
         with path.open("rb") as file, np.load(file) as state:
             yield state
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path}: no checkpoint of a generator's run ({error})") from error
+        raise UsageError(f"{path}: no checkpoint of a generator's run ({reason(error)})") from error
 
 
 def steps_done(run: Path) -> int:
@@ -157,5 +157,7 @@ def load_generator(run: Path, size: GeneratorSettings) -> keras.Model:
             weights = [state[f"mean_generator/{i}"] for i in range(len(generator.weights))]
         generator.set_weights(weights)
     except (KeyError, ValueError) as error:
-        raise UsageError(f"{run}: no checkpoint of such a generator there ({error})") from error
+        raise UsageError(
+            f"{run}: no checkpoint of such a generator there ({reason(error)})"
+        ) from error
     return two_sided(generator)

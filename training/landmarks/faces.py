@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from device.errors import UsageError
 from device.vision.preprocess import (
     CROP_PX,
     LANDMARK_MARGIN,
@@ -23,7 +23,9 @@ from device.vision.preprocess import (
     to_view,
     upright,
 )
+from training.data.listings import read_box_rows
 from training.data.pictures import read_grey
+from training.files import reason
 
 CONTOURS = ((36, 42), (42, 48), (30, 31), (48, 49), (54, 55))  # of 68 points: eyes, nose, mouth
 MIRRORED = [1, 0, 2, 4, 3]  # the left eye of a mirrored face was its right eye
@@ -56,20 +58,46 @@ def read_afw(folder: Path) -> list[tuple[str, Sample]]:
 
     Args:
         folder: with ``boxes.csv`` and ``landmarks68.csv``.
+
+    Raises:
+        UsageError: one is missing or damaged, or a picture cannot be read.
     """
+    boxes, marks = read_box_rows(folder / "boxes.csv"), read_marks(folder / "landmarks68.csv")
+    if len(boxes) != len(marks):
+        raise UsageError(
+            f"{folder}: {len(boxes)} faces in boxes.csv, but {len(marks)} in landmarks68.csv"
+        )
     samples = []
-    with open(folder / "boxes.csv", newline="") as boxes, open(folder / "landmarks68.csv") as marks:
-        pictures: dict[str, npt.NDArray[np.uint8]] = {}
-        for row, line in zip(csv.DictReader(boxes), marks, strict=True):
-            name = row["file"]
-            if name not in pictures:
-                pictures[name] = read_grey(folder / name)
-            points = five_of_68(np.array(line.split(","), np.float32).reshape(68, 2))
-            x, y, width, height = (float(row[k]) for k in ("x", "y", "w", "h"))
-            side = max(width, height)
-            center = (x + width / 2, y + height / 2)
-            samples.append((Path(name).name, cut_out(Sample(pictures[name], points, center, side))))
+    pictures: dict[str, npt.NDArray[np.uint8]] = {}
+    for (name, (x, y, width, height)), points in zip(boxes, marks, strict=True):
+        if name not in pictures:
+            pictures[name] = read_grey(folder / name)
+        center = (x + width / 2, y + height / 2)
+        sample = Sample(pictures[name], five_of_68(points), center, max(width, height))
+        samples.append((Path(name).name, cut_out(sample)))
     return samples
+
+
+def read_marks(path: Path) -> list[npt.NDArray[np.float32]]:
+    """(68, 2) px of each face of a ``landmarks68.csv``, which has no header.
+
+    Raises:
+        UsageError: missing, or a line without 136 numbers.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot read the landmarks: {reason(error)}") from error
+    marks = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            points = np.array(line.split(","), np.float32)
+        except ValueError:
+            points = np.empty(0, np.float32)
+        if points.size != 2 * 68 or not np.isfinite(points).all():
+            raise UsageError(f"{path}, line {number}: expected 136 numbers with commas between")
+        marks.append(points.reshape(68, 2))
+    return marks
 
 
 def five_of_68(points: npt.NDArray[np.float32]) -> Points:

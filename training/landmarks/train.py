@@ -23,7 +23,8 @@ from device.errors import UsageError
 from device.vision.preprocess import CROP_PX
 from training.data.fer2013 import Split, read_pictures
 from training.data.pictures import is_held_out
-from training.files import whole, write_json
+from training.data.splits import require_split
+from training.files import reason, whole, write_json
 from training.landmarks.faces import Sample, mirror, read_afw, render
 from training.landmarks.measure import errors_of_looks, held_out_samples, looks_at
 from training.landmarks.network import build
@@ -66,8 +67,12 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         raise UsageError(f"--epochs {arguments.epochs}: at least 1")
     keras.utils.set_random_seed(arguments.seed)
     random = np.random.default_rng(arguments.seed)
-    ours = [sample for name, sample in read_afw(arguments.afw) if not is_held_out(name)]
-    faces = read_pictures(arguments.data).split(Split.TRAIN).pixels
+    annotated = read_afw(arguments.afw)
+    ours = [sample for name, sample in annotated if not is_held_out(name)]
+    if not ours or len(ours) == len(annotated):
+        raise UsageError(f"{arguments.afw}: too few files: some teach, others measure")
+    pictures = read_pictures(arguments.data)
+    faces = require_split(pictures, Split.TRAIN, arguments.data).pixels
     run = new_run(arguments.run_path, KIND, resumes=False)
     taught = learn_from_teacher(faces[: arguments.faces], arguments.teacher, ours)
     print(f"{len(ours)} annotated faces, {len(taught)} of the teacher's", flush=True)
@@ -117,7 +122,7 @@ def load_network(run: Path) -> Any:
     try:
         model.load_weights(run / WEIGHTS)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{run}: no usable weights yet ({error})") from error
+        raise UsageError(f"{run}: no usable weights yet ({reason(error)})") from error
     return model
 
 

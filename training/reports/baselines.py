@@ -22,6 +22,7 @@ from training.classifier.metrics import (
 )
 from training.classifier.robustness import CONDITIONS
 from training.data.fer2013 import Pictures
+from training.files import reason
 from training.reports.out_of_domain import OutOfDomainFaces
 from training.reports.tflite import TfliteClassifier
 
@@ -125,7 +126,9 @@ def published_keras(path: Path) -> Candidate:
     try:
         model = keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"{path}: Keras {keras.__version__} cannot read it ({error})") from error
+        raise UsageError(
+            f"{path}: Keras {keras.__version__} cannot read it ({reason(error)})"
+        ) from error
     content = float_tflite(model)
     network = TfliteClassifier(content, rescaled=True)
     return Candidate(

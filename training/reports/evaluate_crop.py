@@ -22,7 +22,7 @@ from device.vision.stage import LandmarkModel, TFLiteClassifier, build_detector
 from device.vocabulary import Face
 from training.data.listings import read_labels
 from training.data.pictures import read_grey
-from training.files import MODELS, write_json
+from training.files import MODELS, require_output, write_json
 from training.reports.crops import (
     Crop,
     Grey,
@@ -50,6 +50,7 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Prints one table a folder: a row a detector, a column a crop."""
+    require_output(arguments.output)
     classifier = TFLiteClassifier.load(arguments.model, arguments.prior)
     results = {}
     for folder in arguments.pictures:
@@ -109,6 +110,8 @@ def accuracy(
 ) -> float:
     """Share of all pictures whose expression is named as labelled, by the crops' mean opinion."""
     found = [index for index, face in enumerate(faces) if face is not None]
+    if not found:
+        return 0.0
     opinions = []
     for crop in crops:
         cut = np.stack([crop(pictures[i], face) for i in found if (face := faces[i])])

@@ -29,10 +29,9 @@ from device.vision.stage import (
     load_check,
 )
 from device.vocabulary import BoundingBox, Face
-from training.data.listings import read_rows
+from training.data.listings import read_box_rows
 from training.data.pictures import is_held_out, read_folder, read_grey
-from training.files import MODELS, write_json
-from training.reports.faces import read_numbers
+from training.files import MODELS, read_numbers, require_output, write_json
 from training.reports.moving_demo import follow_demo
 
 MIN_FACE_PX = 48  # the device's default
@@ -92,10 +91,16 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Measures and prints a line a detector; ``report-faces`` makes tables of the JSON."""
+    require_output(arguments.output)
+    kept = {}
+    if arguments.output and arguments.output.exists():
+        kept = read_numbers(arguments.output)
     cv2.setNumThreads(1)
     boxes = read_boxes(arguments.boxes or arguments.pictures / "boxes.csv")
     pictures = {name: read_grey(arguments.pictures / name, 10_000) for name in boxes}
     faceless = [p for name, p in read_folder(arguments.faceless) if is_held_out(name)]
+    if not faceless:
+        raise UsageError(f"{arguments.faceless}: none of these pictures is held out for measuring")
     frames = read_video(arguments.video) if arguments.video else []
     megapixels = sum(picture.size for picture in faceless) / 1e6
     print(f"{len(pictures)} pictures with {sum(map(len, boxes.values()))} faces; "
@@ -112,7 +117,6 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         results[name] = row | count_faces(detector, group) | follow_demo(detector.detect, DEMO_S)
         print(f"{name}: {', '.join(show(*item) for item in results[name].items())}", flush=True)
     if arguments.output:
-        kept = read_numbers(arguments.output) if arguments.output.exists() else {}
         write_json(arguments.output, kept | results)
     return 0
 
@@ -193,13 +197,8 @@ def read_boxes(path: Path) -> dict[str, list[BoundingBox]]:
         UsageError: unreadable or without the five columns.
     """
     boxes: dict[str, list[BoundingBox]] = {}
-    try:
-        for row in read_rows(path, "the boxes"):
-            x, y, width, height = (float(row[key]) for key in ("x", "y", "w", "h"))
-            box = BoundingBox(x, y, x + width, y + height)
-            boxes.setdefault(row["file"], []).append(box)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{path}: expected the columns file, x, y, w, h: {error}") from error
+    for file, (x, y, width, height) in read_box_rows(path):
+        boxes.setdefault(file, []).append(BoundingBox(x, y, x + width, y + height))
     if not boxes:
         raise UsageError(f"{path}: no boxes in it")
     return boxes

@@ -31,7 +31,7 @@ from device.vision.stage import (
 from device.vocabulary import EXPRESSIONS, BoundingBox, Classification, EventType, Expression, Face
 from training.data.listings import read_labels
 from training.data.pictures import read_grey
-from training.files import MODELS, write_json
+from training.files import MODELS, require_output, write_json
 
 FRAME_RATE_HZ = 15
 STILL_S = 20  # of each face without a change
@@ -95,6 +95,7 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Films once, smooths with every setting, prints the curve."""
+    require_output(arguments.output)
     random = np.random.default_rng(arguments.seed)
     classifier = TFLiteClassifier.load(arguments.model, Settings().classifier.prior)
     clips = film_all(arguments.pictures, classifier, arguments.faces, random)
@@ -118,11 +119,16 @@ def film_all(
     """A clip of each chosen picture, followed by one that shows something else."""
     chosen = recognised(folder, classifier, number, random)
     clips = []
+    unsure = (
+        f"{folder}: the neural network is sure of fewer than two expressions here; add pictures"
+    )
+    if not chosen:
+        raise UsageError(unsure)
     for index, (picture, face, expression, _) in enumerate(chosen):
         later = chosen[index + 1 :] + chosen[:index]
         other = next((x for x in later if x[2] is not expression and x[3] >= SURE), None)
         if other is None:
-            raise UsageError(f"{folder}: the network surely names no two expressions in it")
+            raise UsageError(unsure)
         still = film(picture, face, STILL_S, classifier, random)
         change = film(*other[:2], CHANGE_S, classifier, random)
         clips.append(Clip(still, change, other[2]))

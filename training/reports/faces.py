@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
-from device.errors import UsageError
-from training.files import write_text
+from training.files import read_numbers, require_output, write_text
 from training.reports.tables import table
 from training.sequences.table import sequences_table
 
@@ -41,6 +39,7 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Fills the template with tables and draws the curve."""
+    require_output(arguments.output)
     detectors, crops, smoothing, sequences = (
         read_numbers(arguments.numbers / f"{name}.json")
         for name in ("detectors", "crops", "smoothing", "sequences")
@@ -57,18 +56,6 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     write_text(arguments.output, text)
     print(f"wrote {arguments.output}")
     return 0
-
-
-def read_numbers(path: Path) -> Any:
-    """What a measurement's ``--output`` holds.
-
-    Raises:
-        UsageError: missing or not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: no numbers of a measurement: {error}") from error
 
 
 def detector_table(detectors: dict[str, dict[str, Any]], columns: dict[str, str]) -> str:

@@ -12,10 +12,16 @@ from typing import Any, NamedTuple
 
 from training.classifier.metrics import scores
 from training.data.fer2013 import Split, read_pictures
-from training.files import MODELS, write_json, write_text
+from training.files import (
+    MODELS,
+    read_numbers,
+    require_folder,
+    require_output,
+    write_json,
+    write_text,
+)
 from training.reports.ablation import ablation_part
 from training.reports.baselines import ours
-from training.reports.faces import read_numbers
 from training.reports.hog_picture import draw_hog
 from training.reports.paper_runs import KEPT, curves_part, hog_part, keep
 from training.reports.published import TABLE_2, TABLE_3, TEST_COUNTS, implied_accuracy
@@ -74,11 +80,13 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Measures if asked, draws Figure 3 and fills the template."""
+    require_output(arguments.output)
+    require_folder(arguments.folder)
     both_path = arguments.folder / BOTH
     if arguments.data:
         pairs = [*sorted(MODELS.glob("expression*.tflite")), *arguments.pair]
         write_json(both_path, measure_both_splits(arguments.data, pairs))
-    results = {row["name"]: row for row in read_numbers(arguments.results)["results"]}
+    results = {row["name"]: row for row in read_numbers(arguments.results, "results")["results"]}
     both = read_numbers(both_path) if both_path.exists() else {}
     runs = keep(arguments.runs, arguments.folder)
     if arguments.runs:

@@ -11,7 +11,7 @@ from typing import Any
 
 from device.errors import UsageError
 from training.classifier.hog_svm import read_metrics
-from training.reports.faces import read_numbers
+from training.files import read_numbers
 from training.reports.plots import plot_curves
 from training.reports.tables import percent, table
 from training.runs import read_history, read_settings, shorten
@@ -32,7 +32,9 @@ def keep(runs: list[Path], folder: Path) -> dict[str, Any]:
         UsageError: a directory is of neither, or its training has not ended.
     """
     path = folder / KEPT
-    kept: dict[str, Any] = read_numbers(path) if path.exists() else {"curves": {}, "hog": {}}
+    kept: dict[str, Any] = {"curves": {}, "hog": {}}
+    if path.exists():
+        kept = read_numbers(path, *kept)
     for run in runs:
         if measured := read_metrics(run):
             kept["hog"][f"{measured['cell_px']} px, {measured['norm']}"] = {

@@ -15,7 +15,8 @@ from device.errors import UsageError
 from device.vision.model_card import ModelCard
 from training.classifier.train import DATA, default_votes
 from training.data.fer2013 import Pictures, Split, read_pictures
-from training.files import MODELS, write_json
+from training.data.splits import require_split
+from training.files import MODELS, reason, require_folder, require_output, write_json
 from training.reports.baselines import Candidate, baseline, measure, of_pair, ours, published
 from training.reports.out_of_domain import OutOfDomainFaces, read_faces
 from training.reports.runtimes import compare_runtimes, require_runtime
@@ -57,18 +58,11 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Measures on PrivateTest and on the folders; prints as it goes."""
-    if getattr(arguments, "keep", False):
-        earlier = read_earlier(arguments.output.with_suffix(".json"))  # not there: said at once
-        missing = set(earlier["faces"]) - {folder.name for folder in arguments.faces}
-        if missing:
-            raise UsageError(
-                f"--keep: the earlier report has {', '.join(sorted(missing))}, too; name "
-                "the same folders with --faces"
-            )
-    if arguments.tflite_runtime:
-        require_runtime(arguments.tflite_runtime)
+    check_first(arguments)
     pictures = read_pictures(arguments.data, default_votes(arguments))
-    test = pictures.split(Split.TEST)
+    test = require_split(pictures, Split.TEST, arguments.data)
+    if arguments.pair:
+        require_split(pictures, Split.VALIDATION, arguments.data)
     others = [read_faces(folder) for folder in arguments.faces]
     results = []
     for candidate in line_up(arguments, pictures.split(Split.VALIDATION)):
@@ -93,11 +87,32 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     }
     if arguments.keep:
         facts["results"] = with_earlier(results, read_earlier(output.with_suffix(".json")))
-    output.parent.mkdir(parents=True, exist_ok=True)
     write_report(json.loads(json.dumps(facts)), output)
     write_json(output.with_suffix(".json"), facts)
     print(f"{output} and its plots")
     return 0
+
+
+def check_first(arguments: argparse.Namespace) -> None:
+    """Looks at what the end of the command needs.
+
+    Raises:
+        UsageError: the report cannot be written or kept, or the other Python lacks a package.
+    """
+    output = getattr(arguments, "output", None)
+    if output:
+        require_output(output, output.with_suffix(".json"))
+        require_folder(output.parent / "img")
+    if getattr(arguments, "keep", False):
+        earlier = read_earlier(arguments.output.with_suffix(".json"))  # not there: said at once
+        missing = set(earlier["faces"]) - {folder.name for folder in arguments.faces}
+        if missing:
+            raise UsageError(
+                f"--keep: the earlier report has {', '.join(sorted(missing))}, too; name "
+                "the same folders with --faces"
+            )
+    if arguments.tflite_runtime:
+        require_runtime(arguments.tflite_runtime)
 
 
 def read_earlier(path: Path) -> dict[str, Any]:
@@ -110,7 +125,9 @@ def read_earlier(path: Path) -> dict[str, Any]:
         facts = json.loads(path.read_text(encoding="utf-8"))
         return {key: facts[key] for key in ("date", "git_revision", "faces", "results")}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: no earlier report to keep anything of ({error})") from error
+        raise UsageError(
+            f"{path}: no earlier report to keep anything of ({reason(error)})"
+        ) from error
 
 
 def with_earlier(results: list[dict[str, Any]], earlier: dict[str, Any]) -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ def write_report(facts: dict[str, Any], output: Path) -> None:
     results: Results = [marked(result) for result in facts["results"]]
     facts = {**facts, "results": results}
     images = output.parent / "img"
-    images.mkdir(exist_ok=True)
+    images.mkdir(parents=True, exist_ok=True)
     counts = {
         f"n_{name}": results[0]["protocols"].get(name, {}).get("n", "not measured")
         for name in ("fer2013", "majority", "clean")

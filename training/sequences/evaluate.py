@@ -22,7 +22,8 @@ from device.vocabulary import EXPRESSIONS, Expression
 from training.classifier.train import DATA, VOTES
 from training.data.action_units import load_mesh
 from training.data.fer2013 import Split, read_pictures
-from training.files import MODELS, write_json
+from training.data.splits import require_split
+from training.files import MODELS, require_output, write_json
 from training.sequences.camera import FilmCamera
 from training.sequences.people import Person, film_stills, read_people
 from training.sequences.play import Counts, play_long, play_person, summarise
@@ -64,6 +65,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Films everybody once, plays the films with and without the rest, prints the table."""
     if not arguments.folder and not arguments.mesh:
         raise UsageError("nothing to measure: give a folder of stills, or --mesh for warps")
+    if arguments.output:
+        require_output(arguments.output, arguments.output.with_suffix(".png"))
     classifier = TFLiteClassifier.load(arguments.model, Settings().classifier.prior)
     random = np.random.default_rng(arguments.seed)
     camera = FilmCamera(classifier, random)
@@ -77,7 +80,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         figures["stills"] = measure(people, modes, arguments.rounds, arguments.seed, tuned_on)
         figures["stills_left_out"] = left_out
     if arguments.mesh:
-        pictures = read_pictures(arguments.data, arguments.votes).split(Split.VALIDATION)
+        pictures = read_pictures(arguments.data, arguments.votes)
+        pictures = require_split(pictures, Split.VALIDATION, arguments.data)
         mesh = load_mesh(arguments.mesh)
         people, missed = film_warps(pictures, mesh, camera, arguments.faces, random)
         print(f"{len(people)} warped people; left out as no face was found: {missed}")

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from device.errors import UsageError
 from device.vocabulary import EXPRESSIONS, Expression
-from training.data.listings import read_labels, read_rows
+from training.data.listings import read_labels
 from training.data.pictures import read_grey
+from training.data.rows import read_rows
 from training.reports.evaluate_smoothing import FRAME_RATE_HZ
 from training.sequences.camera import Film, FilmCamera
 

@@ -31,6 +31,9 @@ def test_a_worker_without_a_cluster_is_told_what_is_missing(
     assert is_chief("multiworker")
     with pytest.raises(UsageError, match="TF_CONFIG"):
         make_strategy("multiworker")
+    monkeypatch.setenv("TF_CONFIG", "{cluster")
+    with pytest.raises(UsageError, match="TF_CONFIG is not a JSON object"):
+        is_chief("multiworker")
 
 
 @pytest.mark.parametrize(

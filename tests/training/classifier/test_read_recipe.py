@@ -18,6 +18,9 @@ def test_a_recipe_is_taken_from_a_run_a_card_or_a_file(tmp_path: Path) -> None:
         path = tmp_path / f"{number}.json"
         path.write_text(json.dumps(content))
         assert read_recipe_file(path) == recipe
+    path.write_text("[1]")
+    with pytest.raises(UsageError, match=r"recipe in it \(it holds no recipe\)"):
+        read_recipe_file(path)
     path.write_text('{"recipe": {"epochs": 7}}')
     with pytest.raises(UsageError, match="no classifier's recipe"):
         read_recipe_file(path)

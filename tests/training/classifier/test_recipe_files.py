@@ -44,10 +44,10 @@ def test_the_training_command_takes_a_recipe_file() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"hours": "long"}, "could not convert"),
+        ({"hours": "long"}, "hours is not a number"),
         ({"pairs": {"x": "votes"}}, "heads are fer2013, crowd"),
         ({"recipe": {"network": "expression"}}, "augmentation"),
-        ({"recipe": None}, "NoneType"),
+        ({"recipe": None}, "it holds no recipe"),
     ],
 )
 def test_a_damaged_recipe_file_is_refused(change: dict, said: str, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_corrected_review_is_never_overwritten(
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("a.png,smug,0.9", "line 2: expected file, expression, probability"),
+        ("a.png,smug,0.9", "line 2: smug is not an expression"),
         ("a.png,happy,sure", "line 2"),
         ("../../a.png,happy,0.9", "lies outside"),
         ("gone.png,happy,0.9", "not a readable picture"),

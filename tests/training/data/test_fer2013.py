@@ -7,7 +7,7 @@ import pytest
 
 from device.errors import UsageError
 from tests.training.drawn import drawn_rows, write_csv, write_folder, write_votes
-from training.data.fer2013 import Pictures, Split, read_pictures
+from training.data.fer2013 import VOTE_COLUMNS, Pictures, Split, read_pictures
 
 
 def test_csv_gives_pixels_labels_and_official_splits(tmp_path: Path) -> None:
@@ -115,6 +115,14 @@ def test_missing_file_says_where_to_put_it(tmp_path: Path) -> None:
         ("emotion,pixels,Usage\n0,1 2 3,Training\n", "line 2: not a FER2013 row"),
         ("emotion,pixels,Usage\n0,a b,Training\n", "line 2: not a FER2013 row"),
         ("emotion,pixels,Usage\n9," + "0 " * 2303 + "0,Training\n", "line 2: not a FER2013 row"),
+        (
+            "emotion,pixels,Usage\n-1," + "0 " * 2303 + "0,Training\n",
+            "line 2: .*emotion is -1, not",
+        ),
+        (
+            "emotion,pixels,Usage\n-7," + "0 " * 2303 + "0,Training\n",
+            "line 2: .*emotion is -7, not",
+        ),
         ("emotion,pixels,Usage\n1," + "0 " * 2303 + "0,Public\n", "line 2: not a FER2013 row"),
         ("emotion,pixels,Usage\n1," + "0 " * 2303 + "300,Training\n", "line 2: not a FER"),
     ],
@@ -122,6 +130,40 @@ def test_missing_file_says_where_to_put_it(tmp_path: Path) -> None:
 def test_damaged_csv_names_the_line(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "fer2013.csv"
     path.write_text(text)
+    with pytest.raises(UsageError, match=words):
+        read_pictures(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("neutral\n1\n".encode("utf-16"), "not a CSV file: it is not text in UTF-8"),
+        (b"neutral\n1\n", "columns happiness, surprise, .* are missing"),
+        ((",".join(VOTE_COLUMNS) + "\n-3" + ",1" * 9).encode(), "line 2: .*neutral is -3, not"),
+        ((",".join(VOTE_COLUMNS) + "\n1,2").encode(), "line 2: .*surprise is empty, not"),
+    ],
+)
+def test_damaged_votes_name_the_line(tmp_path: Path, content: bytes, words: str) -> None:
+    votes = tmp_path / "votes.csv"
+    votes.write_bytes(content)
+    with pytest.raises(UsageError, match=words):
+        read_pictures(write_csv(tmp_path / "fer2013.csv", drawn_rows(1)), votes)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("emotion,pixels,Usage\n".encode("utf-16"), "not a CSV file: it is not text in UTF-8"),
+        (b"emotion,pixels,Usage\n1\xff", "not a CSV file: it is not text in UTF-8"),
+        (None, "/proc/self/mem: cannot read the pictures: Input/output error"),
+    ],
+)
+def test_files_that_are_no_text_are_refused(
+    tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    path = tmp_path / "fer2013.csv" if content else Path("/proc/self/mem")
+    if content:
+        path.write_bytes(content)
     with pytest.raises(UsageError, match=words):
         read_pictures(path)
 

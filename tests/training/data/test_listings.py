@@ -18,9 +18,10 @@ def test_labels_are_read_with_the_numbers_of_their_expressions(tmp_path: Path) -
     ("text", "said"),
     [
         (None, "cannot read the labels"),
-        (b"file,label\na.png,cheerful\n", "line 2: 'cheerful' is no column or no expression"),
-        (b"file,mood\na.png,sad\n", "line 2: 'label' is no column"),
-        (b"file,label\na.png\n", "line 2: None is no column or no expression"),
+        (b"file,label\na.png,cheerful\n", "line 2: cheerful is not an expression; known: angry"),
+        (b"file,mood\na.png,sad\n", "line 2: expected the columns file and label"),
+        (b"file,label\na.png\n", "line 2: expected the columns file and label"),
+        (b"label,file\nsad\n", "line 2: expected the columns file and label"),
         (b"file,label\n", "names no pictures"),
         (b"\xff\xfe\x00file", "not a CSV file"),
     ],
@@ -42,9 +43,20 @@ def test_bad_labels_are_one_line(
     ("text", "said"),
     [
         ("file,expression,probability\n", "names no faces"),
-        ("file,expression,probability\na.png,glad,0.5\n", "line 2: expected file, expression"),
-        ("file,expression,probability\na.png,sad,much\n", "line 2: expected file, expression"),
-        ("file,expression\na.png,sad\n", "line 2: expected file, expression"),
+        ("file,expression,probability\na.png,glad,0.5\n", "line 2: glad is not an expression"),
+        (
+            "file,expression,probability\na.png,sad,much\n",
+            "line 2: probability is much, not a number",
+        ),
+        (
+            "file,expression,probability\na.png,sad,nan\n",
+            "line 2: probability is nan, not a number",
+        ),
+        (
+            "file,expression,probability\na.png,sad,-1\n",
+            "line 2: probability is -1, not from 0 to 1",
+        ),
+        ("file,expression\na.png,sad\n", "line 2: expected the columns file, expression"),
     ],
 )
 def test_bad_lists_of_collected_faces_are_named(text: str, said: str, tmp_path: Path) -> None:

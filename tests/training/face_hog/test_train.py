@@ -24,6 +24,7 @@ from training.face_hog.train import (
     random_windows,
     search,
 )
+from training.runs import write_settings
 
 
 def ring_faces(number: int) -> np.ndarray:
@@ -110,6 +111,6 @@ def test_a_run_directory_holds_all_of_the_training(
 
 
 def test_an_unfinished_run_has_no_weights(tmp_path: Path) -> None:
-    (tmp_path / "settings.json").write_text(json.dumps({"recipe": {"kind": "face-hog"}}))
+    write_settings(tmp_path, {"kind": "face-hog"}, {}, "face-hog")
     with pytest.raises(UsageError, match="no usable weights yet"):
         load_arrays(tmp_path)

@@ -55,7 +55,7 @@ def test_an_unknown_setting_and_settings_without_recipe_are_said(tmp_path: Path)
     with pytest.raises(UsageError, match=r"another version.*losses\.insist"):
         read_gan_recipe(tmp_path)
     path.write_text("{}")
-    with pytest.raises(UsageError, match="not a generator's run"):
+    with pytest.raises(UsageError, match=r"settings\.json lacks recipe, data"):
         read_gan_recipe(tmp_path)
 
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from device.errors import UsageError
 from device.vision.preprocess import UPRIGHT_SIDE, centred, cut_view, to_view, upright
 from training.landmarks.faces import (
     MIRRORED,
@@ -104,3 +105,24 @@ def test_reads_boxes_and_landmarks_row_by_row(tmp_path: Path) -> None:
     assert name == "a.png"
     assert sample.points == pytest.approx(np.full((5, 2), 60))  # 80, less the corner at 20
     assert sample.side == 60
+
+
+@pytest.mark.parametrize(
+    ("boxes", "marks", "said"),
+    [
+        ("file,x,y,w,h\na.png,1,1,9,9\n", "", r"1 faces in boxes\.csv, but 0 in landmarks68"),
+        ("file,x,y,w,h\na.png,1,1,9,9\n", "1,2\n", "line 1: expected 136 numbers"),
+        ("file,x,y,w\na.png,1,1,9\n", "", "line 2: .*: the column h is missing"),
+        ("file,x,y,w,h\na.png,1,1,nan,9\n", "", "line 2: .*: w is nan, not a number"),
+        ("file,x,y,w,h\na.png,1,1,-9,9\n", "", "line 2: .*: w and h must be above 0"),
+        ("file,x,y,w,h\n", None, "landmarks68.csv: cannot read the landmarks: No such file"),
+    ],
+)
+def test_a_damaged_annotation_is_named(
+    boxes: str, marks: str | None, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "boxes.csv").write_text(boxes)
+    if marks is not None:
+        (tmp_path / "landmarks68.csv").write_text(marks)
+    with pytest.raises(UsageError, match=said):
+        read_afw(tmp_path)

@@ -21,8 +21,8 @@ def folder_with(tmp_path: Path, text: str) -> Path:
     ("text", "words"),
     [
         ("file,label\nplain.png,happy\n", "no face was found"),
-        ("file,label\nplain.png,joyful\n", "'joyful' is no column or no expression"),
-        ("name,label\nplain.png,happy\n", "'file' is no column"),
+        ("file,label\nplain.png,joyful\n", "joyful is not an expression"),
+        ("name,label\nplain.png,happy\n", "expected the columns file and label"),
         ("file,label\nmissing.png,happy\n", "missing.png: not a readable picture"),
     ],
 )
