@@ -205,9 +205,7 @@ class Control:
             answer = {"data": COMMANDS[command.name](self._device, request)}
         except (MienError, OSError) as error:
             answer = {"error": in_words(error)}
-            if isinstance(
-                error, (StorageError, OSError)
-            ):  # a fault of the device, not of the sender
+            if isinstance(error, (StorageError, OSError)):  # the device's fault, not the sender's
                 log.error("command %s: %s", command.name, answer["error"])
         finally:  # a mistake of ours is answered too; the loop logs and survives it
             command.respond(command.transaction, **answer)

@@ -124,11 +124,8 @@ def in_words(error: fastjsonschema.JsonSchemaValueException) -> str:
             return f"{where} takes no arguments, but there is {odd}"[:300]
         return f"{where}: unknown {odd}; known: {', '.join(sorted(known))}"[:300]
     if error.rule == "minProperties":
-        return (
-            f"{where} is empty; name at least one of: {', '.join(error.definition['properties'])}"[
-                :300
-            ]
-        )
+        names = ", ".join(error.definition["properties"])
+        return f"{where} is empty; name at least one of: {names}"[:300]
     if error.rule == "required":
         return f"{where}: lacks {', '.join(sorted(set(error.rule_definition) - set(error.value)))}"
     return str(error.message).replace(str(error.name), where, 1)[:300]
