@@ -9,8 +9,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from device.certificates import explain_certificate, load_certificate, require_pem
 from device.errors import ConfigurationError, MienError
-from device.files import may_pass
+from device.files import may_pass, read_file
 from device.settings.hosts import join_address
 from device.settings.tree import Mqtt
 
@@ -75,8 +76,8 @@ def _password(mqtt: Mqtt) -> str:
     if not mqtt.password_file:
         return mqtt.password
     try:
-        with Path(mqtt.password_file).open("rb") as file:
-            return file.read(MAX_PASSWORD_BYTES).decode("utf-8").rstrip("\r\n")
+        content = read_file(Path(mqtt.password_file), MAX_PASSWORD_BYTES)
+        return content.decode("utf-8-sig").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", "not a text file (UTF-8)")
         problem = f"mqtt.password_file = {mqtt.password_file!r}: cannot read it: {reason}"
@@ -97,18 +98,23 @@ class _TidySocket(ssl.SSLSocket):
 
 def _tls_context(mqtt: Mqtt) -> ssl.SSLContext:
     """A verifying context; there is deliberately no setting that turns verification off."""
-    key = "ca_file"
     try:
+        if mqtt.ca_file:
+            require_pem(mqtt.ca_file)
         context = ssl.create_default_context(cafile=mqtt.ca_file or None)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.sslsocket_class = _TidySocket
-        if mqtt.cert_file:
-            key = "cert_file/key_file"
-            context.load_cert_chain(mqtt.cert_file, mqtt.key_file)
-    except (OSError, ssl.SSLError) as error:
-        path = mqtt.ca_file if key == "ca_file" else f"{mqtt.cert_file}, {mqtt.key_file}"
-        reason = error if isinstance(error, ssl.SSLError) else error.strerror or error
-        problem = f"mqtt.{key} = {path!r}: cannot use it: {reason}"
+    except OSError as error:
+        found = "no certificate in PEM" if isinstance(error, ssl.SSLError) else error.strerror
+        problem = f"mqtt.ca_file = {mqtt.ca_file!r}: cannot use it: {found or error}"
+        raise (MienError if may_pass(error) else ConfigurationError)(problem) from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _TidySocket
+    if not mqtt.cert_file:
+        return context
+    try:
+        load_certificate(context, mqtt.cert_file, mqtt.key_file)
+    except (OSError, ValueError) as error:
+        files = f"mqtt.cert_file/key_file = {mqtt.cert_file!r}, {mqtt.key_file!r}"
+        problem = f"{files}: cannot use it: {explain_certificate(error)}"
         raise (MienError if may_pass(error) else ConfigurationError)(problem) from error
     return context
 

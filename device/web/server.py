@@ -12,8 +12,9 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from device.certificates import explain_certificate, load_certificate
 from device.errors import ConfigurationError, MienError
-from device.files import RENEWED, may_pass
+from device.files import may_pass
 from device.settings.hosts import join_address
 from device.settings.tree import Web
 from device.web.guard import Application
@@ -181,18 +182,9 @@ def tls_context(web: Web) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        # An empty passphrase: OpenSSL would ask the terminal for that of an encrypted key.
-        context.load_cert_chain(web.cert_file, web.key_file, password=lambda: "")
+        load_certificate(context, web.cert_file, web.key_file)
     except (OSError, ValueError) as error:
-        reason = _what_is_wrong(error) if isinstance(error, ssl.SSLError) else error
-        reason = getattr(reason, "strerror", None) or reason
-        problem = f"web.cert_file = {web.cert_file!r}, {web.key_file!r}: cannot use it: {reason}"
+        files = f"web.cert_file = {web.cert_file!r}, {web.key_file!r}"
+        problem = f"{files}: cannot use it: {explain_certificate(error)}"
         raise (MienError if may_pass(error) else ConfigurationError)(problem) from error
     return context
-
-
-def _what_is_wrong(error: ssl.SSLError) -> str:
-    """Of a certificate and its key; OpenSSL itself says no more than ``PEM lib``."""
-    if error.reason in RENEWED:
-        return "the key is not that of the certificate"
-    return "the first is no certificate in PEM, or the second no PEM key without a passphrase"

@@ -138,7 +138,7 @@ def read_csv(path: Path) -> Pictures:
     """
     csv.field_size_limit(sys.maxsize)
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8-sig") as file:
             return parse_rows(path, csv.reader(file))
     except OSError as error:
         raise UsageError(f"{path}: cannot read the pictures: {reason(error)}") from error

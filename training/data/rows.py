@@ -27,7 +27,7 @@ def read_rows(path: Path, what: str) -> list[dict[str, str]]:
         UsageError: missing, unreadable, or not a CSV file.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8-sig") as file:
             return list(csv.DictReader(file))
     except OSError as error:
         raise UsageError(f"{path}: cannot read {what}: {reason(error)}") from error

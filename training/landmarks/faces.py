@@ -85,7 +85,7 @@ def read_marks(path: Path) -> list[npt.NDArray[np.float32]]:
         UsageError: missing, or a line without 136 numbers.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot read the landmarks: {reason(error)}") from error
     marks = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import ssl
 import subprocess
@@ -13,7 +14,12 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 from device.errors import ConfigurationError, MienError
 from device.mqtt.access import BrokerAccess, broker_access, explain_failure
@@ -218,13 +224,28 @@ def test_a_denied_topic_is_one_line_a_problem_and_holds_nothing_up(
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("ca_file", "/missing.pem"), ("password_file", "/missing"), ("ca_file", "{empty}")],
-)
+    [("ca_file", "/missing.pem"), ("password_file", "/missing"), ("ca_file", "{empty}"),
+     ("ca_file", "{pipe}"), ("password_file", "{pipe}"), ("password_file", "{large}")],
+)  # fmt: skip
 def test_files_that_cannot_be_used_stop_the_start(key: str, value: str, tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("no certificate")
-    path = value.format(empty=tmp_path / "empty")
+    (tmp_path / "large").write_text("x" * 5000)
+    os.mkfifo(tmp_path / "pipe")  # opened as it is, it waits until somebody writes
+    path = value.format(**{name: tmp_path / name for name in ("empty", "large", "pipe")})
     mqtt = replace(Mqtt(host="broker", tls=True), **{key: path})
     with pytest.raises(ConfigurationError, match=rf"mqtt\.{key} = '{path}'"):
+        broker_access(mqtt, DEVICE)
+
+
+def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked(
+    tmp_path: Path, authority: Authority
+) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    form = Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")
+    (tmp_path / "locked").write_bytes(key.private_bytes(*form))
+    cert = str(authority.issue("one").cert)
+    mqtt = Mqtt(host="broker", tls=True, cert_file=cert, key_file=str(tmp_path / "locked"))
+    with pytest.raises(ConfigurationError, match="passphrase"):
         broker_access(mqtt, DEVICE)
 
 
@@ -251,7 +272,8 @@ def test_a_disk_that_fails_does_not_end_the_restarts(key: str, authority: Author
     assert raised.value.exit_status == 1
 
 
-def test_a_password_file_is_read_without_its_line_end(tmp_path: Path) -> None:
-    (tmp_path / "password").write_text("secret \n")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])  # the second: as Windows writes it
+def test_a_password_file_is_read_without_its_line_end(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "password").write_text("secret \n", encoding=encoding)
     mqtt = Mqtt(host="broker", password_file=str(tmp_path / "password"))
     assert broker_access(mqtt, DEVICE).password == "secret "

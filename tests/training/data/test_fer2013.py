@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,17 @@ def test_csv_gives_pixels_labels_and_official_splits(tmp_path: Path) -> None:
     assert [len(pictures.split(split)) for split in Split] == [28, 7, 0]
     assert pictures.names[3] == "row 3"
     assert not pictures.has_votes
+
+
+def test_files_that_a_spreadsheet_has_saved_begin_with_a_mark(tmp_path: Path) -> None:
+    rows = drawn_rows(5)
+    labels = [label for label, _, _ in rows]
+    path, votes = write_csv(tmp_path / "fer2013.csv", rows), write_votes(tmp_path / "v.csv", labels)
+    for file in (path, votes):
+        file.write_bytes(BOM_UTF8 + file.read_bytes())
+    pictures = read_pictures(path, votes)
+    assert pictures.labels.tolist() == labels
+    assert pictures.has_votes
 
 
 def test_the_icml_form_has_its_columns_in_another_order(tmp_path: Path) -> None:
