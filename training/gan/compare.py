@@ -17,7 +17,7 @@ from training.classifier.chain import call
 from training.classifier.train import DATA, default_votes
 from training.data.fer2013 import require_data
 from training.gan.command import GAN_RUNS
-from training.gan.evaluate import JUDGE_HELP, SPLITS
+from training.gan.evaluate import HEAD, JUDGE_HELP, SPLITS
 from training.gan.recipe import LOSSES, GanRecipe, StarGanLosses, read_gan_recipe
 from training.gan.tables import require_report
 from training.runs import has_run
@@ -49,6 +49,9 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     votes = default_votes(arguments)
     if votes is None:
         raise UsageError("generators are judged on faces on which people agree: name --votes")
+    from training.gan.judging import ask_judge  # TensorFlow takes seconds to load
+
+    ask_judge(arguments.judge, HEAD)  # found out now, not after a night of training
     source = ["--data", str(arguments.data), "--votes", str(votes)]
     trainings = {
         arguments.runs / f"{kind}-{name}": (kind, weight)

@@ -17,9 +17,10 @@ from training.classifier.train import DATA, VOTES
 from training.data.cleaning import clean, lend_validation
 from training.data.fer2013 import Pictures, Split, read_pictures
 from training.files import require_folder, write_json
-from training.gan.recipe import name_of, read_gan_recipe
+from training.gan.recipe import GanRecipe, name_of, read_gan_recipe
 from training.gan.tables import require_report, rewrite, tables
 
+HEAD = "crowd"  # of the judge: FER+ votes
 JUDGE_HELP = "classifier: a pair NAME.tflite, or a run"
 MIN_FACES = 14  # two of each expression, if they are evenly many
 SPLITS = {"validation": Split.VALIDATION, "test": Split.TEST}
@@ -30,7 +31,7 @@ def add_arguments(commands: Any) -> None:
     parser = commands.add_parser("evaluate-gan", help="compare generators before a judge")
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="generators' runs")
     parser.add_argument("--judge", required=True, type=Path, metavar="JUDGE", help=JUDGE_HELP)
-    parser.add_argument("--head", default="crowd", choices=("fer2013", "crowd"))
+    parser.add_argument("--head", default=HEAD, choices=("fer2013", "crowd"))
     parser.add_argument("--split", default="validation", choices=SPLITS)
     parser.add_argument("--faces", type=int, default=1000, help="faces of the split, 0: all")
     parser.add_argument(
@@ -57,32 +58,14 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     unlearnt = lend_validation(everything, learnt_validation(arguments.judge))
     pictures = unlearnt.split(SPLITS[arguments.split])
     pictures = sample(pictures, arguments.head, arguments.faces, arguments.seed, arguments.rest)
-    from training.gan import judging, sheets  # TensorFlow takes seconds to load
+    from training.gan import judging  # TensorFlow takes seconds to load
     from training.gan.faces import cut_by_landmarks
-    from training.gan.generator import settings_of
-    from training.gan.translation import load_generator, steps_done
 
     pictures = replace(pictures, pixels=cut_by_landmarks(pictures.pixels))
     judge = make_judge(arguments, clean(everything)[0])
-    results = []
-    for run, recipe in recipes.items():
-        print(f"judging {run}", flush=True)
-        generator = load_generator(run, settings_of(recipe))
-        result = judging.judge_generator(generator, pictures, judge, arguments.seed)
-        result |= {
-            "kind": name_of(recipe),
-            "steps": recipe.steps_before + steps_done(run),
-            "split": arguments.split,
-            "rest": arguments.rest,
-            "seed": arguments.seed,
-        }
-        result["parameters"] = generator.count_params()
-        part = f"{arguments.split}-rest" if arguments.rest else arguments.split
-        write_json(run / f"evaluation-{part}-{arguments.head}.json", result)
-        shown = pictures.pixels[sheets.one_of_each(pictures.labels.astype(np.int32), 14)]
-        sheet = sheets.sample_sheet(generator, shown[..., None])
-        sheets.write_picture(run / f"evaluation-{arguments.split}.png", sheet)
-        results.append(result)
+    results = [
+        judge_run(run, recipe, pictures, judge, arguments) for run, recipe in recipes.items()
+    ]
     real = judging.accuracy_on_real(pictures, judge)
     counts = np.bincount(pictures.labels, minlength=len(EXPRESSIONS)).tolist()
     table = tables(results, real | {"counts": counts}, judge.name, command)
@@ -90,6 +73,33 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     if arguments.report:
         rewrite(arguments.report, table)
     return 0
+
+
+def judge_run(
+    run: Path, recipe: GanRecipe, pictures: Pictures, judge: Any, arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """Judges one generator; writes its JSON and its sheet."""
+    from training.gan import judging, sheets
+    from training.gan.generator import settings_of
+    from training.gan.translation import load_generator, steps_done
+
+    print(f"judging {run}", flush=True)
+    generator = load_generator(run, settings_of(recipe))
+    result = judging.judge_generator(generator, pictures, judge, arguments.seed)
+    result |= {
+        "kind": name_of(recipe),
+        "steps": recipe.steps_before + steps_done(run),
+        "split": arguments.split,
+        "rest": arguments.rest,
+        "seed": arguments.seed,
+        "parameters": generator.count_params(),
+    }
+    part = f"{arguments.split}-rest" if arguments.rest else arguments.split
+    write_json(run / f"evaluation-{part}-{arguments.head}.json", result)
+    shown = pictures.pixels[sheets.one_of_each(pictures.labels.astype(np.int32), 14)]
+    sheet = sheets.sample_sheet(generator, shown[..., None])
+    sheets.write_picture(run / f"evaluation-{arguments.split}.png", sheet)
+    return result
 
 
 def make_judge(arguments: argparse.Namespace, pictures: Pictures) -> Any:

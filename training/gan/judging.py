@@ -70,13 +70,21 @@ def load_judge(path: Path, head: str, train: Pictures, validation: Pictures) -> 
     """
     if head not in HEADS:
         raise ValueError(f"{head!r}: heads are {', '.join(HEADS)}")
-    if path.suffix == ".tflite":
-        logits, features, version = ask_pair(path, head)
-    else:
-        (logits, features), version = ask_run(path, head), ""
+    logits, features, version = ask_judge(path, head)
     temperature = fit_temperature(logits(validation.pixels), validation.labels)
     name = path.stem if path.suffix == ".tflite" else path.name
     return Judge(name, version, head, logits, features, temperature, prior_of(train, head))
+
+
+def ask_judge(path: Path, head: str) -> tuple[Ask, Ask, str]:
+    """Logits and features of a pair or a run, and its version.
+
+    Raises:
+        UsageError: neither there, or a pair with the other head.
+    """
+    if path.suffix == ".tflite":
+        return ask_pair(path, head)
+    return *ask_run(path, head), ""
 
 
 def ask_pair(path: Path, head: str) -> tuple[Ask, Ask, str]:

@@ -10,6 +10,8 @@ from training.gan import compare
 from training.gan.fitting import GUIDE
 from training.gan.recipe import LOSSES, GanRecipe, write_recipe
 
+JUDGE = Path("device/models/expression.tflite")
+
 
 @pytest.fixture
 def called(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
@@ -20,7 +22,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 def words_in(folder: Path, drawn: tuple[Path, Path]) -> list[str]:
     return ["compare-gans", "--data", str(drawn[0]), "--votes", str(drawn[1]), "--runs",
-            str(folder), "--steps", "5", "--guide-steps", "2", "--judge", "judge.tflite"]  # fmt: skip
+            str(folder), "--steps", "5", "--guide-steps", "2", "--judge", str(JUDGE)]  # fmt: skip
 
 
 def write_run(folder: Path, kind: str, done: int | None, steps: int = 5) -> None:
@@ -95,4 +97,16 @@ def test_a_run_of_another_budget_is_refused(
     write_run(tmp_path, "cgan", done=3, steps=9)
     assert main(words_in(tmp_path, drawn)) == 2
     assert "another budget" in capsys.readouterr().err
+    assert not called
+
+
+def test_a_judge_that_is_not_there_is_told_before_anything_is_trained(
+    tmp_path: Path,
+    drawn: tuple[Path, Path],
+    called: list[list[str]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = words_in(tmp_path, drawn)
+    assert main([*words[:-1], str(tmp_path / "none.tflite")]) == 2
+    assert "none.tflite" in capsys.readouterr().err
     assert not called
