@@ -68,6 +68,11 @@ def test_the_output_s_place_is_tried_first(
         (["landmarks", "--afw", "x", "--teacher", "x", "--faces", "-5"], "--faces -5: must be at"),
         (["face-hog", "--faceless", "x", "--seed", "-1"], "--seed -1: must be at least 0"),
         (["evaluate-smoothing", "--pictures", "x", "--seed", "-1"], "--seed -1: must be at least"),
+        (
+            ["evaluate-smoothing", "--pictures", "x", "--faces", "0"],
+            "--faces 0: must be at least 1",
+        ),
+        (["evaluate-sequences", "x", "--faces", "0"], "--faces 0: must be at least 1"),
         (["hog-svm", "--cost", "0"], "--cost 0: must be above 0"),
         (["compare-gans", "--judge", "x", "--report", "no.md"], "no.md: cannot read: No such file"),
         (

@@ -9,13 +9,13 @@ from device.errors import UsageError
 
 MOST = 2**31 - 1  # what TensorFlow and Keras take as a count
 MOST_SEED = 2**32 - 1  # NumPy's
-COUNTS = ("rounds", "seeds", "per_class", "repeats",
+COUNTS = ("faces", "rounds", "seeds", "per_class", "repeats",
           "batch_size", "epochs", "steps", "round_steps", "blocks", "width", "critic_steps",
           "penalty_interval", "average_every", "guide_steps")  # fmt: skip
 SHARES = ("label_smoothing", "teacher_share", "view_share", "informed_share", "average_decay",
           "momentum", "learn_validation", "p_mixup")  # fmt: skip
 ABOVE_ZERO = ("cost", "learning_rate", "critic_rate")
-AT_LEAST_ZERO = ("seed", "faces", "weight_decay", "warmup_epochs", "crowd_weight", "posed_pairs",
+AT_LEAST_ZERO = ("seed", "weight_decay", "warmup_epochs", "crowd_weight", "posed_pairs",
                  "difference_weight",
                  "rare_margin")  # fmt: skip
 

@@ -119,8 +119,6 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Writes the extended pair of CSV files and a sheet of posed faces."""
-    if arguments.faces < 1:
-        raise UsageError(f"--faces {arguments.faces}: at least 1")
     require_new(arguments.output)
     mesh = load_mesh(arguments.mesh)
     pictures = read_pictures(arguments.data, arguments.votes)

@@ -77,8 +77,6 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Gathers boxes, trains, chooses the threshold and writes the run directory."""
     import keras
 
-    if arguments.epochs < 1:
-        raise UsageError(f"--epochs {arguments.epochs}: at least 1")
     keras.utils.set_random_seed(arguments.seed)
     random = np.random.default_rng(arguments.seed)
     model, history = (load_network(arguments.start_from) if arguments.start_from else build()), []

@@ -70,8 +70,6 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         return 0
     if not all(making):
         raise UsageError("blind-test needs FOLDER, --generator and --output, or --score")
-    if arguments.seed < 0:
-        raise UsageError(f"--seed {arguments.seed}: must be at least 0")
     if arguments.output.exists():
         raise UsageError(f"{arguments.output}: already there; name another folder with --output")
     require_folder(arguments.output)

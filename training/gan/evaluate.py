@@ -33,7 +33,8 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--judge", required=True, type=Path, metavar="JUDGE", help=JUDGE_HELP)
     parser.add_argument("--head", default=HEAD, choices=("fer2013", "crowd"))
     parser.add_argument("--split", default="validation", choices=SPLITS)
-    parser.add_argument("--faces", type=int, default=1000, help="faces of the split, 0: all")
+    parser.add_argument("--faces", type=int, default=1000, dest="most_faces", metavar="N",
+                        help="faces of the split, 0: all")  # fmt: skip
     parser.add_argument(
         "--rest", action="store_true", help="those faces that --faces with this seed leaves out"
     )
@@ -46,10 +47,8 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Judges each run, writes its JSON and sheet, prints and reports the table."""
-    if arguments.faces and arguments.faces < MIN_FACES:
-        raise UsageError(f"--faces {arguments.faces}: 0 for all, or at least {MIN_FACES}")
-    if arguments.seed < 0:
-        raise UsageError(f"--seed {arguments.seed}: must be at least 0")
+    if arguments.most_faces and arguments.most_faces < MIN_FACES:
+        raise UsageError(f"--faces {arguments.most_faces}: 0 for all, or at least {MIN_FACES}")
     if arguments.report:
         require_report(arguments.report)
     recipes = {run: read_gan_recipe(run) for run in arguments.runs}
@@ -57,7 +56,9 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     everything = read_pictures(arguments.data, arguments.votes)
     unlearnt = lend_validation(everything, learnt_validation(arguments.judge))
     pictures = unlearnt.split(SPLITS[arguments.split])
-    pictures = sample(pictures, arguments.head, arguments.faces, arguments.seed, arguments.rest)
+    pictures = sample(
+        pictures, arguments.head, arguments.most_faces, arguments.seed, arguments.rest
+    )
     from training.gan import judging  # TensorFlow takes seconds to load
     from training.gan.faces import cut_by_landmarks
 

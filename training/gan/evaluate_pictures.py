@@ -45,9 +45,6 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Prints a row for each judge, of the synthesized faces and of the real ones."""
-    for name, least in (("faces", 1), ("seed", 0)):
-        if getattr(arguments, name) < least:
-            raise UsageError(f"--{name} {getattr(arguments, name)}: must be at least {least}")
     peers = [published(path) for path in arguments.peer]
     synthesizer = Synthesizer.load(arguments.generator)
     album = Album(arguments.folder, np.random.default_rng(arguments.seed))

@@ -28,7 +28,7 @@ from training.files import reason, whole, write_json
 from training.landmarks.faces import Sample, mirror, read_afw, render
 from training.landmarks.measure import errors_of_looks, held_out_samples, looks_at
 from training.landmarks.network import build
-from training.landmarks.teacher import ask_all, correct, fit_correction, load_teacher
+from training.landmarks.teacher import Ask, ask_all, correct, fit_correction, load_teacher
 from training.runs import Row, new_run, read_settings, write_history, write_settings
 
 KIND = "landmarks"
@@ -63,8 +63,6 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Trains, measures on held-out files and writes the run directory."""
     import keras
 
-    if arguments.epochs < 1:
-        raise UsageError(f"--epochs {arguments.epochs}: at least 1")
     keras.utils.set_random_seed(arguments.seed)
     random = np.random.default_rng(arguments.seed)
     annotated = read_afw(arguments.afw)
@@ -73,8 +71,9 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         raise UsageError(f"{arguments.afw}: too few files: some teach, others measure")
     pictures = read_pictures(arguments.data)
     faces = require_split(pictures, Split.TRAIN, arguments.data).pixels
+    teacher = load_teacher(arguments.teacher)
     run = new_run(arguments.run_path, KIND, resumes=False)
-    taught = learn_from_teacher(faces[: arguments.faces], arguments.teacher, ours)
+    taught = learn_from_teacher(faces[: arguments.faces], teacher, ours)
     print(f"{len(ours)} annotated faces, {len(taught)} of the teacher's", flush=True)
     recipe = {"kind": KIND, "epochs": arguments.epochs, "seed": arguments.seed, "faces": arguments.faces,
               "teacher": str(arguments.teacher)}  # fmt: skip
@@ -136,14 +135,13 @@ def predict(model: Any, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]
 
 
 def learn_from_teacher(
-    faces: npt.NDArray[np.uint8], path: Path, annotated: Sequence[Sample]
+    faces: npt.NDArray[np.uint8], ask: Ask, annotated: Sequence[Sample]
 ) -> list[Sample]:
     """(N, 48, 48) pictures with points where the teacher is sure, in the annotation's manner.
 
     Each one comes with its mirror image, mirrored before the annotation's manner is applied: a
     manner that leans to one side leans to the same side there.
     """
-    ask = load_teacher(path)
     answers = ask_all(ask, annotated)
     pairs = [
         (answer.points, sample.points)

@@ -97,7 +97,7 @@ def test_bad_calls_are_one_line_and_write_nothing(
     for more, said in (
         (["--mesh", str(text)], "not MediaPipe's face landmark model"),
         (["--mesh", str(tmp_path / "none")], "not MediaPipe's face landmark model"),
-        (["--mesh", str(text), "--faces", "0"], "--faces 0: at least 1"),
+        (["--mesh", str(text), "--faces", "0"], "--faces 0: must be at least 1"),
     ):
         assert main([*words, *more]) == 2
         assert said in capsys.readouterr().err

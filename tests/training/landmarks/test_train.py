@@ -30,7 +30,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch, eager_training():
         patch.setattr(landmarks, "EPOCH_LOOKS", 128)
         patch.setattr(landmarks, "WARMUP_STEPS", 1)
-        patch.setattr(landmarks, "learn_from_teacher", lambda faces, path, ours: ours)
+        patch.setattr(landmarks, "load_teacher", lambda path: None)
+        patch.setattr(landmarks, "learn_from_teacher", lambda faces, ask, ours: ours)
         words = ["--afw", str(afw), "--data", str(data), "--teacher", "face_landmark.tflite"]
         place = ["--run", str(folder / "run"), "--epochs", "2"]
         assert main(["landmarks", *words, *place]) == 0
@@ -58,7 +59,10 @@ def test_a_run_s_model_comes_back(run: Path) -> None:
     assert errors_of_looks(answers, points).shape == (3,)
 
 
-def test_a_run_is_not_overwritten(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_is_not_overwritten(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landmarks, "load_teacher", lambda path: None)
     folder = run.parent
     words = ["--afw", str(folder / "afw"), "--data", str(folder / "fer2013.csv")]
     assert main(["landmarks", *words, "--teacher", "t.tflite", "--run", str(run)]) == 2
@@ -73,6 +77,7 @@ def test_a_teacher_that_is_not_there_is_one_line(
     missing = ["--teacher", str(tmp_path / "none.tflite"), "--run", str(tmp_path / "run")]
     assert main(["landmarks", *words, *missing]) == 2
     assert "none.tflite: not MediaPipe's" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_unfinished_run_has_no_model(run: Path, tmp_path: Path) -> None:
