@@ -17,7 +17,7 @@ from training.classifier.chain import call
 from training.classifier.train import DATA, default_votes
 from training.data.fer2013 import require_data
 from training.gan.command import GAN_RUNS
-from training.gan.evaluate import HEAD, JUDGE_HELP, SPLITS
+from training.gan.evaluate import HEAD, JUDGE_HELP, SPLITS, add_faces, require_faces
 from training.gan.recipe import LOSSES, GanRecipe, StarGanLosses, read_gan_recipe
 from training.gan.tables import require_report
 from training.runs import has_run
@@ -36,6 +36,7 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--seed", type=int, default=DEFAULT.seed)
     parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
     parser.add_argument("--split", default="validation", choices=SPLITS)
+    add_faces(parser)
     parser.add_argument("--runs", type=Path, default=GAN_RUNS / "compared", help="of the eight")
     parser.add_argument("--report", type=Path, help="Markdown file whose marked part is rewritten")
     parser.set_defaults(run=run_command)
@@ -43,6 +44,7 @@ def add_arguments(commands: Any) -> None:
 
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Trains what is missing and judges; a step that fails ends it with its status."""
+    require_faces(arguments.most_faces)
     if arguments.report:
         require_report(arguments.report)
     require_data(arguments.data)
@@ -66,7 +68,8 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         if words and (status := step(words)):
             return status
     judged = ["evaluate-gan", *map(str, trainings), *source,
-              "--judge", str(arguments.judge), "--split", arguments.split]  # fmt: skip
+              "--judge", str(arguments.judge), "--split", arguments.split,
+              "--faces", str(arguments.most_faces)]  # fmt: skip
     judged += ["--report", str(arguments.report)] if arguments.report else []
     return step(judged)
 

@@ -33,8 +33,7 @@ def add_arguments(commands: Any) -> None:
     parser.add_argument("--judge", required=True, type=Path, metavar="JUDGE", help=JUDGE_HELP)
     parser.add_argument("--head", default=HEAD, choices=("fer2013", "crowd"))
     parser.add_argument("--split", default="validation", choices=SPLITS)
-    parser.add_argument("--faces", type=int, default=1000, dest="most_faces", metavar="N",
-                        help="faces of the split, 0: all")  # fmt: skip
+    add_faces(parser)
     parser.add_argument(
         "--rest", action="store_true", help="those faces that --faces with this seed leaves out"
     )
@@ -45,10 +44,25 @@ def add_arguments(commands: Any) -> None:
     parser.set_defaults(run=run_command)
 
 
+def add_faces(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--faces``, how many a generator is judged on."""
+    parser.add_argument("--faces", type=int, default=1000, dest="most_faces", metavar="N",
+                        help="faces of the split, 0: all")  # fmt: skip
+
+
+def require_faces(count: int) -> None:
+    """Refuses so few faces that nothing can be judged.
+
+    Raises:
+        UsageError: too few.
+    """
+    if count and count < MIN_FACES:
+        raise UsageError(f"--faces {count}: 0 for all, or at least {MIN_FACES}")
+
+
 def run_command(arguments: argparse.Namespace, command: str) -> int:
     """Judges each run, writes its JSON and sheet, prints and reports the table."""
-    if arguments.most_faces and arguments.most_faces < MIN_FACES:
-        raise UsageError(f"--faces {arguments.most_faces}: 0 for all, or at least {MIN_FACES}")
+    require_faces(arguments.most_faces)
     if arguments.report:
         require_report(arguments.report)
     recipes = {run: read_gan_recipe(run) for run in arguments.runs}

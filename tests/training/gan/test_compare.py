@@ -22,7 +22,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 def words_in(folder: Path, drawn: tuple[Path, Path]) -> list[str]:
     return ["compare-gans", "--data", str(drawn[0]), "--votes", str(drawn[1]), "--runs",
-            str(folder), "--steps", "5", "--guide-steps", "2", "--judge", str(JUDGE)]  # fmt: skip
+            str(folder), "--steps", "5", "--guide-steps", "2", "--faces", "700", "--judge", str(JUDGE)]  # fmt: skip
 
 
 def write_run(folder: Path, kind: str, done: int | None, steps: int = 5) -> None:
@@ -46,6 +46,7 @@ def test_all_kinds_get_the_same_budget_and_are_judged_together(
     assert len(budgets) == 1
     weights = [words[words.index("--lambda-guide") + 1] for words in trained]
     assert weights == ["4.5", "0.0"] * len(LOSSES)
+    assert judged[judged.index("--faces") + 1] == "700"
     assert judged[:3] == [
         "evaluate-gan",
         *(str(tmp_path / f"stargan-{n}guided") for n in ("", "un")),
