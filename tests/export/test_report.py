@@ -58,7 +58,10 @@ def test_a_run_that_does_not_ship_is_measured_as_a_float_model(
     output = ["--output", str(tmp_path / "paper.md")]
     assert main(["paper", *data, *words, *output, "--pair", str(drawn_run)]) == 0
     both = json.loads((tmp_path / "both-splits.json").read_text())
-    assert {"expression (crowd head)", "expression-tiny (fer2013 head, float)"} <= set(both)
+    assert {"expression (crowd head)", "expression-tiny (fer2013 head, float)"} <= set(
+        both["results"]
+    )
+    assert f"--pair {drawn_run.name}" in both["command"]
 
     assert main(["evaluate-peers", *data, *nothing, "--pair", str(tmp_path / "nosuch")]) == 2
     assert "nosuch" in capsys.readouterr().err

@@ -50,8 +50,26 @@ def ablation_part(numbers: dict[str, Any] | None, picture: Path) -> str:
     ]  # fmt: skip
     return (
         f"{protocol_of(numbers)}\n\n{table(head, rows)}\n![Accuracy of each variant](paper/{picture.name})\n\n"
-        f"`python -m training {numbers['command']}`\n"
+        f"{commands_of(numbers)}\n"
     )
+
+
+def commands_of(numbers: dict[str, Any]) -> str:
+    """The command that measured last, and what gave the rows that it left out."""
+    lines = [f"`python -m training {numbers['command']}`"]
+    words = shlex.split(numbers["command"])
+    if "--only" in words:
+        kept = [
+            word
+            for place, word in enumerate(words)
+            if word != "--only" and words[place - 1 : place] != ["--only"]
+        ]
+        kept[kept.index("--seeds") + 1] = "1"
+        lines.append(
+            "measured last. It trained again what it names with `--only`; the rows of one seed are "
+            f"of the same command for all variants before: `python -m training {shlex.join(kept)}`."
+        )
+    return " ".join(lines)
 
 
 def protocol_of(numbers: dict[str, Any]) -> str:
@@ -62,8 +80,9 @@ def protocol_of(numbers: dict[str, Any]) -> str:
     seeds = f"{count(numbers, 'seed')} each" if all_seeds else f"{count(numbers, 'seed')} or one"
     lines = [
         f"`{numbers['network']}` ({numbers['parameters']:,} weights), {count(numbers, 'epoch')}, "
-        f"{seeds}; an epoch shows as many pictures as there are. Every "
-        "variant differs from `base` in one thing. FER2013 head, in percent: the mean of the "
+        f"{seeds}. Every variant differs from `base` in one thing, and in what follows from it: an "
+        "epoch shows as many pictures as there are, so a variant of more pictures also learns for "
+        "more steps. The network is counted with both heads. FER2013 head, in percent: the mean of the "
         "seeds, in brackets largest less smallest."
     ]
     first: dict[str, Any] = next((r for r in numbers["variants"] if "validation" in r), {})
@@ -73,8 +92,8 @@ def protocol_of(numbers: dict[str, Any]) -> str:
             accuracy, n = found["fer2013"]["accuracy"]["mean"], found["fer2013"]["n"]
             error = 100 * math.sqrt(accuracy * (1 - accuracy) / n)
             lines.append(
-                f"{name}: n = {' and '.join(counts)}; one standard error of the accuracy is "
-                f"{error:.1f} points."
+                f"{name}: n = {' and '.join(counts)}; one standard error of an accuracy is "
+                f"{error:.1f} points, of the difference of two {math.sqrt(2) * error:.1f}."
             )
     usual = recipe_for(numbers["network"]).epochs
     if numbers["epochs"] < usual:
