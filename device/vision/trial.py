@@ -56,7 +56,8 @@ def try_out(*paths: Path) -> None:
     ]
     given = b"\0".join(os.fsencode(each.absolute()) for each in paths)
     try:
-        done = subprocess.run(command, input=given, capture_output=True, timeout=MAX_S)
+        # Python imports from the folder it is started in, which may be anybody's.
+        done = subprocess.run(command, input=given, capture_output=True, timeout=MAX_S, cwd=ROOT)
     except subprocess.TimeoutExpired as error:
         late = f"{path}: the self-test cannot be finished: it takes more than {MAX_S} s"
         raise TrialNotDoneError(late) from error

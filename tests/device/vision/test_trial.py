@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from device.errors import ModelError, TrialNotDoneError
+from device.errors import DetectorError, ModelError, TrialNotDoneError
 from device.vision import MODELS, trial
+from device.vision.blazeface_models import pip_download
 from device.vision.model_store import ModelStore
 from device.vision.trial import PASSED, require_trial, try_out
 from tests.device.vision.mutated import CRASHES, TINY, changed, write_model
@@ -39,6 +40,20 @@ def test_what_the_runtime_says_in_several_lines_is_one_that_names_the_file(tmp_p
         ModelError, match=rf"^{model}: the TFLite runtime cannot hold the model: [^\n]+$"
     ):
         try_out(model)
+
+
+def test_nothing_is_imported_from_the_folder_one_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "resource.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    (tmp_path / "pip.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    model = write_model(tmp_path / "m", TINY.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    try_out(Path("m") / model.name)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(DetectorError):
+        pip_download(tmp_path)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_model_that_asks_for_gigabytes_gets_a_quarter_of_one(tmp_path: Path) -> None:
