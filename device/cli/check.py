@@ -20,11 +20,11 @@ from device.settings import Settings, load_settings
 from device.settings.hosts import join_address
 from device.settings.tree import Camera, Web
 from device.vision.detector import choose_kind
-from device.vision.generator import LazySynthesizer, find_generators
-from device.vision.model_store import ModelStore, try_classifier
+from device.vision.generator import find_generators
+from device.vision.model_store import ModelStore, try_classifier, try_generator
 from device.vision.stage import build_stage
 from device.vision.tflite import runtime_name
-from device.vision.trial import damaged_shipped, try_out
+from device.vision.trial import damaged_shipped
 from device.web.password import configured_hash
 from device.web.server import tls_context
 
@@ -95,8 +95,7 @@ def model_lines(settings: Settings, store: ModelStore) -> Iterator[str]:
     yield f"landmarks {'good' if stage.landmarks else 'none: faces go without points'}"
     generators = find_generators(store)
     if generators and stage.landmarks:
-        try_out(generators[0])
-        card = LazySynthesizer(lambda: generators).get().card
+        card = try_generator(generators[0])
         yield f"generator {card.name} {card.version}, self-test passed"
     yield f"detector  {choose_kind(settings.detector.kind)}"
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from device.errors import ModelError
-from device.vision.model_card import ModelCard, read_model
+from device.vision.model_card import ModelCard, read_model, require_task
 from device.vision.preprocess import CROP_PX
 from device.vision.tflite import Tensor, TFLiteModel
 from device.vocabulary import EXPRESSIONS, Classification, Face, GreyImage, Probabilities
@@ -45,8 +45,7 @@ class TFLiteClassifier:
             ModelError: unreadable, mismatched, of another input or output, self-test failed.
         """
         content, card = read_model(path)
-        if card.task != "classify":
-            raise ModelError(f"{path}: its card says it can {card.task!r}, not 'classify'")
+        require_task(path, card, "classify")
         try:
             return cls(content, card, prior, threads)
         except ModelError as error:

@@ -161,5 +161,15 @@ def read_model(path: Path) -> tuple[bytes, ModelCard]:
     return content, card
 
 
+def require_task(path: Path, card: ModelCard, task: str) -> None:
+    """Refuses a model that is for something else.
+
+    Raises:
+        ModelError: so it is.
+    """
+    if card.task != task:
+        raise ModelError(f"{path}: its card says it can {card.task!r}, not {task!r}")
+
+
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number")

@@ -23,7 +23,7 @@ from device.settings import Settings
 from device.vision import MODELS
 from device.vision.classifier import TFLiteClassifier
 from device.vision.model_bundle import read_bundle
-from device.vision.model_card import ModelCard, read_model
+from device.vision.model_card import ModelCard, read_card, read_model, require_task
 from device.vision.model_folder import put_model, replace_link, version_folder
 from device.vision.trial import PASSED, has_passed, passed_mark, require_trial, try_out
 
@@ -235,15 +235,28 @@ def try_classifier(settings: Settings, store: ModelStore) -> tuple[ModelCard, li
         found = [store.find(name), store.find(name, "previous")]
     for path in filter(None, found):
         try:
-            try_out(path)
-            return TFLiteClassifier.load(path).card, problems
+            return _tried(path, "classify"), problems
         except ModelError as error:
             if name.endswith(".tflite"):
                 raise
             problems.append(str(error))
-    shipped = _shipped(name)
-    try_out(shipped)
-    return TFLiteClassifier.load(shipped).card, problems
+    return _tried(_shipped(name), "classify"), problems
+
+
+def try_generator(path: Path) -> ModelCard:
+    """The card of a generator that passes its self-test; ModelError for another one."""
+    return _tried(path, "synthesize")
+
+
+def _tried(path: Path, task: str) -> ModelCard:
+    """The card of a model that passes its self-test in a process of its own.
+
+    This process does not load it: it may be root's, and the model somebody else's.
+    """
+    try_out(path)
+    card = read_card(path.with_suffix(".json"))
+    require_task(path, card, task)
+    return card
 
 
 def _shipped(name: str) -> Path:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from device.errors import ModelError
 from device.vision.landmarks import SHIPPED, LandmarkModel
-from device.vision.model_card import ModelCard, read_model
+from device.vision.model_card import ModelCard, read_model, require_task
 from device.vision.paste_back import cut_face, face_view, paste_back
 from device.vision.preprocess import CROP_PX, to_grey
 from device.vision.tflite import Tensor, TFLiteModel
@@ -66,8 +66,7 @@ class Synthesizer:
                 model that places its crops is not there.
         """
         content, card = read_model(path)
-        if card.task != "synthesize":
-            raise ModelError(f"{path}: its card says it can {card.task!r}, not 'synthesize'")
+        require_task(path, card, "synthesize")
         landmarks = LandmarkModel.load(SHIPPED)
         try:
             return cls(content, card, threads, landmarks)

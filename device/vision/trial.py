@@ -1,7 +1,8 @@
 """The self-test of a model that did not come with Mien, in a process of its own.
 
 A damaged model may crash the runtime, hang or ask for any amount of memory. The trial loads it and
-runs its self-test; the daemon loads only what has passed.
+runs its self-test; the daemon loads only what has passed. A hostile one may do anything that the
+process may: root gives its rights up before the model is loaded.
 Run as ``python -m device.vision.trial`` with the paths on stdin, a NUL between two: what is wrong
 with the first that fails is said on stdout.
 """
@@ -16,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,11 +25,14 @@ from device import __version__
 from device.errors import ModelError, TrialNotDoneError
 from device.files import read_file
 from device.vision import MODELS
-from device.vision.model_card import ModelCard, read_model
+from device.vision.model_card import ModelCard, read_model, require_task
+from device.vision.tflite import load_runtime
+from device.vision.trial_user import foreign_owner, step_down
 
 MAX_S = 20  # less than the watchdog's 30
 MAX_CPU_S = 10  # of the processor, after the libraries are loaded; a sound model takes below 1
 MAX_DATA = 256 << 20  # bytes beside the libraries' own; a sound model takes less than 20 MB
+NOT_DONE = 75  # exit status for TrialNotDoneError, as in sysexits.h: a failure that may pass
 PASSED = "passed"  # beside an installed model: what has passed there
 MODULE, ROOT = __spec__.name, Path(__file__).parents[2]
 
@@ -38,7 +42,8 @@ def try_out(*paths: Path) -> None:
 
     Args:
         paths: of the ``.tflite`` files; the sentence about a crash, a hang or memory names the
-            first of them.
+            first of them. Several are for what came with Mien alone: for another one root steps
+            down, and may not be able to read the next.
 
     Raises:
         TrialNotDoneError: the board had no time or no memory for it: no fault of the model's is known.
@@ -82,7 +87,8 @@ def _judge(done: subprocess.CompletedProcess[bytes], path: Path) -> None:
         if not said:
             told = done.stderr.decode(errors="replace").strip() or "no answer"
             said = f"{path}: self-test failed: {told.splitlines()[-1]}"
-        raise ModelError(said.splitlines()[-1].replace(str(path.absolute()), str(path)))
+        told = said.splitlines()[-1].replace(str(path.absolute()), str(path))
+        raise (TrialNotDoneError if done.returncode == NOT_DONE else ModelError)(told)
 
 
 def require_trial(path: Path) -> None:
@@ -98,7 +104,8 @@ def require_trial(path: Path) -> None:
     if _is_marked(path, mark):
         return
     try_out(path)
-    if path.parent.parent.name == path.stem:  # installed; beside others nothing is written
+    if path.parent.parent.name == path.stem and not foreign_owner(path):
+        # Installed: beside others nothing is written. Nor does root write into somebody's folder.
         with suppress(OSError):
             path.with_name(PASSED).write_bytes(mark)
 
@@ -141,28 +148,39 @@ def passed_mark(content: bytes, card: ModelCard) -> bytes:
     return hashlib.sha256(f"{__version__} {card.to_json()}".encode() + content).hexdigest().encode()
 
 
-def check(path: Path) -> ModelCard:
+def check(path: Path, ready: Callable[[Path], None] = lambda path: None) -> None:
     """The whole self-test, in this process.
+
+    Args:
+        path: of the ``.tflite``.
+        ready: called with the path once all is read and imported, before the runtime gets the
+            model: afterwards the program's own files may be out of reach.
 
     Raises:
         ModelError: it fails.
     """
     from device.vision.classifier import TFLiteClassifier  # slow to import for whoever only asks
     from device.vision.face_check import FaceCheck
-    from device.vision.landmarks import LandmarkModel
+    from device.vision.landmarks import SHIPPED, LandmarkModel
     from device.vision.synthesizer import Synthesizer
 
-    _, card = read_model(path)
+    content, card = read_model(path)
+    if card.task == "detect":
+        require_task(path, card, "classify")
     if card.task == "synthesize":
-        return Synthesizer.load(path).card
+        LandmarkModel.load(SHIPPED)  # places the crops
+    with suppress(ModelError):  # told below, with the path
+        load_runtime()
+    ready(path)
     try:
-        if card.task in ("landmarks", "check"):
-            (LandmarkModel if card.task == "landmarks" else FaceCheck).load(path).check()
-            return card
-        return TFLiteClassifier.load(path).card
+        if card.task == "synthesize":
+            Synthesizer(content, card)
+        elif card.task in ("landmarks", "check"):
+            (LandmarkModel if card.task == "landmarks" else FaceCheck)(content).check()
+        else:
+            TFLiteClassifier(content, card, "natural", threads=1)
     except ModelError as error:
-        named = str(error).startswith(f"{path}: ")
-        raise ModelError(str(error) if named else f"{path}: {error}") from error
+        raise ModelError(f"{path}: {error}") from error
 
 
 def mapped() -> int:
@@ -195,11 +213,11 @@ def main(paths: Iterable[Path]) -> int:
             resource.setrlimit(kind, (soft, hard))
     for path in paths:
         try:
-            check(path)
+            check(path, step_down)
         except (ModelError, MemoryError) as error:
             too_much = f"{path}: self-test failed: more than {MAX_DATA >> 20} MiB of memory"
             print(" ".join(str(error).splitlines()) or too_much)
-            return ModelError.exit_status
+            return NOT_DONE if isinstance(error, TrialNotDoneError) else ModelError.exit_status
     return 0
 
 

@@ -1,4 +1,5 @@
 import argparse
+import os
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,10 @@ from device.__main__ import main
 from device.camera import demo
 from device.cli import synthesize
 from device.errors import CameraError, MienError, UsageError
+from device.vision.model_store import ModelStore
+from device.vision.trial import try_out
 from device.vocabulary import BoundingBox, Face
+from tests.generators import generator_bundle
 
 PORTRAIT = Path(demo.__file__).parent / "astronaut.jpg"
 STEPS = Path(__file__).parents[2] / "golden" / "steps.tflite"
@@ -34,6 +38,18 @@ def test_the_face_changes_the_rest_stays_and_the_mark_is_there(tmp_path: Path) -
     assert 60 < rows.min() < rows.max() < 220  # the astronaut's face
     assert 150 < columns.min() < columns.max() < 300
     assert list(tmp_path.iterdir()) == [output]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is asked to be careful")
+def test_root_loads_no_generator_that_somebody_else_has_put_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ModelStore(tmp_path / "models").install(generator_bundle(tmp_path / "bundle"), try_out)
+    for path in (tmp_path / "models").rglob("*"):
+        os.chown(path, 4321, 4322, follow_symlinks=False)
+    words = [str(PORTRAIT), "--expression", "neutral", "--output", str(tmp_path / "made.png")]
+    assert main(["synthesize", *words], {"STATE_DIRECTORY": str(tmp_path)}) == 0
+    assert "another user's: root does not load it" in capsys.readouterr().err
 
 
 def test_all_gives_a_sheet_of_eight(tmp_path: Path) -> None:

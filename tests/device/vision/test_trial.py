@@ -133,7 +133,7 @@ def test_a_model_that_computes_for_ever_is_blamed_itself(
 ) -> None:
     (tmp_path / "stand_in.py").write_text(
         "import sys; from pathlib import Path; from device.vision import trial\n"
-        "def compute(path):\n    while True: pass\n"
+        "def compute(path, ready):\n    while True: pass\n"
         "trial.check, trial.MAX_CPU_S = compute, 1\n"
         "sys.exit(trial.main([Path('a.tflite')]))"
     )
