@@ -18,7 +18,7 @@ from device.daemon.safe_mode import NoCamera, NoVision
 from device.daemon.state_file import StateFile
 from device.errors import MienError, ModelError
 from device.pipeline import Classifier, Parts
-from device.settings import Settings
+from device.settings import Settings, replace_setting
 from device.vision.classifier import TFLiteClassifier
 from device.vision.detector import build_detector, choose_kind
 from device.vision.generator import LazySynthesizer
@@ -36,6 +36,8 @@ SETTABLE = (
     "detector.kind",
     "camera.frame_rate_hz",
 )
+SMALL_MODEL = "expression-tiny"
+GIVE_WAY = ("expression", "expression-fer2013")  # a model of the user's own is not exchanged
 AFTER_RESTART = ("camera.frame_rate_hz",)  # the camera keeps its rate while it is open
 
 
@@ -123,6 +125,19 @@ def prepare_settings(device: Appliance, settings: Settings) -> Callable[[], None
     return put_in_place
 
 
+def load_model(device: Appliance) -> TFLiteClassifier:
+    """The model for these settings at this pace; whoever exchanges the model takes this one.
+
+    Raises:
+        ModelError: the model and its card cannot be used.
+    """
+    settings = device.settings
+    if device.pace.small_model and settings.classifier.model in GIVE_WAY:
+        small = replace_setting(settings, "classifier.model", SMALL_MODEL, "governor")
+        return load_classifier(small)
+    return load_classifier(settings, device.store)
+
+
 def use_model(device: Appliance, classifier: TFLiteClassifier) -> None:
     """Puts a model into the loop; one that fails there gives way to the one before it."""
     card, parts = classifier.card, device.parts
@@ -149,7 +164,10 @@ def give_way(device: Appliance, card: ModelCard, error: ModelError) -> Classifie
     try:
         if device.store.is_in_use(card):
             device.store.rollback(card.name)
-        classifier = load_classifier(device.settings, device.store)
+        classifier = load_model(device)
+        if classifier.card == card and device.pace.small_model:
+            change_pace(device, PACES[1])  # the small one fails: the large one, less often
+            classifier = load_model(device)
         if classifier.card == card:
             raise error
         use_model(device, classifier)
@@ -157,6 +175,19 @@ def give_way(device: Appliance, card: ModelCard, error: ModelError) -> Classifie
         log.error("there is none: safe mode")
         _enter_safe_mode(device, str(error))
     return device.parts.classifier
+
+
+def change_pace(device: Appliance, pace: Pace) -> None:
+    """Goes on at another pace and says so in ``problem``, unless that tells another one."""
+    parts, ours = device.parts, problem_of(device.pace)
+    device.pace = pace
+    if parts.status.problem in (None, ours):
+        parts.status = replace(parts.status, problem=problem_of(pace))
+
+
+def problem_of(pace: Pace) -> str | None:
+    """What ``problem`` says at this pace."""
+    return f"the board is too slow or too hot: {pace.words}" if pace.words else None
 
 
 def _enter_safe_mode(device: Appliance, problem: str) -> None:

@@ -22,6 +22,7 @@ from device.daemon.appliance import (
     SETTABLE,
     Appliance,
     describe_model,
+    load_model,
     prepare_settings,
     use_model,
     value_of,
@@ -111,11 +112,15 @@ def _pause(device: Appliance, paused: bool) -> Answer:
 
 
 def reload_model(device: Appliance, request: Request) -> Answer:
-    """``reload-model``: the newest model in place of the old one; out of safe mode by a restart."""
-    classifier = load_classifier(device.settings, device.store)
+    """``reload-model``: the newest model in place of the old one; out of safe mode by a restart.
+
+    Where the board is too slow for it, the small one stays until the board has time.
+    """
     if device.vision:
+        classifier = load_model(device)
         use_model(device, classifier)
     else:
+        classifier = load_classifier(device.settings, device.store)
         device.stop()
     return {"model": describe_model(classifier.card)}
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
-from device.daemon.appliance import Appliance, use_model
-from device.daemon.governor import Pace
+from device.daemon.appliance import (
+    GIVE_WAY,
+    SMALL_MODEL,
+    Appliance,
+    change_pace,
+    load_model,
+    use_model,
+)
+from device.daemon.governor import PACES, Pace
 from device.errors import MienError
-from device.settings import replace_setting
-from device.vision.model_store import load_classifier
 
 log = logging.getLogger("mien.governor")
-
-SMALL_MODEL = "expression-tiny"
-GIVE_WAY = ("expression", "expression-fer2013")  # a model of the user's own is not exchanged
 
 
 def use_pace(device: Appliance, pace: Pace, reason: str | None) -> None:
@@ -22,38 +23,31 @@ def use_pace(device: Appliance, pace: Pace, reason: str | None) -> None:
 
     Args:
         device: running; in safe mode nothing changes.
-        pace: from now on.
+        pace: from now on; the one before it where no small model comes.
         reason: why it became slower; None when it became quicker.
     """
-    vision, parts, ours = device.vision, device.parts, problem_of(device.pace)
+    vision = device.vision
     if vision is None:
         return
-    device.pace = pace
+    if pace.small_model and device.settings.classifier.model not in (*GIVE_WAY, SMALL_MODEL):
+        pace = PACES[1]
+    change_pace(device, pace)
     vision.tracker.interval.slowness = pace.slowness
     try:
-        _use_model(device, pace)
+        _use_model(device)
     except (MienError, OSError) as error:
         log.error("the model stays as it is: %s", error)
-    if parts.status.problem in (None, ours):
-        parts.status = replace(parts.status, problem=problem_of(pace))
+        if pace.small_model:
+            change_pace(device, PACES[1])
     if reason:
-        log.warning("the board is too slow or too hot: pace %s: %s", pace.name, reason)
+        log.warning("the board is too slow or too hot: pace %s: %s", device.pace.name, reason)
     else:
-        log.warning("the board has time again: pace %s", pace.name)
+        log.warning("the board has time again: pace %s", device.pace.name)
 
 
-def problem_of(pace: Pace) -> str | None:
-    """What ``problem`` says at this pace."""
-    return f"the board is too slow or too hot: {pace.words}" if pace.words else None
-
-
-def _use_model(device: Appliance, pace: Pace) -> None:
-    settings = device.settings
-    if settings.classifier.model not in GIVE_WAY:
+def _use_model(device: Appliance) -> None:
+    if device.settings.classifier.model not in GIVE_WAY:
         return
     is_small = device.model()["name"] == SMALL_MODEL
-    if pace.small_model and not is_small:
-        small = replace_setting(settings, "classifier.model", SMALL_MODEL, "governor")
-        use_model(device, load_classifier(small))
-    elif is_small and not pace.small_model:
-        use_model(device, load_classifier(settings, device.store))
+    if is_small != device.pace.small_model:
+        use_model(device, load_model(device))

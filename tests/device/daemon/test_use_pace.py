@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.daemon.appliance import use_model
+from device.daemon.appliance import give_way, use_model
 from device.daemon.build import build_vision
 from device.daemon.governor import PACES
 from device.daemon.use_pace import use_pace
+from device.errors import ModelError
 from device.settings import Settings
 from device.vocabulary import BoundingBox, Face
 from tests.device.daemon.test_commands import Bench
@@ -70,12 +71,53 @@ def test_the_model_gives_way_to_the_small_one_and_comes_back(bench: Bench) -> No
     assert device.settings.classifier.model == "expression"
 
 
+def test_the_small_model_stays_when_the_model_is_reloaded(bench: Bench) -> None:
+    device = bench.device
+    use_pace(device, SMALL, WHY)
+    answer = bench.ask("reload-model")
+    assert answer["data"]["model"]["name"] == device.model()["name"] == "expression-tiny"
+    use_pace(device, SLOWER, None)
+    assert device.model()["name"] == "expression"
+
+
+def test_a_large_model_that_fails_at_the_small_pace_gives_way_to_the_small_one(
+    bench: Bench,
+) -> None:
+    device = bench.device
+    assert device.vision
+    large = device.vision.classifier.card
+    use_pace(device, SMALL, WHY)
+    give_way(device, large, ModelError("it fails"))
+    assert (device.model()["name"], device.pace) == ("expression-tiny", SMALL)
+
+
+def test_a_small_model_that_fails_gives_way_and_nobody_says_that_it_is_in_use(
+    bench: Bench,
+) -> None:
+    device = bench.device
+    use_pace(device, SMALL, WHY)
+    assert device.vision
+    give_way(device, device.vision.classifier.card, ModelError("it fails"))
+    assert (device.model()["name"], device.pace) == ("expression", SLOWER)
+    assert "small" not in (device.parts.status.problem or "")
+
+
+def test_where_the_small_model_cannot_be_loaded_nobody_says_that_it_is_in_use(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = bench.device
+    monkeypatch.setattr("device.daemon.appliance.SMALL_MODEL", "gone")
+    use_pace(device, SMALL, WHY)
+    assert (device.model()["name"], device.pace) == ("expression", SLOWER)
+    assert "small" not in (device.parts.status.problem or "")
+
+
 def test_a_model_of_the_user_s_own_stays(bench: Bench) -> None:
     device = bench.device
     own = replace(device.settings.classifier, model="/somewhere/own.tflite")
     device.settings = replace(device.settings, classifier=own)
     use_pace(device, SMALL, WHY)
-    assert device.model()["name"] == "expression"
+    assert (device.model()["name"], device.pace) == ("expression", SLOWER)
 
 
 def test_another_problem_is_not_painted_over(bench: Bench) -> None:
