@@ -159,22 +159,6 @@ def test_the_report_goes_when_the_file_is_right(boot, root):
     assert not (boot / "mien-error.txt").exists()
 
 
-def test_settings_are_taken_over_when_mien_accepts_them(boot, root):
-    (boot / "mien.toml").write_text("[log]\n")
-    assert first_boot.FirstBoot(boot, root, Programs()).take_over() == []
-    assert (root / "etc/mien/mien.toml").read_text() == "[log]\n"
-
-
-def test_settings_that_mien_refuses_change_nothing(boot, root):
-    (root / "etc/mien").mkdir(parents=True)
-    (root / "etc/mien/mien.toml").write_text("# good\n")
-    (boot / "mien.toml").write_text("[nonsense]\n")
-    refuses = Programs(mien=(78, "mien: /boot/firmware/mien.toml:1: unknown section\n"))
-    problems = first_boot.FirstBoot(boot, root, refuses).take_over()
-    assert problems == ["mien.toml: /boot/firmware/mien.toml:1: unknown section"]
-    assert (root / "etc/mien/mien.toml").read_text() == "# good\n"
-
-
 def test_edits_on_the_device_stay_until_the_sd_card_is_edited(boot, root):
     (boot / "mien.toml").write_text("# from the SD card\n")
     device = first_boot.FirstBoot(boot, root, Programs())

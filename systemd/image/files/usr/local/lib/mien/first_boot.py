@@ -97,7 +97,9 @@ class FirstBoot:
         checked = self._run(["/opt/mien/current/bin/mien", "check", "--config", str(path)])
         if checked.returncode != 0:
             said = checked.stderr.strip().splitlines() or ["mien check failed"]
-            raise SetupError(said[-1].removeprefix("mien: "))
+            # A line for each mistake; libraries may say something, too.
+            mistakes = [line for line in said if line.startswith("mien: ")] or said[-1:]
+            raise SetupError("\n".join(line.removeprefix("mien: ") for line in mistakes))
         write(self._root / "etc/mien/mien.toml", text, 0o644)
         return []
 
