@@ -26,6 +26,9 @@ MAX_FILE_BYTES = 64 << 10
 MAX_DOTS = 100  # in a line
 MAX_WHOLE = 1 << 53  # larger whole numbers are no floats
 MOST_TOLD = 20  # mistakes of one file
+SURROGATE = re.compile(
+    "[\ud800-\udfff]"
+)  # what Python makes of a variable's bytes that are not UTF-8
 Given = tuple[str, Any, str]  # key, value, place
 
 
@@ -149,6 +152,8 @@ def _check(dotted: str, value: Any, field: dataclasses.Field[Any], prefix: str) 
         raise ConfigurationError(f"{prefix}{dotted} = {shown}: expected {names[kind]}")
     if isinstance(value, str) and "\0" in value:
         raise ConfigurationError(f"{prefix}{dotted} = {shown}: allowed: text without NUL")
+    if isinstance(value, str) and SURROGATE.search(value):
+        raise ConfigurationError(f"{prefix}{dotted} = {shown}: allowed: text in UTF-8")
     choices, low, high = (field.metadata[k] for k in ("choices", "low", "high"))
     if choices and value not in choices:
         raise ConfigurationError(f"{prefix}{dotted} = {shown}: allowed: {', '.join(choices)}")

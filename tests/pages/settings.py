@@ -16,7 +16,7 @@ HEAD = """\
 
 One TOML file, every key optional; an installed device reads `/etc/mien/mien.toml`, which lists them all. An unknown key or a value out of range stops the start and says file, line, key and what is allowed: try `mien check --config FILE`.
 
-- The environment overrides the file: `MIEN_MQTT__PASSWORD=secret` is `password` in `[mqtt]`.
+- The environment overrides the file: `MIEN_MQTT__PASSWORD=secret` is `password` in `[mqtt]`. Text is UTF-8.
 - What was changed over MQTT or on the page is remembered (`settings.json` in `device.state_dir`) and stands above both. A run without a settings file, as `make run`, neither reads nor keeps it: it begins the same each time. These keys can be changed so, and act at once: {settable}; see [topics and payloads](mqtt.md). `mien check`, `mien doctor` and the first lines of the journal tell which of them stand above the file.
 - Back to the file's values: set the key to them in the same way. Or forget all that was changed, a pause too: `sudo systemctl stop mien`, delete `settings.json` (installed: `sudo rm /var/lib/mien/settings.json`), `sudo systemctl start mien`.
 - After a change of the file: `sudo systemctl restart mien`.

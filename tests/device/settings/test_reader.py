@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,18 @@ def test_a_disk_that_fails_does_not_end_the_restarts() -> None:
 def test_a_variable_that_does_not_fit_is_named() -> None:
     with pytest.raises(ConfigurationError, match=r"environment MIEN_CAMERA__ROTATE_DEG: "):
         load_settings(None, {"MIEN_CAMERA__ROTATE_DEG": "45"})
+
+
+def test_a_variable_that_is_not_utf_8_is_refused() -> None:
+    """A Latin-1 password would end in a traceback at each attempt to connect."""
+    password = os.fsdecode("schlüssel".encode("latin-1"))
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(None, {"MIEN_MQTT__PASSWORD": password})
+    place = "environment MIEN_MQTT__PASSWORD"
+    assert str(caught.value) == f"{place}: mqtt.password = (secret): allowed: text in UTF-8"
+    with pytest.raises(ConfigurationError, match="allowed: text in UTF-8"):
+        load_settings(None, {"MIEN_DEVICE__NAME": "\udce9"})
+    assert load_settings(None, {"MIEN_MQTT__PASSWORD": "schlüssel"}).mqtt.password == "schlüssel"
 
 
 def test_the_mark_that_windows_editor_puts_first_is_no_mistake(tmp_path: Path) -> None:
