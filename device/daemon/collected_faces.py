@@ -43,6 +43,7 @@ PRUNE_INTERVAL_S = 3600.0  # age counts, too, while nobody comes by
 CLOCK_SET = "20250101"  # an older stamp was made before the clock was set
 MAX_PAUSE = timedelta(days=365)  # between two pictures; more is taken for a clock that jumped
 MAX_CROP_BYTES = 64 << 10
+CLOSE_WITHIN_S = 5.0  # of the 15 s after which systemd ends the daemon
 MAX_TRACKS = 1000  # remembered for the interval between two pictures of one face
 
 
@@ -69,7 +70,7 @@ class CaptureStore:
         self._now = CaptureClock(folder / CLOCK, now, is_synced)
         self._queue: queue.Queue[tuple[str, GreyImage] | None] = queue.Queue(16)
         self._prune_interval_s = prune_interval_s
-        self._complained = False
+        self._complained, self._is_closing = False, threading.Event()
         self._taken_s: dict[int | None, float] = {}  # when each track was last collected
         self._names: deque[str] = deque()  # oldest first; some may be gone: cleared, or exported
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -119,16 +120,21 @@ class CaptureStore:
         now, is_synced = self._now(), self._now.is_synced()
         if is_synced:
             self._stamp_anew(now)
-        self._names = deque(path.name for path in list_captures(self._folder))
+        names = [path.name for path in list_captures(self._folder)]
+        self._names = deque(names)
         oldest = (now - timedelta(days=self._settings.max_days)).strftime(STAMP)
-        later = now
-        for name in reversed(self._names.copy()):
+        later, kept = now, deque[str]()
+        for number, name in reversed([*enumerate(names)]):
             taken = _time_of(name) or later
             if later - taken > MAX_PAUSE and not is_synced:
+                kept.extendleft(reversed(names[: number + 1]))
                 break
             later = taken
             if name < oldest:
-                self._drop(name)
+                (self._folder / name).unlink(missing_ok=True)
+            else:
+                kept.appendleft(name)
+        self._names = kept
         self._make_room(self._settings.max_pictures)
         with suppress(OSError):  # a full disk keeps nothing from being removed
             self._now.save()
@@ -143,27 +149,26 @@ class CaptureStore:
 
     def _make_room(self, most: int) -> None:
         while len(self._names) > most:
-            self._drop(self._names[0])
+            (self._folder / self._names[0]).unlink(missing_ok=True)
+            self._names.popleft()
 
-    def _drop(self, name: str) -> None:
-        (self._folder / name).unlink(missing_ok=True)
-        self._names.remove(name)
-
-    def close(self) -> None:
-        """Writes what waits and ends."""
-        self._queue.put(None)
-        self._thread.join(5.0)
+    def close(self, within_s: float = CLOSE_WITHIN_S) -> None:
+        """Writes what waits and ends; what a hanging disk keeps from being written is lost."""
+        self._is_closing.set()
+        with suppress(queue.Full):  # else the thread has work, and looks at the end after it
+            self._queue.put_nowait(None)
+        self._thread.join(within_s)
 
     def _run(self) -> None:
         written = 0
-        while True:
+        while not (self._is_closing.is_set() and self._queue.empty()):
             try:
                 item = self._queue.get(timeout=self._prune_interval_s)
             except queue.Empty:  # nobody came by
                 self._try(self.prune)
                 continue
             if item is None:
-                break
+                continue
             self._try(self._write, *item)
             written += 1
             if written % PRUNE_EVERY == 0:
