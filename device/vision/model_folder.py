@@ -37,20 +37,22 @@ def put_model(folder: Path, card: ModelCard, files: Mapping[str, bytes]) -> None
     name, version = card.name, version_folder(card)
     place = folder / name / version
     place.mkdir(parents=True, exist_ok=True)
+    named = {(PASSED if s == PASSED else f"{name}{s}"): content for s, content in files.items()}
+    new = [each for each in named if not (place / each).exists()]
     try:
-        for suffix, content in files.items():
-            path = place / (PASSED if suffix == PASSED else f"{name}{suffix}")
+        for each, content in named.items():
             part = place / ".part"
             part.unlink(missing_ok=True)
             part.write_bytes(content)
             write_through(part)
-            part.replace(path)
-    except OSError:  # a full disk gets its room back
+            part.replace(place / each)
+        write_through(place)
+    except OSError:  # a full disk gets its room back; what lay there before stays
         with suppress(OSError):
-            (place / ".part").unlink(missing_ok=True)
+            for each in (".part", *new):
+                (place / each).unlink(missing_ok=True)
             place.rmdir()
         raise
-    write_through(place)
     current, previous = place.parent / "current", place.parent / "previous"
     old = os.readlink(current) if current.is_symlink() else None
     if old != version:

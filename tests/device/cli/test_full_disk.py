@@ -71,6 +71,19 @@ def test_no_half_of_a_model_is_left(
     assert main(["model", "install", str(bundle)], {"STATE_DIRECTORY": str(disk)}) == 0
 
 
+def test_a_card_without_room_takes_its_model_along(
+    disk: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(["mount", "-o", "remount,size=1m", str(disk)], check=True)
+    room = os.statvfs(disk)
+    model = (bundle / "expression-tiny.tflite").stat().st_size
+    least = (model // room.f_frsize + 2) * room.f_frsize
+    (disk / "more").write_bytes(bytes(room.f_bavail * room.f_frsize - least))
+    assert main(["model", "install", str(bundle)], {"STATE_DIRECTORY": str(disk)}) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert left(disk) == ["filler", "more"]
+
+
 def test_a_read_only_file_system_is_called_so(
     disk: Path, bundle: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
