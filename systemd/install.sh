@@ -6,7 +6,7 @@
 #                                   updates from a folder or .tar: checks it before anything of it
 #                                   runs, and goes back by itself if the new release fails
 #   sudo ./install.sh --no-start    install without starting (in a chroot, or to edit settings first)
-#   sudo ./install.sh --rollback    go back to the release before this one
+#   sudo ./install.sh --rollback    go back to the release before this one (--no-start: without starting it)
 #   --public-key FILE               the maintainer's key; without it the first bundle's own is trusted
 #   --allow-unsigned                install although the signature is missing or wrong
 #   --allow-downgrade               install a bundle that is older than the release that runs
@@ -55,7 +55,7 @@ main() {
     [ -n "$PACKAGED" ] || ! is_debian_package || die "Mien is a Debian package here: apt install ./mien_VERSION_ARCH.deb"
     umask 022   # the service, which is not root, must read what is installed
     cd /        # Python imports from the folder it is started in, which may be anybody's
-    if [ -n "$rollback" ]; then roll_back; return; fi
+    if [ -n "$rollback" ]; then roll_back "$start"; return; fi
     if [ -n "$bundle" ]; then install_from "$bundle" "${options[@]}"; return; fi
 
     check_bundle
@@ -211,12 +211,13 @@ start_or_go_back() {
 }
 
 roll_back() {
-    local before now
+    local start=$1 before now
     now=$(readlink "$ROOT/current" 2>/dev/null) || die "nothing is installed"
     before=$(readlink "$ROOT/previous" 2>/dev/null) || die "there is no earlier release"
     switch_to "$before"
-    start_or_go_back "$now"
+    [ -z "$start" ] || start_or_go_back "$now"
     ln -sfnT "$now" "$ROOT/previous"
+    if [ -z "$start" ]; then say "back to release ${before#releases/}; not started"; return; fi
     say "runs release ${before#releases/} again"
 }
 

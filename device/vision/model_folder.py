@@ -37,22 +37,8 @@ def put_model(folder: Path, card: ModelCard, files: Mapping[str, bytes]) -> None
     name, version = card.name, version_folder(card)
     place = folder / name / version
     place.mkdir(parents=True, exist_ok=True)
-    named = {(PASSED if s == PASSED else f"{name}{s}"): content for s, content in files.items()}
-    new = [each for each in named if not (place / each).exists()]
-    try:
-        for each, content in named.items():
-            part = place / ".part"
-            part.unlink(missing_ok=True)
-            part.write_bytes(content)
-            write_through(part)
-            part.replace(place / each)
-        write_through(place)
-    except OSError:  # a full disk gets its room back; what lay there before stays
-        with suppress(OSError):
-            for each in (".part", *new):
-                (place / each).unlink(missing_ok=True)
-            place.rmdir()
-        raise
+    named = {PASSED if s == PASSED else f"{name}{s}": content for s, content in files.items()}
+    _write_all(place, named)
     current, previous = place.parent / "current", place.parent / "previous"
     old = os.readlink(current) if current.is_symlink() else None
     if old != version:
@@ -62,6 +48,25 @@ def put_model(folder: Path, card: ModelCard, files: Mapping[str, bytes]) -> None
             previous.unlink(missing_ok=True)
         replace_link(current, version)
     _remove_unreachable(place.parent)
+
+
+def _write_all(place: Path, files: Mapping[str, bytes]) -> None:
+    """Writes files, by name, into a folder: all, or none that did not lie there before."""
+    new = [name for name in files if not (place / name).exists()]
+    part = place / ".part"
+    try:
+        for name, content in files.items():
+            part.unlink(missing_ok=True)
+            part.write_bytes(content)
+            write_through(part)
+            part.replace(place / name)
+        write_through(place)
+    except OSError:  # a full disk gets its room back
+        with suppress(OSError):
+            for path in (part, *(place / name for name in new)):
+                path.unlink(missing_ok=True)
+            place.rmdir()
+        raise
 
 
 def _remove_unreachable(folder: Path) -> None:

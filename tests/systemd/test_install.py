@@ -79,6 +79,19 @@ def test_the_first_bundle_s_key_is_trusted_and_said(device, bundle, key):
     assert fingerprint in device.log
 
 
+def test_going_back_without_a_start_starts_nothing(known, later):
+    """As in a chroot."""
+    before = os.readlink(known.opt / "mien/current")
+    assert known.install(later / "install.sh").returncode == 0
+    now = os.readlink(known.opt / "mien/current")
+    (known.opt / "mien/previous").symlink_to(before)
+    done = known.install(known.installed, "--rollback")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"mien: back to release {before.removeprefix('releases/')}; not started\n"
+    links = [os.readlink(known.opt / "mien" / name) for name in ("current", "previous")]
+    assert links == [before, now]
+
+
 @pytest.mark.parametrize("form", ["own script", "folder", "tar"])
 def test_a_signed_update_is_installed_and_says_nothing_of_keys(known, later, key, form):
     before = os.readlink(known.opt / "mien/current")
