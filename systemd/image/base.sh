@@ -10,12 +10,13 @@ set -euo pipefail
 
 SUITE=${MIEN_SUITE:-trixie}
 CACHE=${MIEN_CACHE:-$HOME/.cache/mien}
-RECIPE=1            # raise it when build() changes: the cache is then made anew
+RECIPE=2            # raise it when build() changes: the cache is then made anew
 
 PACKAGES=(
     linux-image-arm64 raspi-firmware initramfs-tools zstd        # boot
     systemd-sysv systemd-timesyncd udev dbus kmod
     firmware-brcm80211 wireless-regdb wpasupplicant network-manager avahi-daemon
+    iw rfkill                                                    # the Wi-Fi's country; see system.py
     openssh-server sudo                                          # only with a key: see first_boot.py
     cloud-guest-utils e2fsprogs dosfstools fdisk                 # grow the root
     python3 ca-certificates tzdata iproute2 procps

@@ -56,6 +56,18 @@ def test_wifi_is_a_file_that_only_root_reads(boot, root):
     assert ["rfkill", "unblock", "wifi"] in programs.ran
 
 
+@pytest.mark.parametrize("is_loaded", [True, False])
+def test_a_country_that_the_radio_does_not_take_now_is_told(boot, root, is_loaded):
+    (boot / "mien-setup.toml").write_text('wifi_country = "DE"\nhostname = "hall"\n')
+    if is_loaded:  # else the kernel reads it with the file when it loads the driver
+        (root / "sys/module/cfg80211").mkdir(parents=True)
+    problems = first_boot.FirstBoot(boot, root, Programs(iw=(127, "no such file"))).take_over()
+    told = "wifi_country = 'DE': the radio takes it at the next start: iw: no such file"
+    assert problems == ([f"mien-setup.toml: {told}"] if is_loaded else [])
+    assert "=DE" in (root / "etc/modprobe.d/mien-wifi.conf").read_text()
+    assert (root / "etc/hostname").read_text() == "hall\n"
+
+
 def test_files_saved_by_windows_editor_are_taken_over(boot, root):
     text = 'hostname = "hall"\r\nmqtt_password = "top secret"\r\n'
     (boot / "mien-setup.toml").write_bytes(text.encode("utf-8-sig"))

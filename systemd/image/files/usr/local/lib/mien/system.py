@@ -51,10 +51,20 @@ class System:
         self._wifi = root / "etc/NetworkManager/system-connections/mien-wifi.nmconnection"
 
     def set_country(self, country: str) -> None:
-        """Sets which radio channels are allowed here."""
+        """Sets which radio channels are allowed here, now and after the next start.
+
+        Raises:
+            SetupError: the radio does not take it now.
+        """
         line = f"options cfg80211 ieee80211_regdom={country}\n"
         write(self._root / "etc/modprobe.d/mien-wifi.conf", line, 0o644)
-        self._run(["iw", "reg", "set", country])
+        told = self._run(["iw", "reg", "set", country])
+        # A driver that is not loaded yet reads the file when it is.
+        if told.returncode and (self._root / "sys/module/cfg80211").is_dir():
+            why = f"iw: {told.stderr.strip() or told.returncode}"
+            raise SetupError(
+                f"wifi_country = {country!r}: the radio takes it at the next start: {why}"
+            )
 
     def join_wifi(self, name: str, password: str) -> None:
         """Joins a Wi-Fi; an empty password means an open one."""
