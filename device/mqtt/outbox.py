@@ -97,6 +97,11 @@ class Outbox:
         """Events that wait."""
         return len(self._events)
 
+    @property
+    def newest(self) -> int:
+        """The number of the event that was put last; 0 before the first."""
+        return self._number
+
     def close(self) -> None:
         """Ends the use."""
 

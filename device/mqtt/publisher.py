@@ -26,6 +26,7 @@ log = logging.getLogger("mien.mqtt")
 
 DEFAULT_EVENTS = 10_000
 ONLINE, STOPPED, OFFLINE = b"online", b"stopped", b"offline"
+STALLED_AFTER_S = 5.0  # without room at the broker: what is sent after it has waited
 
 
 class MqttPublisher:
@@ -144,13 +145,9 @@ class MqttPublisher:
         )
         self._client.publish(answer)
 
-    def say_once(self, topic: str, payload: bytes) -> None:
-        """Says something that is not retained, when there is a connection."""
-        self._client.publish(Message(topic, payload))
-
     def say_picture(self, picture: bytes) -> None:
         """A synthesized PNG; whoever calls this has checked that it may be said."""
-        self.say_once(self.topics("synthesis"), picture)
+        self._client.publish(Message(self.topics("synthesis"), picture))
 
     def announce(
         self, topic: str, payload: bytes, when_done: Callable[[], None] | None = None
@@ -193,7 +190,8 @@ class _Unsent:
         self._unsaid: dict[str, None] = {}  # topics of _retained in the order they changed
         self._sending: set[int] = set()  # events in flight, by the outbox's number
         self._sent_to = 0  # over this connection
-        self._tried_to = 0  # over any connection
+        self._waited_to = 0  # sent once before, or has waited for the broker
+        self._took_at_s = 0.0
         self._done: deque[int] = deque()  # acknowledged, or refused for ever
         self._go_back_to: int | None = None  # an event that was refused for now
         self._refused: set[str] = set()  # retained topics that were refused for now
@@ -223,6 +221,7 @@ class _Unsent:
         """A new connection: all that is retained, then the events."""
         self._refused.clear()
         self._sent_to, self._go_back_to = 0, None
+        self._waited_to, self._took_at_s = self._outbox.newest, self._clock()
         self.repeat()
         if was_away:
             self.when_back()
@@ -230,7 +229,9 @@ class _Unsent:
     def take(self, room: int) -> list[Publication]:
         """What is retained and changed, then events; after a refusal those wait a while."""
         self._clear_done()
-        is_pause = self._clock() < self._pause_until_s
+        now_s = self._clock()
+        is_pause = now_s < self._pause_until_s
+        has_waited, self._took_at_s = now_s - self._took_at_s > STALLED_AFTER_S, now_s
         with self._lock:
             if self._refused and not is_pause:
                 self._unsaid.update(dict.fromkeys(self._refused))
@@ -240,7 +241,9 @@ class _Unsent:
                 del self._unsaid[topic]
             due = [Publication(self._retained[topic]) for topic in topics]
         if self._go_back_to is not None and not self._sending and not is_pause:
-            self._sent_to, self._go_back_to = self._go_back_to - 1, None
+            self._sent_to, self._go_back_to, has_waited = self._go_back_to - 1, None, True
+        if has_waited:
+            self._waited_to = self._outbox.newest
         if self._go_back_to is None:
             due += self._events(room - len(due))
         return due
@@ -248,12 +251,12 @@ class _Unsent:
     def _events(self, limit: int) -> list[Publication]:
         found = []
         for waiting in self._outbox.after(self._sent_to, limit):
-            late = waiting.late or waiting.number <= self._tried_to
+            late = waiting.late or waiting.number <= self._waited_to
             payload = as_historical(waiting.payload) if late else waiting.payload
             found.append(Publication(Message(self._event_topic, payload), waiting.number))
             self._sending.add(waiting.number)
             self._sent_to = waiting.number
-            self._tried_to = max(self._tried_to, waiting.number)
+            self._waited_to = max(self._waited_to, waiting.number)
         return found
 
     def lost(self) -> None:
