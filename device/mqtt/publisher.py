@@ -186,7 +186,7 @@ class _Unsent:
         self._lock, self._clock = threading.Lock(), clock
         self._event_topic, self._outbox = topics("event"), outbox
         birth = Message(topics("availability"), ONLINE, retain=True)
-        self._retained = {birth.topic: birth}  # the birth goes first
+        self._retained = {birth.topic: birth}
         self._unsaid: dict[str, None] = {}  # topics of _retained in the order they changed
         self._sending: set[int] = set()  # events in flight, by the outbox's number
         self._sent_to = 0  # over this connection
@@ -213,7 +213,8 @@ class _Unsent:
     def repeat(self, topics: list[str] | None = None) -> None:
         """Says these, or everything retained, again although it has not changed."""
         with self._lock:
-            self._unsaid.update(dict.fromkeys(topics or self._retained))
+            wanted: dict[str, None] = dict.fromkeys(topics or self._retained)
+            self._unsaid = {**wanted, **self._unsaid}  # so that the birth goes first
 
     # packets.Outgoing
 
