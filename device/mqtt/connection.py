@@ -21,41 +21,14 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device.mqtt.access import BrokerAccess
+from device.mqtt.bounded_client import MAX_INPUT_BYTES, BoundedClient
 from device.mqtt.packets import Message, Publication, ReplyTo, Subscription
 
 ANSWER_WITHIN_S = 10.0  # for the broker's CONNACK
 MAX_IN_FLIGHT = 20
 MAX_PACKET_BYTES = 268_435_455 + 5  # what the protocol can express
-MAX_INPUT_BYTES = 1 << 16  # of one packet; a command has at most 4096
-KEPT_BYTES = 3 * MAX_INPUT_BYTES  # of a packet that is too long: its topic and enough to tell
 MAX_PACKETS = 200  # read at a time, before we send again
 FOR_EVER = (0x87, 0x90, 0x99)  # not authorized, topic or payload not accepted; others may pass
-
-
-class BoundedClient(paho.Client):
-    """paho with two things that it lacks (2.1).
-
-    It would read whatever length a packet has into memory. Here the rest of a long PUBLISH is read
-    past: one byte stands for each piece. It would also ignore the broker's keep-alive.
-    """
-
-    is_dry = False  # the socket had nothing more
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        self.is_dry = True
-        data = super()._sock_recv(min(bufsize, MAX_INPUT_BYTES))
-        self.is_dry = False
-        packet = self._in_packet
-        if data and len(packet["packet"]) >= KEPT_BYTES:
-            if packet["command"] & 0xF0 != paho.PUBLISH:
-                raise ConnectionError("a packet that is too long")
-            packet["to_process"] -= len(data) - 1
-            return data[:1]
-        return data
-
-    def keep_alive(self, keepalive_s: int) -> None:
-        """Pings so often; paho's own setter refuses while it is connected."""
-        self._keepalive = keepalive_s
 
 
 class Connection:
@@ -116,6 +89,7 @@ class Connection:
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
+        client.on_unreadable = self._on_unreadable
 
     def open(self) -> None:
         """Connects; the broker's answer comes in a later ``step``.
@@ -262,6 +236,11 @@ class Connection:
                 f"the broker denies the subscription to {subscription.topic_filter}; see its ACL"
             )
         self._finished(subscription)
+
+    def _on_unreadable(self, why: str, topic: bytes, retained: bool) -> None:
+        self._received(
+            f"cannot read it: {why}", topic.decode(errors="replace"), b"", retained, None
+        )
 
     def _on_message(self, _c: Any, _d: Any, message: paho.MQTTMessage) -> None:
         dropped = ""
