@@ -103,6 +103,9 @@ class Connection:
             properties.ReceiveMaximum = MAX_IN_FLIGHT
             properties.MaximumPacketSize = MAX_INPUT_BYTES
         self._client.connect(access.host, access.port, access.keepalive_s, properties=properties)
+        # Looking the name up, TCP and TLS took time that is not the broker's.
+        self._client.keep_alive(0)  # until the broker has accepted us
+        self.started_s = time.monotonic()
 
     @property
     def room(self) -> int:
