@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTErrorCode
-from paho.mqtt.properties import MalformedPacket
+from paho.mqtt.properties import MalformedPacket  # type: ignore[attr-defined]  # 2.1 has it there
 
 MAX_INPUT_BYTES = 1 << 16  # of one packet; a command has at most 4096
 KEPT_BYTES = 3 * MAX_INPUT_BYTES  # of a packet that is too long: its topic and enough to tell
@@ -41,7 +41,7 @@ class BoundedClient(paho.Client):
         """Pings so often, 0: never; paho's own setter refuses while it is connected."""
         self._keepalive = keepalive_s
 
-    def _sock_send(self, buf: bytes) -> int:
+    def _sock_send(self, buf: bytes | bytearray) -> int:
         sent = super()._sock_send(buf)
         self.num_sent += sent
         return sent
