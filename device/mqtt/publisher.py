@@ -145,9 +145,10 @@ class MqttPublisher:
         )
         self._client.publish(answer)
 
-    def say_picture(self, picture: bytes) -> None:
-        """A synthesized PNG; whoever calls this has checked that it may be said."""
-        self._client.publish(Message(self.topics("synthesis"), picture))
+    def say_picture(self, picture: bytes) -> bool:
+        """A synthesized PNG that may be said; returns whether there is a connection for it now."""
+        message = Message(self.topics("synthesis"), picture, momentary=True)
+        return self._client.publish(message).refused is None
 
     def announce(
         self, topic: str, payload: bytes, when_done: Callable[[], None] | None = None
