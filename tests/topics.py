@@ -68,6 +68,8 @@ RULES = """\
   `<prefix>/<device_id>/command/+`, `<prefix>/<device_id>/health` and `homeassistant/status`. With
   mosquitto: `pattern readwrite mien/<device_id>/#`. Whoever may publish to `command/` controls
   the device.
+- **Encryption.** `mqtt.tls = true` encrypts and checks the broker's certificate; without it
+  `mqtt.ca_file` and `mqtt.cert_file` are refused, since nothing would be encrypted.
 """
 
 CASES = """\
