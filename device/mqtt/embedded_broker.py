@@ -136,6 +136,7 @@ async def _listen(asked: int) -> int:
     """Starts amqtt on the port, for 0 on 1883 or any that is free."""
     from amqtt.errors import BrokerError as StartError  # only in the child: the daemon has no use
 
+    found: Exception | None = None
     for candidate in [asked] if asked else [PREFERRED_PORT, 0, 0]:
         try:
             with socket.create_server((LOOPBACK, candidate)) as probe:
@@ -145,9 +146,18 @@ async def _listen(asked: int) -> int:
                 "plugins": {ANONYMOUS: {"allow_anonymous": True}},
             }
             await _broker_class()(config).start()
-        except (OSError, StartError):  # taken, perhaps just now
+        except (OSError, StartError) as error:  # taken, perhaps just now
+            found = error
             continue
         return port
+    if isinstance(found, PermissionError):
+        raise OSError(
+            errno.EACCES,
+            f"port {asked} of {LOOPBACK} is only for root, as all below 1024; name a higher one "
+            "in mqtt.port",
+        )
+    if isinstance(found, OSError) and found.errno != errno.EADDRINUSE:
+        raise found
     raise OSError(
         errno.EADDRINUSE,
         f"port {asked} of {LOOPBACK} is taken; is your own broker there? Name it in mqtt.host",
