@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from device.errors import BrokerError
@@ -44,6 +45,7 @@ class EmbeddedBroker:
             [sys.executable, "-m", __spec__.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],  # `-m` looks for modules there first
             start_new_session=True,  # Ctrl-C is for the daemon, which then says `stopped`
         )
         assert process.stdin is not None
