@@ -7,6 +7,7 @@ and the SQLite file of the one on disk.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sqlite3
@@ -113,6 +114,14 @@ class Outbox:
         if len(self._events) > max_events:
             self._events.popitem(last=False)
             self.dropped += 1
+
+
+def is_event(payload: bytes) -> bool:
+    """Whether a row of an earlier start holds what ``put`` writes."""
+    try:
+        return isinstance(json.loads(payload), dict)
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def open_database(path: Path) -> sqlite3.Connection:
