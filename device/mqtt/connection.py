@@ -128,7 +128,9 @@ class Connection:
 
     @property
     def room(self) -> int:
-        """Publications that may be sent now."""
+        """Publications that may be sent now; none while the socket is full, where they would wait."""
+        if self._client.want_write():
+            return 0
         most: int = getattr(self._limits, "ReceiveMaximum", MAX_IN_FLIGHT)
         return min(MAX_IN_FLIGHT, most) - len(self.in_flight)
 

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from device.mqtt import client as client_module
+from device.mqtt import publisher as publisher_module
 from device.mqtt.access import Backoff, BrokerAccess
 from device.mqtt.client import MqttClient
 from device.mqtt.packets import MAX_LOST, MAX_WAITING_BYTES, Message, Publication, WaitingLine
-from tests.device.mqtt.appliance import wait_until
+from tests.device.mqtt.appliance import running_publisher, wait_until
+from tests.scenes import change
 from tests.strict_broker import StrictBroker
 
 connect_socket = socket.create_connection
@@ -124,3 +126,20 @@ def test_what_is_for_now_alone_does_not_outlive_the_connection() -> None:
     assert line.take(10) == [answer]
     WaitingLine(lambda: False).add(late := Publication(Message("p", b"", momentary=True)))
     assert late.done
+
+
+def test_an_event_that_waits_behind_a_picture_on_a_slow_network_is_historical(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publisher_module, "STALLED_AFTER_S", 0.5)
+    with StrictBroker() as broker:
+        link = SlowLink(broker.port)
+        with running_publisher(link.port) as publisher:
+            wait_until(lambda: publisher.connected and "availability" in broker.topics())
+            publisher.say_picture(bytes(1_500_000))
+            wait_until(lambda: not publisher._client._waiting)
+            publisher.publish(change())
+            wait_until(lambda: publisher.outbox.depth == 0)
+        link.close()
+    (event,) = (each for each in broker.published if each.topic.endswith("/event"))
+    assert b'"historical":true' in event.payload
