@@ -121,9 +121,9 @@ class WaitingLine:
             waiting = [*in_flight, *self._line]
             given_up = [p for p in waiting if p.message.momentary or p.num_lost >= MAX_LOST]
             for publication in given_up:
-                publication.refused = (
-                    f"{max(1, publication.num_lost)} connections were lost with it"
-                )
+                many = f"{MAX_LOST} connections were lost with it"
+                is_momentary = publication.message.momentary
+                publication.refused = "the connection was lost" if is_momentary else many
             self._line = deque(each for each in waiting if not each.done)
         return given_up
 

@@ -123,6 +123,7 @@ def test_what_is_for_now_alone_does_not_outlive_the_connection() -> None:
     line.add(waiting)
     line.add(answer)
     assert line.lose([flying]) == [flying, waiting]
+    assert waiting.refused == "the connection was lost"
     assert line.take(10) == [answer]
     WaitingLine(lambda: False).add(late := Publication(Message("p", b"", momentary=True)))
     assert late.done
