@@ -192,7 +192,6 @@ def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:
     for section in ("mqtt", "home_assistant"):
         if re.search(r"[+#\s\x00]|^$", getattr(settings, section).prefix):
             yield f"{section}.prefix", f"{in_topics} and spaces, and not empty"
-    yield from _misfits_of_broker(settings.mqtt)
     for section in ("mqtt", "web"):
         table = getattr(settings, section)
         if bool(table.cert_file) != bool(table.key_file):
@@ -201,6 +200,7 @@ def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:
             yield f"{section}.{alone}", together
     if settings.web.enabled and 0 < settings.web.port == settings.health.prometheus_port:
         yield "health.prometheus_port", "that is web.port, where /metrics is too; take another one"
+    yield from _misfits_of_broker(settings.mqtt)
     yield from _misfits_of_page(settings.web)
 
 
@@ -212,7 +212,7 @@ def _misfits_of_broker(mqtt: Mqtt) -> Iterator[tuple[str, str]]:
             "allowed is a name or address alone; the port is mqtt.port, encryption mqtt.tls",
         )
     for name in ("ca_file", "cert_file"):
-        if mqtt.host and getattr(mqtt, name) and not mqtt.tls:
+        if getattr(mqtt, name) and not mqtt.tls:
             yield f"mqtt.{name}", "nothing would be encrypted: set mqtt.tls = true as well"
 
 
