@@ -118,6 +118,11 @@ class ConsolePainter(TerminalPainter):
         stream.write(CLEAR_AND_NEVER_BLANK)
         super().__init__(stream, **others)
 
+    def paint(self, shown: Shown) -> None:
+        """Draws the block each time: others clear the console, too, and not only once a second."""
+        self._block = []
+        super().paint(shown)
+
     def close(self) -> None:
         """Leaves the last text there and closes the console."""
         try:
