@@ -13,7 +13,7 @@ import numpy.typing as npt
 from device.display.fbdev import FramebufferDevice, QuietConsole
 from device.display.pixels import Geometry, pack, require_supported
 from device.display.render import Frills, render, wandering
-from device.display.wording import Shown
+from device.display.wording import Shown, headline, problem_line
 from device.vocabulary import Frame, Scene, SyntheticFace
 
 MakeFace = Callable[[Frame, Scene], SyntheticFace | None]
@@ -116,4 +116,5 @@ def visible_state(shown: Shown, show_camera: bool) -> Hashable:
     )
     has_picture = show_camera or shown.synthetic is not None
     picture = shown.frame.captured_at_s if has_picture and shown.frame else None
-    return faces, shown.status.camera, shown.status.problem, shown.flash, picture
+    words = headline(shown), problem_line(shown.status)
+    return faces, words, shown.flash, picture
