@@ -1,7 +1,7 @@
 """``mien doctor``: what works on this board; a report to paste into an issue.
 
 Nothing is changed, and nothing is sent but one connection to the broker. Each line is
-``ok``, ``--`` (not here, not needed) or ``!!`` (broken, with the remedy).
+``ok``, ``--`` (not here and not needed, or in use) or ``!!`` (broken, with the remedy).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from device.camera.v4l2 import list_cameras
 from device.daemon.board import Board
 from device.daemon.paths import REMEMBERED, state_folder
 from device.daemon.state_file import look_at
-from device.errors import MienError
+from device.errors import CameraAbsentError, MienError
 from device.files import in_words
 from device.mqtt.access import broker_access
 from device.mqtt.identity import make_device_id
@@ -134,29 +134,43 @@ def _remembered(settings: Settings, environment: Mapping[str, str], is_run: bool
 
 
 def _csi_camera(settings: Settings) -> Finding:
-    found = []
+    wanted, found = settings.camera.source, list[Finding]()
     if util.find_spec("picamera2"):
-        found.append(f"picamera2: {_view_of(PicameraSource(settings.camera))}")
+        mark, view = _view_of(PicameraSource(settings.camera), wanted == "picamera")
+        found.append((mark, f"picamera2: {view}"))
+    elif wanted == "picamera":
+        found.append(("!!", 'picamera2 is not installed, and camera.source = "picamera"'))
     if which("gst-launch-1.0") and Path("/etc/nv_tegra_release").exists():
-        found.append(f"Jetson GStreamer: {_view_of(JetsonSource(settings.camera))}")
-    return ("ok", ", ".join(found)) if found else ("--", "neither picamera2 nor Jetson's GStreamer")
+        mark, view = _view_of(JetsonSource(settings.camera), wanted == "jetson")
+        found.append((mark, f"Jetson GStreamer: {view}"))
+    elif wanted == "jetson":
+        found.append(("!!", 'no Jetson\'s GStreamer, and camera.source = "jetson"'))
+    if not found:
+        return "--", "neither picamera2 nor Jetson's GStreamer"
+    marks = {mark for mark, _ in found}
+    worst = next(mark for mark in ("!!", "ok", "--") if mark in marks)
+    return worst, ", ".join(view for _, view in found)
 
 
-def _view_of(source: PicameraSource | JetsonSource) -> str:
-    failure = failure_of(source.open, source)  # none there, or Mien itself has it
+def _view_of(source: PicameraSource | JetsonSource, is_wanted: bool) -> Finding:
+    failure = failure_of(source.open, source)
     view = source.view
     failure_of(source.close, source)
-    return str(failure or view or "opens; its field of view is unknown")
+    if failure is None:
+        return "ok", str(view or "opens; its field of view is unknown")
+    is_absent = isinstance(failure, CameraAbsentError)  # otherwise Mien itself may have it
+    return "!!" if is_wanted and is_absent else "--", str(failure)
 
 
-def _usb_camera(_: Settings) -> Finding:
+def _usb_camera(settings: Settings) -> Finding:
     cameras = [f"{c.path} ({c.card})" for c in list_cameras()]
     if cameras:
         return "ok", ", ".join(cameras)
     nodes = len(list(Path("/dev").glob("video*")))
-    if nodes:
-        return "--", f"{nodes} /dev/video* but none that this user can open as a camera"
-    return "--", "no /dev/video*"
+    unusable = f"{nodes} /dev/video* but none that this user can open as a camera"
+    if settings.camera.source == "v4l2":
+        return "!!", f'{unusable if nodes else "no /dev/video*"}, and camera.source = "v4l2"'
+    return "--", unusable if nodes else "no /dev/video*"
 
 
 def _screen(settings: Settings) -> Finding:
@@ -181,8 +195,12 @@ def _clock(_: Settings) -> Finding:
 
 
 def _heat(_: Settings) -> Finding:
-    degrees = Board().read().temperature_c
-    return ("--", "no thermal sensor") if degrees is None else ("ok", f"{degrees:.0f} °C")
+    state = Board().read()
+    degrees = state.temperature_c
+    told = ["no thermal sensor" if degrees is None else f"{degrees:.0f} °C", *state.throttling]
+    if state.throttled:
+        return "!!", f"{', '.join(told)}: cool the board, or give it a stronger power supply"
+    return "--" if degrees is None and len(told) == 1 else "ok", ", ".join(told)
 
 
 def _checks(environment: Mapping[str, str], has_file: bool) -> dict[str, Check]:
