@@ -24,6 +24,7 @@ from device.camera.v4l2 import list_cameras
 from device.daemon.board import Board
 from device.daemon.paths import REMEMBERED, state_folder
 from device.daemon.state_file import look_at
+from device.display.pixels import DEPTHS
 from device.errors import CameraAbsentError, MienError
 from device.files import in_words
 from device.mqtt.access import broker_access
@@ -37,6 +38,7 @@ from device.vision.model_store import ModelStore, try_classifier
 from device.vision.tflite import runtime_name
 from device.vision.trial import damaged_shipped
 
+GRAPHICS = Path("/sys/class/graphics")
 Finding = tuple[str, str]  # ("ok" | "--" | "!!", text)
 Check = Callable[[Settings], Finding]
 
@@ -177,8 +179,15 @@ def _screen(settings: Settings) -> Finding:
     framebuffer = Path(settings.display.framebuffer)
     if not framebuffer.exists():
         return "--", f"no {framebuffer}: text goes to the console, or nowhere"
-    size = Path("/sys/class/graphics") / framebuffer.name / "virtual_size"
-    return "ok", f"{framebuffer} {size.read_text().strip() if size.exists() else ''}".strip()
+    facts = GRAPHICS / framebuffer.name
+    if not (facts / "virtual_size").exists():
+        return "ok", str(framebuffer)
+    size, bits = ((facts / name).read_text().strip() for name in ("virtual_size", "bits_per_pixel"))
+    seen = f"{framebuffer} {size}, {bits} bits a pixel"
+    if int(bits) in DEPTHS:
+        return "ok", seen
+    mark = "!!" if settings.display.backend == "framebuffer" else "--"  # else the console serves
+    return mark, f"{seen}, supported are 16 and 32: set the screen's depth in the boot settings"
 
 
 def _broker(settings: Settings) -> Finding:

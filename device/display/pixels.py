@@ -44,6 +44,7 @@ class Geometry:
     start: int = 0
 
 
+DEPTHS = (16, 32)  # bits a pixel
 RGB565 = (Channel(11, 5), Channel(5, 6), Channel(0, 5))  # the usual 16 bits, which OpenCV knows
 
 
@@ -53,7 +54,7 @@ def require_supported(geometry: Geometry) -> None:
     Raises:
         ValueError: neither 16 nor 32 bits a pixel, or rows shorter than the picture.
     """
-    if geometry.bits_per_pixel not in (16, 32):
+    if geometry.bits_per_pixel not in DEPTHS:
         raise ValueError(
             f"{geometry.bits_per_pixel} bits a pixel are not supported, 16 and 32 are; "
             "set the screen's depth in the boot settings"

@@ -98,3 +98,28 @@ def test_a_board_without_sensors_is_no_fault(
 ) -> None:
     monkeypatch.setattr(doctor, "Board", lambda: Board(tmp_path, vcgencmd=str))
     assert doctor._heat(Settings()) == ("--", "no thermal sensor")
+
+
+@pytest.mark.parametrize(
+    ("bits", "backend", "mark"),
+    [
+        ("32", "auto", "ok"),
+        ("16", "framebuffer", "ok"),
+        ("24", "auto", "--"),
+        ("24", "framebuffer", "!!"),
+        ("1", "auto", "--"),
+    ],
+)
+def test_a_framebuffer_of_another_depth_is_not_ok(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bits: str, backend: str, mark: str
+) -> None:
+    (tmp_path / "fb7").touch()
+    facts = tmp_path / "graphics" / "fb7"
+    facts.mkdir(parents=True)
+    (facts / "virtual_size").write_text("1024,768\n")
+    (facts / "bits_per_pixel").write_text(f"{bits}\n")
+    monkeypatch.setattr(doctor, "GRAPHICS", tmp_path / "graphics")
+    display = replace(Settings().display, backend=backend, framebuffer=str(tmp_path / "fb7"))
+    found, text = doctor._screen(replace(Settings(), display=display))
+    assert found == mark
+    assert f"1024,768, {bits} bits a pixel" in text
