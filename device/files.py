@@ -28,10 +28,13 @@ def read_file(path: Path, most: int, flags: int = 0) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
     except ValueError as error:  # a NUL
         raise OSError(errno.EINVAL, f"not a path: {error}") from error
-    with os.fdopen(handle, "rb", closefd=True) as file:
+    try:  # closed here: `fdopen` refuses a folder and leaves its handle open
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
-        content = file.read(most + 1)
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            content = file.read(most + 1)
+    finally:
+        os.close(handle)
     if len(content) > most:
         raise OSError(errno.EFBIG, f"larger than the {most} bytes that are allowed")
     return content
