@@ -39,6 +39,7 @@ from device.vision.tflite import runtime_name
 from device.vision.trial import damaged_shipped
 
 GRAPHICS = Path("/sys/class/graphics")
+WANTED = "is not here, but camera.source names it"
 Finding = tuple[str, str]  # ("ok" | "--" | "!!", text)
 Check = Callable[[Settings], Finding]
 
@@ -141,12 +142,12 @@ def _csi_camera(settings: Settings) -> Finding:
         mark, view = _view_of(PicameraSource(settings.camera), wanted == "picamera")
         found.append((mark, f"picamera2: {view}"))
     elif wanted == "picamera":
-        found.append(("!!", 'picamera2 is not installed, and camera.source = "picamera"'))
+        found.append(("!!", f"picamera2 {WANTED}: sudo apt install python3-picamera2"))
     if which("gst-launch-1.0") and Path("/etc/nv_tegra_release").exists():
         mark, view = _view_of(JetsonSource(settings.camera), wanted == "jetson")
         found.append((mark, f"Jetson GStreamer: {view}"))
     elif wanted == "jetson":
-        found.append(("!!", 'no Jetson\'s GStreamer, and camera.source = "jetson"'))
+        found.append(("!!", f"Jetson GStreamer {WANTED}: install nvidia-l4t-gstreamer"))
     if not found:
         return "--", "neither picamera2 nor Jetson's GStreamer"
     marks = {mark for mark, _ in found}
@@ -155,11 +156,15 @@ def _csi_camera(settings: Settings) -> Finding:
 
 
 def _view_of(source: PicameraSource | JetsonSource, is_wanted: bool) -> Finding:
-    failure = failure_of(source.open, source)
+    def look() -> None:
+        source.open()
+        source.read()  # a Jetson's opens without a camera, too
+
+    failure = failure_of(look, source)
     view = source.view
     failure_of(source.close, source)
     if failure is None:
-        return "ok", str(view or "opens; its field of view is unknown")
+        return "ok", str(view or "gives pictures; its field of view is unknown")
     is_absent = isinstance(failure, CameraAbsentError)  # otherwise Mien itself may have it
     return "!!" if is_wanted and is_absent else "--", str(failure)
 
@@ -171,7 +176,7 @@ def _usb_camera(settings: Settings) -> Finding:
     nodes = len(list(Path("/dev").glob("video*")))
     unusable = f"{nodes} /dev/video* but none that this user can open as a camera"
     if settings.camera.source == "v4l2":
-        return "!!", f'{unusable if nodes else "no /dev/video*"}, and camera.source = "v4l2"'
+        return "!!", f"{unusable if nodes else 'no /dev/video*'}; plug one in"
     return "--", unusable if nodes else "no /dev/video*"
 
 

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from device.camera.jetson import JetsonSource
 from device.cli import doctor
 from device.daemon.board import THROTTLED_FILES, Board
 from device.errors import CameraAbsentError, CameraError
 from device.settings import Settings
+from tests.device.camera.test_jetson import gst_launch
 
 ABSENT = CameraAbsentError("picamera 0: no such CSI camera (0 found); check the ribbon cable")
 BUSY = CameraError("picamera 0: busy or not answering; is another camera program running?")
@@ -41,6 +43,23 @@ def test_a_csi_camera_that_cannot_be_opened_is_not_ok(
     monkeypatch.setattr(doctor.util, "find_spec", lambda name: object())
     monkeypatch.setattr("device.camera.picamera._connect", connect)
     assert doctor._csi_camera(wanting(source)) == (mark, f"picamera2: {failure}")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "is_wanted", "mark", "said"),
+    [
+        ("absent", False, "--", "no such CSI camera"),
+        ("absent", True, "!!", "no such CSI camera"),
+        ("end", True, "ok", "gives pictures; its field of view is unknown"),
+    ],
+)
+def test_a_jetson_without_a_camera_is_not_ok_though_its_program_starts(
+    tmp_path: Path, behaviour: str, is_wanted: bool, mark: str, said: str
+) -> None:
+    source = JetsonSource(Settings().camera, program=gst_launch(tmp_path, behaviour))
+    found, text = doctor._view_of(source, is_wanted)
+    assert found == mark
+    assert said in text
 
 
 @pytest.mark.parametrize(
