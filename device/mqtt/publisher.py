@@ -91,6 +91,11 @@ class MqttPublisher:
         return self.duplicates.problem or self._client.problem or self.outbox.problem
 
     @property
+    def broker_away(self) -> bool:
+        """True after an attempt to connect failed, until one succeeds."""
+        return self._client.failed
+
+    @property
     def num_refused(self) -> int:
         """Publications that the broker refused, or that go beyond what it takes."""
         return self._client.num_refused
