@@ -7,7 +7,7 @@ import threading
 
 from device.mqtt.identity import Topics
 from device.mqtt.outbox import Outbox
-from device.mqtt.publisher import STALLED_AFTER_S, _Unsent
+from device.mqtt.unsent import STALLED_AFTER_S, Unsent
 from tests.device.mqtt.appliance import DEVICE, running_publisher, wait_until
 from tests.scenes import change
 from tests.strict_broker import QUOTA_EXCEEDED, StrictBroker
@@ -71,7 +71,7 @@ def test_events_behind_one_that_is_refused_for_now_have_waited() -> None:
 def test_events_that_found_no_room_for_seconds_have_waited() -> None:
     now_s = 0.0
     outbox = Outbox(10)
-    unsent = _Unsent(Topics("mien", DEVICE), outbox, lambda: now_s)
+    unsent = Unsent(Topics("mien", DEVICE), outbox, lambda: now_s)
     unsent.begin(was_away=False)
     said_after = []
     for pause_s in (1.0, STALLED_AFTER_S + 1.0, 1.0):
