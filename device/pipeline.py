@@ -110,6 +110,10 @@ class Publisher(Protocol):
     def problem(self) -> str | None:
         """What is wrong with the device id, the broker or the outbox, in one line."""
 
+    @property
+    def broker_away(self) -> bool:
+        """True after a connection failed or was lost, until the broker accepts us again."""
+
 
 class Display(Protocol):
     """The screen; keeps its own pace and never raises."""
@@ -274,11 +278,7 @@ def wait_on(parts: Parts, scene: Scene, now_s: float) -> Scene:
 
 def find_problem(parts: Parts) -> str | None:
     """The one problem that state, health and screen tell of several: the camera's goes first."""
-    return _first_problem(parts, _problem_of_camera(parts))
-
-
-def _first_problem(parts: Parts, of_camera: str | None) -> str | None:
-    return of_camera or parts.status.problem or parts.publisher.problem
+    return _problem_of_camera(parts) or parts.status.problem or parts.publisher.problem
 
 
 def _problem_of_camera(parts: Parts) -> str | None:
@@ -291,7 +291,9 @@ def finish_frame(parts: Parts, scene: Scene, frame: Frame | None) -> None:
     lost = _problem_of_camera(parts)
     camera = CameraState.OFFLINE if lost else CameraState.ONLINE
     camera = CameraState.PAUSED if parts.paused else camera
-    status = replace(parts.status, camera=camera, problem=_first_problem(parts, lost))
+    problem = lost or parts.status.problem or parts.publisher.problem  # as ``find_problem``
+    away = parts.publisher.broker_away
+    status = replace(parts.status, camera=camera, problem=problem, broker_away=away)
     with parts.metrics.timed("show"):
         parts.publisher.show(scene, status)
         parts.display.show(scene, status, frame)

@@ -266,9 +266,11 @@ class Status:
         problem: the most important thing that is wrong, in one line; None when all is well.
         model: name and version of the model in use.
         detector: kind of the detector in use.
+        broker_away: the broker does not answer or refuses us; for the screen.
     """
 
     camera: CameraState
     problem: str | None = None
     model: str = ""
     detector: str = ""
+    broker_away: bool = False

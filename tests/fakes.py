@@ -100,6 +100,7 @@ class FakeSmoother:
 
 class FakePublisher:
     problem: str | None = None
+    broker_away = False
 
     def __init__(self) -> None:
         self.events: list[ExpressionEvent] = []

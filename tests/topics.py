@@ -55,7 +55,8 @@ RULES = """\
   `device_id`, `boot_id` and `seq`. A gap in `seq` is a loss. When the outbox is full, the oldest
   events are dropped and counted in `health.counts.dropped_events`.
 - **Time.** `at` is when it happened, not when it was sent. `historical` is true when the event
-  waited for the broker; `clock_synced` is false while the board has not yet got the time from the
+  waited for the broker: during an outage, also one that the device had not noticed yet, after a
+  refusal for now, or for some seconds behind others; `clock_synced` is false while the board has not yet got the time from the
   network (a Raspberry Pi before the 5 has no clock of its own).
 - **Identity.** Two devices with one id (a copied image) throw each other off the broker. Both say
   so in the log and in `problem`; give each its own `device.id`.
@@ -67,6 +68,8 @@ RULES = """\
   `<prefix>/<device_id>/command/+`, `<prefix>/<device_id>/health` and `homeassistant/status`. With
   mosquitto: `pattern readwrite mien/<device_id>/#`. Whoever may publish to `command/` controls
   the device.
+- **Encryption.** `mqtt.tls = true` encrypts and checks the broker's certificate; without it
+  `mqtt.ca_file` and `mqtt.cert_file` are refused, since nothing would be encrypted.
 """
 
 CASES = """\
@@ -96,6 +99,10 @@ until its next start. A `resume` or `set` that cannot be remembered changes noth
 While the broker is away the device goes on. Afterwards it publishes the newest `state`, `camera` and
 `health`, and every event in its order. If the device ends while the broker is away, the events in
 memory are lost; those in a file (`outbox.path`) go out after the next start.
+
+A picture on `synthesis` goes out over the connection of that moment or never; `published` in the
+answer says whether there was one. Answers wait for the next connection; what three connections could
+not carry is given up, with a line in the log.
 
 ## Home Assistant
 

@@ -46,7 +46,8 @@ class Listing:
 def list_sources(path: Path) -> Listing:
     """The file itself, or all pictures and videos of a folder and those below, sorted.
 
-    What a file holds decides, not its name. Hidden files are left out without a word.
+    What a file holds decides, not its name. Hidden files and hidden folders below are left out
+    without a word; a hidden folder that is named itself is not.
 
     Raises:
         CameraError: nothing there, not permitted, or a folder without pictures and videos.
@@ -95,6 +96,7 @@ def _walk(folder: Path) -> Listing:
         listing.unreadable.append(explain_unreadable(Path(error.filename), error))
 
     for parent, folders, names in os.walk(folder, onerror=note):
+        folders[:] = [name for name in folders if not name.startswith(".")]  # such as .thumbnails
         links = [path for name in folders if (path := Path(parent, name)).is_symlink()]
         listing.left_out.extend(f"{shown(path)}: a link to a folder" for path in links)
         for name in names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -14,13 +14,19 @@ import numpy as np
 from device.camera.media_file import is_video
 from device.camera.video import Video
 from device.cli.arguments import require_writable
-from device.errors import CameraError, UsageError
+from device.errors import CameraError, MienError, UsageError
 from device.vision.annotate import draw
+from device.vision.synthetic_mark import MAX_JPEG_PX
 from device.vocabulary import Classification, Frame, Image
 
 RATE_HZ = 15.0  # of a video that doesn't say its own
 PICTURE, VIDEO = ".jpg", ".mp4"
 UNFINISHED = ".unfinished.mp4"
+VIDEO_SIDE_PX = (2, 8191)  # of MPEG-4
+
+
+class CopyError(MienError):
+    """The copy of one source cannot be made; those of the others can."""
 
 
 class Album:
@@ -51,13 +57,27 @@ class Album:
 
     @contextmanager
     def page(self, source: Path) -> Iterator[Callable[[Frame, list[Classification]], None]]:
-        """Takes the frames of the next source, in the ``with`` statement."""
+        """Takes the frames of the next source, in the ``with`` statement.
+
+        A video gets its name at the end of its source. It gets none where something else ends it,
+        such as Ctrl-C: half a copy must not look like a whole one.
+        """
         target = self._targets.pop(0)
-        if target.suffix == VIDEO:
-            with closing(Clip(target, source)) as clip:
-                yield clip.add
-        else:
+        if target.suffix != VIDEO:
             yield partial(write_picture, target)
+            return
+        clip, is_whole = Clip(target, source), False
+        try:
+            yield clip.add
+            is_whole = True
+        except CameraError:  # a damaged source ends here, too
+            is_whole = True
+            raise
+        finally:
+            if is_whole:
+                clip.close()
+            else:
+                clip.discard()
 
 
 def _targets(folder: Path, sources: Sequence[Path]) -> list[Path]:
@@ -77,17 +97,23 @@ def write_picture(target: Path, frame: Frame, classifications: list[Classificati
     """Draws and writes one annotated picture.
 
     Raises:
+        CopyError: a JPEG cannot hold it.
         UsageError: the folder cannot be written to.
     """
-    _, data = cv2.imencode(".jpg", _annotated(frame, classifications))
+    if max(frame.width, frame.height) > MAX_JPEG_PX:
+        raise CopyError(f"{target}: no copy: a JPEG has at most {MAX_JPEG_PX} px a side")
+    is_done, data = cv2.imencode(".jpg", _annotated(frame, classifications))
+    if not is_done:
+        raise CopyError(f"{target}: no copy: OpenCV cannot make a JPEG of it")
     unfinished = target.with_name(".unfinished.jpg")
     try:
         unfinished.write_bytes(data.tobytes())
         unfinished.replace(target)
-    except OSError as error:  # a full disk leaves no half of a picture
+    except OSError as error:
+        raise UsageError(f"{target}: cannot write: {error.strerror}") from error
+    finally:  # neither a full disk nor Ctrl-C leaves half of a picture
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
-        raise UsageError(f"{target}: cannot write: {error.strerror}") from error
 
 
 class Clip:
@@ -105,6 +131,7 @@ class Clip:
         """Draws and writes the next frame.
 
         Raises:
+            CopyError: an MP4 file cannot hold it.
             UsageError: the folder cannot be written to.
         """
         image = _annotated(frame, classifications)
@@ -128,7 +155,21 @@ class Clip:
             self._unfinished.unlink(missing_ok=True)
             raise UsageError(f"{self._target}: cannot write; is the disk full?") from error
 
+    def discard(self) -> None:
+        """Ends the video and deletes what there is of it."""
+        if self._writer is not None:
+            self._writer.release()
+            self._writer = None
+        with suppress(OSError):
+            self._unfinished.unlink(missing_ok=True)
+
     def _open(self, width: int, height: int) -> cv2.VideoWriter:
+        least, most = VIDEO_SIDE_PX
+        if not least <= min(width, height) <= max(width, height) <= most:
+            raise CopyError(
+                f"{self._target}: no copy: an MP4 video has {least} to {most} px a side, "
+                f"not {width}×{height}"
+            )
         video = Video(self._source, color=False)
         video.close()
         folder = os.open(self._target.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -143,7 +184,8 @@ class Clip:
         finally:
             os.close(folder)
         if not writer.isOpened():
-            raise UsageError(f"{self._target}: cannot write; OpenCV opens no MP4 file there")
+            require_writable(self._target.parent, str(self._target))
+            raise CopyError(f"{self._target}: no copy: OpenCV opens no MP4 file there")
         return writer
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -25,14 +25,17 @@ from tqdm import tqdm
 from device.camera import replay
 from device.camera.media_file import is_video
 from device.camera.replay import list_sources
-from device.cli.album import Album
+from device.cli.album import Album, CopyError
 from device.cli.arguments import given_path
 from device.daemon.build import build_vision
-from device.errors import CameraError
+from device.errors import CameraError, MienError
 from device.settings import load_settings
 from device.vision.smoothed_tracks import Tracks
 from device.vision.stage import Vision
 from device.vocabulary import EXPRESSIONS, Classification, Frame
+
+Result = tuple[Frame, dict[str, Any], list[Classification]]  # the second as JSON shows it
+Keep = Callable[[Frame, list[Classification]], None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,16 +58,37 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
         return status
     album = Album(args.save, files) if args.save else None
     vision = build_vision(settings)
-    with tqdm(files, unit="file", disable=not _long_work(files), file=sys.stderr) as progress:
+    with tqdm(
+        files, unit="file", disable=not _long_work(files), file=sys.stderr, miniters=0
+    ) as progress:
         for path in progress:
             try:
                 with album.page(path) if album else nullcontext(_keep_nothing) as keep:
-                    for frame, result, classifications in analyze(path, vision):
-                        print(json.dumps(result) if as_json else _for_people(result), flush=True)
-                        keep(frame, classifications)
+                    results = _shown(analyze(path, vision), progress)
+                    status = _tell(results, as_json, keep) or status
             except CameraError as error:
                 status = _report(error)
     return status
+
+
+def _tell(results: Iterator[Result], as_json: bool, keep: Keep) -> int:
+    """Prints each frame's result; a copy that cannot be made ends no more than the copy."""
+    status = 0
+    for frame, result, classifications in results:
+        print(json.dumps(result) if as_json else _for_people(result), flush=True)
+        try:
+            keep(frame, classifications)
+        except CopyError as error:
+            status, keep = _report(error), _keep_nothing
+    return status
+
+
+def _shown(results: Iterator[Result], progress: tqdm[Path]) -> Iterator[Result]:
+    """The same; the progress bar, which counts files, names the frame of a long video."""
+    for result in results:
+        progress.set_postfix_str(f"frame {result[1]['frame']}", refresh=False)
+        progress.update(0)  # draws it when it is due
+        yield result
 
 
 def _list(paths: Sequence[Path]) -> tuple[list[Path], int]:
@@ -85,9 +109,7 @@ def _list(paths: Sequence[Path]) -> tuple[list[Path], int]:
     return files, status
 
 
-def analyze(
-    path: Path, vision: Vision
-) -> Iterator[tuple[Frame, dict[str, Any], list[Classification]]]:
+def analyze(path: Path, vision: Vision) -> Iterator[Result]:
     """Yields every frame of a picture or video with its JSON object and classifications.
 
     Args:
@@ -155,7 +177,7 @@ def _long_work(files: list[Path]) -> bool:
     return sys.stderr.isatty() and (len(files) > 3 or any(map(is_video, files)))
 
 
-def _report(problem: CameraError | str) -> int:
+def _report(problem: MienError | str) -> int:
     """The exit status that it asks for."""
     tqdm.write(f"mien: {problem}", file=sys.stderr)
     return CameraError.exit_status

@@ -68,16 +68,19 @@ def main(args: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 
 def bench(settings: Settings, source: Path | None, num_frames: int) -> dict[str, Any]:
-    """Runs the frames and returns ``{"frames", "ms_per_frame", "fps", "rss_mb", "stages"}``."""
+    """Runs the frames and returns ``{"frames", "ms_per_frame", "fps", "rss_mb", "stages"}``.
+
+    Raises:
+        CameraError: the source cannot be read, or holds no frame.
+    """
     with build_offline_parts(settings) as parts:
         frames = _frames(settings, source)
-        if first := next(frames, None):
-            frames = itertools.chain([first], frames)
-            for _ in range(WARM_UP_RUNS):
-                _run(parts, first)
+        first = next(frames)  # a source without any raises
+        for _ in range(WARM_UP_RUNS):
+            _run(parts, first)
         metrics = parts.metrics = Metrics(window=num_frames)
         took_s, cpu_s, count = 0.0, 0.0, 0
-        limited = itertools.islice(frames, num_frames)
+        limited = itertools.islice(itertools.chain([first], frames), num_frames)
         hidden = not sys.stderr.isatty()
         for frame in tqdm(limited, total=num_frames, unit="frame", disable=hidden):
             start_s, cpu_start_s = time.perf_counter(), time.thread_time()
@@ -86,8 +89,6 @@ def bench(settings: Settings, source: Path | None, num_frames: int) -> dict[str,
             cpu_s += time.thread_time() - cpu_start_s
             count += 1
         rss_mb = resident_mb() or 0.0
-    if not count:
-        return {"frames": 0, "ms_per_frame": 0.0, "fps": 0.0, "rss_mb": rss_mb, "stages": {}}
     return {
         "frames": count,
         "ms_per_frame": round(took_s / count * 1e3, 3),

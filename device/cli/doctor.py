@@ -1,7 +1,7 @@
 """``mien doctor``: what works on this board; a report to paste into an issue.
 
 Nothing is changed, and nothing is sent but one connection to the broker. Each line is
-``ok``, ``--`` (not here, not needed) or ``!!`` (broken, with the remedy).
+``ok``, ``--`` (not here and not needed, or in use) or ``!!`` (broken, with the remedy).
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from device.camera.v4l2 import list_cameras
 from device.daemon.board import Board
 from device.daemon.paths import REMEMBERED, state_folder
 from device.daemon.state_file import look_at
-from device.errors import MienError
+from device.display.pixels import DEPTHS
+from device.errors import CameraAbsentError, MienError
 from device.files import in_words
 from device.mqtt.access import broker_access
 from device.mqtt.identity import make_device_id
@@ -37,6 +38,8 @@ from device.vision.model_store import ModelStore, try_classifier
 from device.vision.tflite import runtime_name
 from device.vision.trial import damaged_shipped
 
+GRAPHICS = Path("/sys/class/graphics")
+WANTED = "is not here, but camera.source names it"
 Finding = tuple[str, str]  # ("ok" | "--" | "!!", text)
 Check = Callable[[Settings], Finding]
 
@@ -134,37 +137,62 @@ def _remembered(settings: Settings, environment: Mapping[str, str], is_run: bool
 
 
 def _csi_camera(settings: Settings) -> Finding:
-    found = []
+    wanted, found = settings.camera.source, list[Finding]()
     if util.find_spec("picamera2"):
-        found.append(f"picamera2: {_view_of(PicameraSource(settings.camera))}")
+        mark, view = _view_of(PicameraSource(settings.camera), wanted == "picamera")
+        found.append((mark, f"picamera2: {view}"))
+    elif wanted == "picamera":
+        found.append(("!!", f"picamera2 {WANTED}: sudo apt install python3-picamera2"))
     if which("gst-launch-1.0") and Path("/etc/nv_tegra_release").exists():
-        found.append(f"Jetson GStreamer: {_view_of(JetsonSource(settings.camera))}")
-    return ("ok", ", ".join(found)) if found else ("--", "neither picamera2 nor Jetson's GStreamer")
+        mark, view = _view_of(JetsonSource(settings.camera), wanted == "jetson")
+        found.append((mark, f"Jetson GStreamer: {view}"))
+    elif wanted == "jetson":
+        found.append(("!!", f"Jetson GStreamer {WANTED}: install nvidia-l4t-gstreamer"))
+    if not found:
+        return "--", "neither picamera2 nor Jetson's GStreamer"
+    marks = {mark for mark, _ in found}
+    worst = next(mark for mark in ("!!", "ok", "--") if mark in marks)
+    return worst, ", ".join(view for _, view in found)
 
 
-def _view_of(source: PicameraSource | JetsonSource) -> str:
-    failure = failure_of(source.open, source)  # none there, or Mien itself has it
+def _view_of(source: PicameraSource | JetsonSource, is_wanted: bool) -> Finding:
+    def look() -> None:
+        source.open()
+        source.read()  # a Jetson's opens without a camera, too
+
+    failure = failure_of(look, source)
     view = source.view
     failure_of(source.close, source)
-    return str(failure or view or "opens; its field of view is unknown")
+    if failure is None:
+        return "ok", str(view or "gives pictures; its field of view is unknown")
+    is_absent = isinstance(failure, CameraAbsentError)  # otherwise Mien itself may have it
+    return "!!" if is_wanted and is_absent else "--", str(failure)
 
 
-def _usb_camera(_: Settings) -> Finding:
+def _usb_camera(settings: Settings) -> Finding:
     cameras = [f"{c.path} ({c.card})" for c in list_cameras()]
     if cameras:
         return "ok", ", ".join(cameras)
     nodes = len(list(Path("/dev").glob("video*")))
-    if nodes:
-        return "--", f"{nodes} /dev/video* but none that this user can open as a camera"
-    return "--", "no /dev/video*"
+    unusable = f"{nodes} /dev/video* but none that this user can open as a camera"
+    if settings.camera.source == "v4l2":
+        return "!!", f"{unusable if nodes else 'no /dev/video*'}; plug one in"
+    return "--", unusable if nodes else "no /dev/video*"
 
 
 def _screen(settings: Settings) -> Finding:
     framebuffer = Path(settings.display.framebuffer)
     if not framebuffer.exists():
         return "--", f"no {framebuffer}: text goes to the console, or nowhere"
-    size = Path("/sys/class/graphics") / framebuffer.name / "virtual_size"
-    return "ok", f"{framebuffer} {size.read_text().strip() if size.exists() else ''}".strip()
+    facts = GRAPHICS / framebuffer.name
+    if not (facts / "virtual_size").exists():
+        return "ok", str(framebuffer)
+    size, bits = ((facts / name).read_text().strip() for name in ("virtual_size", "bits_per_pixel"))
+    seen = f"{framebuffer} {size}, {bits} bits a pixel"
+    if int(bits) in DEPTHS:
+        return "ok", seen
+    mark = "!!" if settings.display.backend == "framebuffer" else "--"  # else the console serves
+    return mark, f"{seen}, supported are 16 and 32: set the screen's depth in the boot settings"
 
 
 def _broker(settings: Settings) -> Finding:
@@ -181,8 +209,12 @@ def _clock(_: Settings) -> Finding:
 
 
 def _heat(_: Settings) -> Finding:
-    degrees = Board().read().temperature_c
-    return ("--", "no thermal sensor") if degrees is None else ("ok", f"{degrees:.0f} °C")
+    state = Board().read()
+    degrees = state.temperature_c
+    told = ["no thermal sensor" if degrees is None else f"{degrees:.0f} °C", *state.throttling]
+    if state.throttled:
+        return "!!", f"{', '.join(told)}: cool the board, or give it a stronger power supply"
+    return "--" if degrees is None and len(told) == 1 else "ok", ", ".join(told)
 
 
 def _checks(environment: Mapping[str, str], has_file: bool) -> dict[str, Check]:

@@ -22,9 +22,11 @@ from device.cli.arguments import given_path, require_writable
 from device.daemon.build import build_vision
 from device.daemon.paths import state_folder, write_atomically
 from device.errors import ModelError, UsageError
+from device.files import read_file
 from device.settings import load_settings
 from device.vision import MODELS
 from device.vision.generator import MIN_FACE_PX, LazySynthesizer, find_generators
+from device.vision.model_card import MAX_MODEL_BYTES
 from device.vision.model_store import ModelStore
 from device.vision.preprocess import crop_face, to_grey
 from device.vision.synthesizer import Synthesizer, surroundings
@@ -133,13 +135,13 @@ def _problem_of(output: Path, picture: Path) -> str | None:
 
 
 def check_model(path: Path) -> None:
-    """Finds out before any work whether the generator is there and can be read.
+    """Finds out before any work whether the generator is a file that can be read.
 
     Raises:
         UsageError: it is not, or cannot.
     """
     try:
-        path.open("rb").close()
+        read_file(path, MAX_MODEL_BYTES)
     except FileNotFoundError as error:
         raise UsageError(f"--model {path}: no generator here") from error
     except OSError as error:

@@ -101,7 +101,7 @@ def describe(topic: str, payload: bytes, colors: bool) -> str:
             f"{float(event['probability']):.0%}"
         )
         text += "  (late)" if event.get("historical") else ""
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return printable(f"{'':12} {device_id}  not an event: {payload[:80]!r}")
     text = printable(text)
     return (

@@ -62,7 +62,8 @@ class Appliance:
         generator: makes synthetic pictures.
         screen: flashes for ``identify``.
         stop: ends the loop; systemd starts the daemon again.
-        say_picture: publishes a synthetic picture; None unless ``privacy.publish_synthesis``.
+        say_picture: publishes a synthetic picture where there is a connection, and returns whether
+            there is; None unless ``privacy.publish_synthesis``.
         pace: the governor's.
         hear_report: takes each health report to the governor.
     """
@@ -76,7 +77,7 @@ class Appliance:
     generator: LazySynthesizer
     screen: Identifiable
     stop: Callable[[], None]
-    say_picture: Callable[[bytes], None] | None = None
+    say_picture: Callable[[bytes], bool] | None = None
     pace: Pace = PACES[0]
     hear_report: Callable[[Mapping[str, Any]], None] = lambda report: None
 

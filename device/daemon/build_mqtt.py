@@ -56,7 +56,9 @@ def open_broker_side(
     settings: Settings, state: StateFile, state_dir: Path, stack: ExitStack
 ) -> BrokerSide:
     """Makes the broker's side, has it listen, and then begins to connect."""
-    publisher, reach = make_publisher(settings, make_outbox(settings, state_dir), stack)
+    outbox = make_outbox(settings, state_dir)
+    stack.callback(outbox.close)  # where no publisher comes to own it
+    publisher, reach = make_publisher(settings, outbox, stack)
     commands = CommandQueue(publisher.respond)
     publisher.listen(publisher.topics("command/+"), commands.receive, is_request=True)
     publisher.listen(publisher.topics("health"), publisher.duplicates.receive)

@@ -22,6 +22,7 @@ from device.daemon.health import HealthReporter, Report
 from device.daemon.observed import let_observe
 from device.display.screen import FLASH_S
 from device.display.wording import notice_text
+from device.mqtt.access import broker_port
 from device.mqtt.command_queue import BURST, PER_SECOND, CommandQueue
 from device.settings import Settings
 from device.settings.hosts import join_address
@@ -232,7 +233,7 @@ def about(
         "version": __version__,
         "notice": notice,
         "remembers": remembers,
-        "broker": join_address(settings.mqtt.host, settings.mqtt.port or 1883)
+        "broker": join_address(settings.mqtt.host, broker_port(settings.mqtt))
         if settings.mqtt.host
         else "",
         "has_rest": settings.smoothing.rest != "off",

@@ -133,9 +133,8 @@ def synthesize(device: Appliance, request: Request) -> Answer:
         raise CommandError("no face is seen now")
     expression = Expression(request.arguments["expression"])
     picture = device.generator.picture(request.frame, request.scene, expression)
-    if device.say_picture:
-        device.say_picture(picture)
-    return {"bytes": len(picture), "published": device.say_picture is not None}
+    is_published = device.say_picture is not None and device.say_picture(picture)
+    return {"bytes": len(picture), "published": is_published}
 
 
 def calibrate(device: Appliance, request: Request) -> Answer:

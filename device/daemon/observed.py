@@ -44,6 +44,10 @@ class _ObservedPublisher:
     def problem(self) -> str | None:
         return self._publisher.problem
 
+    @property
+    def broker_away(self) -> bool:
+        return self._publisher.broker_away
+
 
 class _ObservedDisplay:
     def __init__(self, display: Display, observer: Observer) -> None:

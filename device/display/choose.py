@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -13,6 +14,8 @@ from device.display.terminal import ConsolePainter, LinePainter, TerminalPainter
 from device.display.wording import Shown, notice_text
 from device.files import in_words
 from device.settings import Settings
+
+log = logging.getLogger("mien.display")
 
 
 def open_display(
@@ -57,10 +60,14 @@ def open_display(
 
 
 class FirstThatPaints:
-    """Tries painters in order at each painting, so a screen may be plugged in later."""
+    """Tries painters in order at each painting, so a screen may be plugged in later.
+
+    Why one is passed over is told once, and again when the reason changes.
+    """
 
     def __init__(self, painters: Sequence[Painter]) -> None:
         self._painters = painters
+        self._told: list[str] = []
 
     def paint(self, shown: Shown) -> None:
         """Paints on the first that works and gives the others back.
@@ -68,7 +75,7 @@ class FirstThatPaints:
         Raises:
             OSError: none works.
         """
-        answers = []
+        answers: list[str] = []
         for number, painter in enumerate(self._painters):
             try:
                 painter.paint(shown)
@@ -77,6 +84,7 @@ class FirstThatPaints:
                 continue
             for other in self._painters[number + 1 :]:
                 other.close()
+            self._tell(answers)
             return
         raise OSError("none to show text on: " + "; ".join(answers))
 
@@ -84,3 +92,9 @@ class FirstThatPaints:
         """Gives all of them back."""
         for painter in self._painters:
             painter.close()
+
+    def _tell(self, answers: list[str]) -> None:
+        for answer in answers:
+            if answer not in self._told:
+                log.warning("screen passed over: %s; text goes to the console", answer)
+        self._told = answers

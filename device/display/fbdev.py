@@ -40,19 +40,18 @@ class FramebufferDevice:
 
     def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        with contextlib.suppress(OSError):
-            self._switch_on()
 
-    def _switch_on(self) -> None:
-        """Sets the mode that it has once more.
+    def switch_on(self) -> None:
+        """Sets the mode that it has once more; harmless where a driver does not allow that.
 
         A screen that comes back while its console is in graphics mode is left dark by the
         kernel's console, which would otherwise switch it on.
         """
         variable = bytearray(VARIABLE.size)
-        fcntl.ioctl(self._descriptor, FBIOGET_VSCREENINFO, variable)
-        struct.pack_into("@I", variable, ACTIVATE_OFFSET, ACTIVATE_NOW_BY_FORCE)
-        fcntl.ioctl(self._descriptor, FBIOPUT_VSCREENINFO, variable)
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self._descriptor, FBIOGET_VSCREENINFO, variable)
+            struct.pack_into("@I", variable, ACTIVATE_OFFSET, ACTIVATE_NOW_BY_FORCE)
+            fcntl.ioctl(self._descriptor, FBIOPUT_VSCREENINFO, variable)
 
     def geometry(self) -> Geometry:
         """Size, rows and channels as they are now: another screen may have been plugged in.

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from device.display.fbdev import FramebufferDevice, QuietConsole
-from device.display.pixels import Geometry, pack
+from device.display.pixels import Geometry, pack, require_supported
 from device.display.render import Frills, render, wandering
-from device.display.wording import Shown
+from device.display.wording import Shown, headline, problem_line
 from device.vocabulary import Frame, Scene, SyntheticFace
 
 MakeFace = Callable[[Frame, Scene], SyntheticFace | None]
@@ -26,7 +26,7 @@ class FramebufferPainter:
 
     Attributes:
         device: the framebuffer; closed with the painter.
-        console: silenced while we paint.
+        console: silenced while we paint; untouched where we cannot.
         frills: what stands around the faces; clock and wandering are set at each painting.
         clock: monotonic seconds.
         clock_text: the time of day.
@@ -43,10 +43,7 @@ class FramebufferPainter:
     _painted: Hashable = field(default=None, init=False)
     _rows: npt.NDArray[np.uint8] | None = field(default=None, init=False)
     _refreshed_s: float = field(default=0.0, init=False)
-
-    def __post_init__(self) -> None:
-        with contextlib.suppress(OSError):  # no console, or not ours: paint nevertheless
-            self.console.enter()
+    _taken: bool = field(default=False, init=False)
 
     def close(self) -> None:
         """Gives the screen back to the console."""
@@ -62,6 +59,8 @@ class FramebufferPainter:
             ValueError: it has a depth that is not supported.
         """
         geometry, now_s = self.device.geometry(), self.clock()
+        require_supported(geometry)
+        self._take()
         in_front = self.console.is_in_front()
         if not in_front or now_s - self._refreshed_s >= REFRESH_S:
             self._painted = self._rows = None
@@ -81,6 +80,15 @@ class FramebufferPainter:
         rows = pack(render(shown, geometry.width, geometry.height, frills), geometry)
         self._write_changed(rows, geometry, now_s)
         self._painted, self._rows = state, rows
+
+    def _take(self) -> None:
+        """Switches the screen on and silences the console, before the first picture."""
+        if self._taken:
+            return
+        self._taken = True
+        self.device.switch_on()
+        with contextlib.suppress(OSError):  # no console, or not ours: paint nevertheless
+            self.console.enter()
 
     def _write_changed(self, rows: npt.NDArray[np.uint8], geometry: Geometry, now_s: float) -> None:
         first, end = 0, len(rows)
@@ -108,4 +116,5 @@ def visible_state(shown: Shown, show_camera: bool) -> Hashable:
     )
     has_picture = show_camera or shown.synthetic is not None
     picture = shown.frame.captured_at_s if has_picture and shown.frame else None
-    return faces, shown.status.camera, shown.status.problem, shown.flash, picture
+    words = headline(shown), problem_line(shown.status)
+    return faces, words, shown.flash, picture

@@ -44,7 +44,23 @@ class Geometry:
     start: int = 0
 
 
+DEPTHS = (16, 32)  # bits a pixel
 RGB565 = (Channel(11, 5), Channel(5, 6), Channel(0, 5))  # the usual 16 bits, which OpenCV knows
+
+
+def require_supported(geometry: Geometry) -> None:
+    """Finds out whether ``pack`` can fill such a framebuffer.
+
+    Raises:
+        ValueError: neither 16 nor 32 bits a pixel, or rows shorter than the picture.
+    """
+    if geometry.bits_per_pixel not in DEPTHS:
+        raise ValueError(
+            f"{geometry.bits_per_pixel} bits a pixel are not supported, 16 and 32 are; "
+            "set the screen's depth in the boot settings"
+        )
+    if geometry.stride < geometry.width * geometry.bits_per_pixel // 8:
+        raise ValueError(f"rows of {geometry.stride} bytes cannot hold {geometry.width} px")
 
 
 def pack(image: Image, geometry: Geometry) -> npt.NDArray[np.uint8]:
@@ -61,13 +77,7 @@ def pack(image: Image, geometry: Geometry) -> npt.NDArray[np.uint8]:
         ValueError: neither 16 nor 32 bits a pixel, or rows shorter than the picture.
     """
     width, height, num_bytes = geometry.width, geometry.height, geometry.bits_per_pixel // 8
-    if geometry.bits_per_pixel not in (16, 32):
-        raise ValueError(
-            f"{geometry.bits_per_pixel} bits a pixel are not supported, 16 and 32 are; "
-            "set the screen's depth in the boot settings"
-        )
-    if geometry.stride < width * num_bytes:
-        raise ValueError(f"rows of {geometry.stride} bytes cannot hold {width} px")
+    require_supported(geometry)
     channels = (geometry.red, geometry.green, geometry.blue)
     rows = np.zeros((height, geometry.stride), np.uint8)
     pixels = rows[:, : width * num_bytes].reshape(height, width, num_bytes)  # a view

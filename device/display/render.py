@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from device.display.lettering import Color, Lettering
-from device.display.wording import Shown, caption, headline, percent
+from device.display.wording import BROKER_AWAY, Shown, caption, headline, percent, problem_line
 from device.vocabulary import EXPRESSIONS, Expression, FaceState, Frame, Image, SyntheticFace
 
 GROUND: Color = (10, 12, 16)
@@ -93,7 +93,7 @@ def render(shown: Shown, width: int, height: int, frills: Frills) -> Image:
     middle = _draw_pictures(image, middle, shown, frills.show_camera)
     words = headline(shown)
     if words:
-        color = AMBER if words == "camera lost" else QUIET
+        color = AMBER if words in ("camera lost", BROKER_AWAY) else QUIET
         _draw_words(image, middle, words, round(0.26 * unit), color)
     elif len(shown.scene.faces) == 1:
         _draw_single(image, middle, shown.scene.faces[0])
@@ -132,7 +132,7 @@ def _draw_foot(image: Image, area: Area, shown: Shown, frills: Frills) -> int:
     """Problem over notice; returns where the rest must end."""
     regular, y = lettering("regular"), area.y + area.height
     size = max(SMALLEST_PX, round(0.05 * unit_px(image)))
-    for text, color in ((frills.notice, QUIET), (shown.status.problem or "", AMBER)):
+    for text, color in ((frills.notice, QUIET), (problem_line(shown.status), AMBER)):
         for line in reversed(regular.wrap(text, area.width, size, max_lines=2)):
             y -= round(1.2 * size)
             regular.draw(image, line, area.x, y, size, color, GROUND)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from device.display.fbdev import open_console
-from device.display.wording import NOTICE, Shown, headline, percent
+from device.display.wording import NOTICE, Shown, headline, percent, problem_line
 from device.vocabulary import Expression, FaceState
 
 BAR_CELLS = 24
@@ -74,8 +74,8 @@ class TerminalPainter:
             lines += [self._face_line(face, columns) for face in faces[:room]]
             if len(faces) > room:
                 lines.append(self._style(f"and {len(faces) - room} more", DIM, columns))
-        if shown.status.problem:
-            lines.append(self._style(f"! {shown.status.problem}", WARN, columns))
+        if problem := problem_line(shown.status):
+            lines.append(self._style(f"! {problem}", WARN, columns))
         if self.notice:
             lines.append(self._style(self.notice, DIM, columns))
         return lines
@@ -118,6 +118,11 @@ class ConsolePainter(TerminalPainter):
         stream.write(CLEAR_AND_NEVER_BLANK)
         super().__init__(stream, **others)
 
+    def paint(self, shown: Shown) -> None:
+        """Draws the block each time: others clear the console, too, and not only once a second."""
+        self._block = []
+        super().paint(shown)
+
     def close(self) -> None:
         """Leaves the last text there and closes the console."""
         try:
@@ -139,7 +144,7 @@ class LinePainter:
     clock_text: Callable[[], str] = lambda: time.strftime("%H:%M:%S")
     _faces: dict[int, Expression] = field(default_factory=dict, init=False)
     _headline: str | None = field(default=None, init=False)
-    _problem: str | None = field(default=None, init=False)
+    _problem: str = field(default="", init=False)
 
     def paint(self, shown: Shown) -> None:
         """Writes what changed since the last time."""
@@ -152,10 +157,11 @@ class LinePainter:
         words = headline(shown)
         if words and words != self._headline:
             lines.append(words)
-        if shown.status.problem != self._problem:
-            lines.append(f"! {shown.status.problem}" if shown.status.problem else "all well again")
+        problem = problem_line(shown.status)
+        if problem != self._problem:
+            lines.append(f"! {problem}" if problem else "all well again")
         self._faces = {track_id: face.expression for track_id, face in faces.items()}
-        self._headline, self._problem = words, shown.status.problem
+        self._headline, self._problem = words, problem
         for line in lines:
             self.stream.write(f"{self.clock_text()} {line}\n")
         if lines:

@@ -11,6 +11,8 @@ PAGE_NOTICE = "Expressions are being read here. A web page shows the picture; no
 CAPTURE_PAGE_NOTICE = "Expressions are being read here. Pictures are kept, and shown on a web page."
 CAPTURE_NOTICE = "Expressions are being read here. Pictures of faces are kept on this device."
 
+BROKER_AWAY = "broker away"
+
 
 def notice_text(wanted: bool, capturing: bool, on_page: bool = False) -> str:
     """The notice; even if it was switched off while pictures are collected or can be looked at."""
@@ -41,12 +43,24 @@ class Shown:
 
 
 def headline(shown: Shown) -> str | None:
-    """The large words when there is no face to name; None when there is."""
+    """The large words when there is no face to name; None when there is.
+
+    What is worst goes first: without a picture nobody is seen, and without the broker nobody
+    hears of it.
+    """
     if shown.status.camera is CameraState.PAUSED:
         return "paused"
     if shown.status.camera is CameraState.OFFLINE:
         return "camera lost"
-    return None if shown.scene.faces else "no face"
+    if shown.scene.faces:
+        return None
+    return BROKER_AWAY if shown.status.broker_away else "no face"
+
+
+def problem_line(status: Status) -> str:
+    """The small line on what is wrong; empty when all is well."""
+    said = (BROKER_AWAY if status.broker_away else None, status.problem)
+    return "; ".join(filter(None, said))
 
 
 def caption(synthetic: SyntheticFace) -> str:

@@ -48,6 +48,11 @@ class BrokerAccess:
         return join_address(self.host, self.port)
 
 
+def broker_port(mqtt: Mqtt) -> int:
+    """The configured port, else the usual one with TLS or without."""
+    return mqtt.port or (TLS_PORT if mqtt.tls else PLAIN_PORT)
+
+
 def broker_access(mqtt: Mqtt, device_id: str) -> BrokerAccess:
     """Access to the configured broker.
 
@@ -57,7 +62,7 @@ def broker_access(mqtt: Mqtt, device_id: str) -> BrokerAccess:
     """
     return BrokerAccess(
         host=mqtt.host,
-        port=mqtt.port or (TLS_PORT if mqtt.tls else PLAIN_PORT),
+        port=broker_port(mqtt),
         client_id=mqtt.client_id or f"mien-{device_id}",
         protocol=mqtt.protocol,
         username=mqtt.username,

@@ -11,7 +11,6 @@ import logging
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -29,14 +28,21 @@ from device.mqtt.access import (
     explain_refusal,
 )
 from device.mqtt.connection import ANSWER_WITHIN_S, Connection
-from device.mqtt.packets import Message, Outgoing, Publication, Receiver, Refusals, Subscription
+from device.mqtt.packets import (
+    Message,
+    Outgoing,
+    Publication,
+    Receiver,
+    Refusals,
+    Subscription,
+    WaitingLine,
+)
 
 log = logging.getLogger("mien.mqtt")
 
 STABLE_AFTER_S = 10.0  # a connection that lasted this long was a good one
 MANY_SHORT = 4  # connections in a row that did not: another client may fight for our id
 LEAVE_WITHIN_S = 2.0  # for the acknowledgements of the last words
-MAX_WAITING = 100  # publications that wait; a flood of commands must not fill the memory
 CONNECTING, LOST, CLOSED = "connecting to the broker", "connection lost", "closed"
 
 
@@ -69,8 +75,7 @@ class MqttClient:
         self._warn = log.debug if quiet else log.warning
         self.speaks_5, self._num_short = True, 0
         self._away: str | None = CONNECTING
-        self._lock = threading.Lock()
-        self._queue: deque[Publication] = deque()
+        self._waiting = WaitingLine(lambda: self.connected)
         self._subscriptions: list[Subscription] = []
         self._refusals = Refusals()
         self._last_words: Message | None = None
@@ -109,10 +114,7 @@ class MqttClient:
     def publish(self, message: Message) -> Publication:
         """Says something once; the oldest of too many that wait are forgotten."""
         publication = Publication(message, from_outgoing=False)
-        with self._lock:
-            self._queue.append(publication)
-            if len(self._queue) > MAX_WAITING:
-                self._queue.popleft().refused = "too many publications wait"
+        self._waiting.add(publication)
         self.wake()
         return publication
 
@@ -210,10 +212,7 @@ class MqttClient:
         """Says as much of what waits as the broker has room for."""
         self._subscribe(connection)
         while (room := connection.room) > 0:
-            with self._lock:
-                due: Sequence[Publication] = [
-                    self._queue.popleft() for _ in range(min(room, len(self._queue)))
-                ]
+            due: Sequence[Publication] = self._waiting.take(room)
             if not due and self._outgoing:
                 due = self._outgoing.take(room)
             if not due:
@@ -229,9 +228,9 @@ class MqttClient:
     def _lose(self, connection: Connection) -> None:
         """Nothing in flight will be acknowledged any more; what ``publish`` got goes again."""
         self._away = CLOSED if self._closing.is_set() else LOST
-        again = [each for each, _ in connection.in_flight.values() if not each.from_outgoing]
-        with self._lock:
-            self._queue.extendleft(reversed(again))
+        again = [each for each in connection.unanswered if not each.from_outgoing]
+        for lost in self._waiting.lose(again):
+            self._warn("a publication to %.100r is given up: %s", lost.message.topic, lost.refused)
         if self._outgoing:
             self._outgoing.lost()
 
@@ -247,7 +246,7 @@ class MqttClient:
 
     def _empty(self, connection: Connection, by_s: float) -> bool:
         """Sends what waits; false when the connection ends."""
-        while (connection.in_flight or self._queue) and time.monotonic() < by_s:
+        while (connection.in_flight or self._waiting) and time.monotonic() < by_s:
             if not self._turn(connection):
                 return False
         return True

@@ -12,6 +12,7 @@ import select
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -21,41 +22,24 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device.mqtt.access import BrokerAccess
+from device.mqtt.bounded_client import MAX_INPUT_BYTES, BoundedClient
 from device.mqtt.packets import Message, Publication, ReplyTo, Subscription
 
 ANSWER_WITHIN_S = 10.0  # for the broker's CONNACK
 MAX_IN_FLIGHT = 20
 MAX_PACKET_BYTES = 268_435_455 + 5  # what the protocol can express
-MAX_INPUT_BYTES = 1 << 16  # of one packet; a command has at most 4096
-KEPT_BYTES = 3 * MAX_INPUT_BYTES  # of a packet that is too long: its topic and enough to tell
+SEND_BYTES = 1 << 16  # kept in the kernel, where nobody sees whether a slow network takes them
 MAX_PACKETS = 200  # read at a time, before we send again
 FOR_EVER = (0x87, 0x90, 0x99)  # not authorized, topic or payload not accepted; others may pass
 
 
-class BoundedClient(paho.Client):
-    """paho with two things that it lacks (2.1).
+@dataclass
+class _Sent:
+    """In flight since when, and the number of bytes with which it has left as a whole."""
 
-    It would read whatever length a packet has into memory. Here the rest of a long PUBLISH is read
-    past: one byte stands for each piece. It would also ignore the broker's keep-alive.
-    """
-
-    is_dry = False  # the socket had nothing more
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        self.is_dry = True
-        data = super()._sock_recv(min(bufsize, MAX_INPUT_BYTES))
-        self.is_dry = False
-        packet = self._in_packet
-        if data and len(packet["packet"]) >= KEPT_BYTES:
-            if packet["command"] & 0xF0 != paho.PUBLISH:
-                raise ConnectionError("a packet that is too long")
-            packet["to_process"] -= len(data) - 1
-            return data[:1]
-        return data
-
-    def keep_alive(self, keepalive_s: int) -> None:
-        """Pings so often; paho's own setter refuses while it is connected."""
-        self._keepalive = keepalive_s
+    publication: Publication
+    since_s: float
+    end: int
 
 
 class Connection:
@@ -76,7 +60,7 @@ class Connection:
         refused: the broker's reason when it said no.
         reason: why it ended after that.
         subscriptions: what the broker was asked for.
-        in_flight: what was sent and not answered yet, by number, and when it was sent.
+        in_flight: what was sent and not answered yet, by number.
     """
 
     def __init__(
@@ -91,8 +75,9 @@ class Connection:
         self.access, self.is_5, self.started_s = access, is_5, time.monotonic()
         self.accepted, self.refused, self.reason = False, "", ""
         self.subscriptions: list[Subscription] = []
-        self.in_flight: dict[int, tuple[Publication, float]] = {}
+        self.in_flight: dict[int, _Sent] = {}
         self._waker, self._finished, self._received = waker, finished, received
+        self._left = 0  # bytes that had left when it was looked at last
         self._asked: dict[int, Subscription] = {}
         self._answers: list[tuple[int, ReasonCode]] = []
         self._limits = Properties(PacketTypes.CONNACK)  # type: ignore[no-untyped-call]
@@ -116,6 +101,7 @@ class Connection:
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
+        client.on_unreadable = self._on_unreadable
 
     def open(self) -> None:
         """Connects; the broker's answer comes in a later ``step``.
@@ -129,10 +115,22 @@ class Connection:
             properties.ReceiveMaximum = MAX_IN_FLIGHT
             properties.MaximumPacketSize = MAX_INPUT_BYTES
         self._client.connect(access.host, access.port, access.keepalive_s, properties=properties)
+        # Looking the name up, TCP and TLS took time that is not the broker's.
+        if isinstance(stream := self._client.socket(), socket.socket):
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+        self._client.keep_alive(0)  # until the broker has accepted us
+        self.started_s = time.monotonic()
+
+    @property
+    def unanswered(self) -> list[Publication]:
+        """What was in flight at the end, in its order."""
+        return [sent.publication for sent in self.in_flight.values()]
 
     @property
     def room(self) -> int:
-        """Publications that may be sent now."""
+        """Publications that may be sent now; none while the socket is full, where they would wait."""
+        if self._client.want_write():
+            return 0
         most: int = getattr(self._limits, "ReceiveMaximum", MAX_IN_FLIGHT)
         return min(MAX_IN_FLIGHT, most) - len(self.in_flight)
 
@@ -149,7 +147,8 @@ class Connection:
         properties = self._properties(message)
         sent = self._client.publish(message.topic, message.payload, qos, retain, properties)
         number = sent.mid
-        self.in_flight[number] = publication, time.monotonic()
+        end = self._client.num_sent + self._client.num_unsent
+        self.in_flight[number] = _Sent(publication, time.monotonic(), end)
 
     def _properties(self, message: Message) -> Properties | None:
         """MQTT 5: what the payload is, and which request it answers."""
@@ -210,7 +209,8 @@ class Connection:
                 break
         if client.want_write():
             client.loop_write()
-        client.loop_misc()
+        if not (self.in_flight and client.want_write()):  # else a ping would wait behind it
+            client.loop_misc()
         answers, self._answers = self._answers, []
         for number, code in answers:
             self._finish(number, code)
@@ -221,16 +221,22 @@ class Connection:
 
         mosquitto 2.0.11 does so after a flood has overrun its queue for us.
         """
-        _, oldest_s = next(iter(self.in_flight.values()), (None, float("inf")))
-        if time.monotonic() - oldest_s < self.access.ack_within_s:
+        now_s, left = time.monotonic(), self._client.num_sent
+        if left > self._left:  # a slow network still takes bytes of what has not left as a whole
+            for each in self.in_flight.values():
+                if each.end > self._left:
+                    each.since_s = now_s
+            self._left = left
+        oldest = next(iter(self.in_flight.values()), None)
+        if oldest is None or now_s - oldest.since_s < self.access.ack_within_s:
             return False
         self.reason = f"no acknowledgement within {self.access.ack_within_s:g} s"
         return True
 
     def _finish(self, number: int, code: ReasonCode) -> None:
-        publication, _ = self.in_flight.pop(number, (None, 0.0))
-        if publication is None:
+        if not (sent := self.in_flight.pop(number, None)):
             return
+        publication = sent.publication
         publication.acknowledged = not code.is_failure
         if code.is_failure:
             publication.cause, publication.for_ever = code.getName(), code.value in FOR_EVER
@@ -262,6 +268,11 @@ class Connection:
                 f"the broker denies the subscription to {subscription.topic_filter}; see its ACL"
             )
         self._finished(subscription)
+
+    def _on_unreadable(self, why: str, topic: bytes, retained: bool) -> None:
+        self._received(
+            f"cannot read it: {why}", topic.decode(errors="replace"), b"", retained, None
+        )
 
     def _on_message(self, _c: Any, _d: Any, message: paho.MQTTMessage) -> None:
         dropped = ""

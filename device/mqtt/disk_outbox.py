@@ -15,7 +15,6 @@ put and removed, and a disk that others have filled takes no event at all; here 
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import sqlite3
@@ -26,7 +25,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from device.errors import StorageError
-from device.mqtt.outbox import KeptEvent, Outbox, open_database, open_event_file
+from device.mqtt.outbox import KeptEvent, Outbox, is_event, open_database, open_event_file
 
 log = logging.getLogger("mien.outbox")
 
@@ -99,7 +98,7 @@ class DiskOutbox(Outbox):
                     each for each in self._read(number, limit) if each.number not in self._gone
                 ]
                 old = (each for each in found if each.number <= self._late_to)
-                bad = [each.number for each in old if not _is_event(each.payload)]
+                bad = [each.number for each in old if not is_event(each.payload)]
                 if not bad:
                     more = (each for each in self._events.values() if each.number > number)
                     return list(islice(chain(found, more), limit))
@@ -116,11 +115,13 @@ class DiskOutbox(Outbox):
 
     @property
     def depth(self) -> int:
-        """Events that wait."""
-        return self._num_rows + super().depth
+        """Events that wait; not those that are acknowledged and that the disk does not let go."""
+        return max(0, self._num_rows - len(self._gone)) + super().depth
 
     def close(self) -> None:
-        """Has everything written through and ends."""
+        """Has everything written through and ends; once."""
+        if self._closing:
+            return
         self._closing = True
         self._work.set()
         self._thread.join(5.0)
@@ -218,7 +219,8 @@ class DiskOutbox(Outbox):
     def _tend(self) -> None:
         """Writes the log through after every change, folds it when it has grown, takes room."""
         with suppress(sqlite3.Error):  # at the end, or a disk that has gone
-            db = open_database(self._path)
+            if not (db := self._open_own()):
+                return
             try:
                 while not self._closing:
                     if not self._turn(db):
@@ -227,6 +229,18 @@ class DiskOutbox(Outbox):
                 self._fold(db, "TRUNCATE")
             finally:
                 db.close()
+
+    def _open_own(self) -> sqlite3.Connection | None:
+        """The thread's own connection, tried until it is there or the outbox closes."""
+        while not self._closing:
+            try:
+                return open_database(self._path)
+            except sqlite3.Error as error:
+                with self._lock:
+                    self._fail(error)
+                self._work.wait(self._retry_s)
+                self._work.clear()
+        return None
 
     def _turn(self, db: sqlite3.Connection) -> bool:
         """Once round the loop, which no trouble ends; returns whether there is more to do."""
@@ -278,11 +292,3 @@ def _room(db: sqlite3.Connection) -> int:
     """Events that the file has room for."""
     pages: int = db.execute("PRAGMA page_count").fetchone()[0]
     return pages * PAGE_BYTES // EVENT_BYTES - SPARE_EVENTS
-
-
-def _is_event(payload: bytes) -> bool:
-    """Whether a row of an earlier start holds what ``put`` writes."""
-    try:
-        return isinstance(json.loads(payload), dict)
-    except (ValueError, TypeError, RecursionError):
-        return False

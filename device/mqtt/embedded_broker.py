@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from device.errors import BrokerError
@@ -44,6 +45,7 @@ class EmbeddedBroker:
             [sys.executable, "-m", __spec__.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[2],  # `-m` looks for modules there first
             start_new_session=True,  # Ctrl-C is for the daemon, which then says `stopped`
         )
         assert process.stdin is not None
@@ -136,6 +138,7 @@ async def _listen(asked: int) -> int:
     """Starts amqtt on the port, for 0 on 1883 or any that is free."""
     from amqtt.errors import BrokerError as StartError  # only in the child: the daemon has no use
 
+    found: Exception | None = None
     for candidate in [asked] if asked else [PREFERRED_PORT, 0, 0]:
         try:
             with socket.create_server((LOOPBACK, candidate)) as probe:
@@ -145,9 +148,18 @@ async def _listen(asked: int) -> int:
                 "plugins": {ANONYMOUS: {"allow_anonymous": True}},
             }
             await _broker_class()(config).start()
-        except (OSError, StartError):  # taken, perhaps just now
+        except (OSError, StartError) as error:  # taken, perhaps just now
+            found = error
             continue
         return port
+    if isinstance(found, PermissionError):
+        raise OSError(
+            errno.EACCES,
+            f"port {asked} of {LOOPBACK} is only for root, as all below 1024; name a higher one "
+            "in mqtt.port",
+        )
+    if isinstance(found, OSError) and found.errno != errno.EADDRINUSE:
+        raise found
     raise OSError(
         errno.EADDRINUSE,
         f"port {asked} of {LOOPBACK} is taken; is your own broker there? Name it in mqtt.host",

@@ -7,6 +7,7 @@ and the SQLite file of the one on disk.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sqlite3
@@ -97,6 +98,11 @@ class Outbox:
         """Events that wait."""
         return len(self._events)
 
+    @property
+    def newest(self) -> int:
+        """The number of the event that was put last; 0 before the first."""
+        return self._number
+
     def close(self) -> None:
         """Ends the use."""
 
@@ -108,6 +114,14 @@ class Outbox:
         if len(self._events) > max_events:
             self._events.popitem(last=False)
             self.dropped += 1
+
+
+def is_event(payload: bytes) -> bool:
+    """Whether a row of an earlier start holds what ``put`` writes."""
+    try:
+        return isinstance(json.loads(payload), dict)
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def open_database(path: Path) -> sqlite3.Connection:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 MAX_NAMED = 100  # topics whose refusal is remembered
+MAX_WAITING = 100  # publications that wait; a flood of commands must not fill the memory
+MAX_WAITING_BYTES = 1 << 24  # of their payloads, as pictures are large
+MAX_LOST = 3  # connections that a publication may be lost with: perhaps none can carry it
 Receiver = Callable[..., None]  # topic, payload, whether it was retained; of a request: ReplyTo
 
 
@@ -29,6 +34,7 @@ class Message:
         retain: the broker keeps it.
         correlation: names the request that it answers.
         foreign: whoever asked has named the topic; that it is refused is no fault of this device.
+        momentary: it is for now alone, and forgotten when there is no connection.
     """
 
     topic: str
@@ -37,6 +43,7 @@ class Message:
     retain: bool = False
     correlation: bytes = b""
     foreign: bool = False
+    momentary: bool = False
 
     @property
     def content_type(self) -> str:
@@ -58,6 +65,7 @@ class Publication:
         refused: why it will not be said; None while it may.
         cause: the reason in a few words that stay the same.
         for_ever: saying it again would not help.
+        num_lost: connections that ended before they had carried it.
     """
 
     message: Message
@@ -67,11 +75,60 @@ class Publication:
     refused: str | None = None
     cause: str = ""
     for_ever: bool = False
+    num_lost: int = 0
 
     @property
     def done(self) -> bool:
         """True once it is acknowledged or refused."""
         return self.acknowledged or self.refused is not None
+
+
+class WaitingLine:
+    """What is to be said once and waits for room at the broker: bounded, the oldest are forgotten.
+
+    Args:
+        is_connected: whether what is momentary may wait.
+    """
+
+    def __init__(self, is_connected: Callable[[], bool]) -> None:
+        self._is_connected, self._lock = is_connected, threading.Lock()
+        self._line: deque[Publication] = deque()
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._line)
+
+    def add(self, publication: Publication) -> None:
+        """Has it wait, from any thread."""
+        with self._lock:
+            if publication.message.momentary and not self._is_connected():
+                publication.refused = "no connection"
+                return
+            self._line.append(publication)
+            while len(self) > 1 and (len(self) > MAX_WAITING or self._size() > MAX_WAITING_BYTES):
+                self._line.popleft().refused = "too many publications wait"
+
+    def take(self, most: int) -> list[Publication]:
+        """At most so many, the oldest first."""
+        with self._lock:
+            return [self._line.popleft() for _ in range(min(most, len(self._line)))]
+
+    def lose(self, in_flight: Sequence[Publication]) -> list[Publication]:
+        """A connection has ended: what was in flight goes again; returns what is given up."""
+        for publication in in_flight:
+            publication.num_lost += 1
+        with self._lock:
+            waiting = [*in_flight, *self._line]
+            given_up = [p for p in waiting if p.message.momentary or p.num_lost >= MAX_LOST]
+            for publication in given_up:
+                many = f"{MAX_LOST} connections were lost with it"
+                is_momentary = publication.message.momentary
+                publication.refused = "the connection was lost" if is_momentary else many
+            self._line = deque(each for each in waiting if not each.done)
+        return given_up
+
+    def _size(self) -> int:
+        return sum(len(each.message.payload) for each in self._line)
 
 
 @dataclass(eq=False)

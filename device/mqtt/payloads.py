@@ -9,6 +9,7 @@ import ctypes
 import json
 import math
 import re
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -110,14 +111,17 @@ class Payloads:
     def __init__(self, identity: Identity, clock: WallClock) -> None:
         self._identity, self._clock = identity, clock
         self._seq: Counter[str] = Counter()
+        self._counting = threading.Lock()  # loop and client both answer commands
 
     def _envelope(self, topic: str, at_s: float) -> Payload:
-        self._seq[topic] += 1
+        with self._counting:
+            self._seq[topic] += 1
+            seq = self._seq[topic]
         return {
             "schema": SCHEMA,
             "device_id": self._identity.device_id,
             "boot_id": self._identity.boot_id,
-            "seq": self._seq[topic],
+            "seq": seq,
             "at": self._clock.rfc3339(at_s),
             "clock_synced": self._clock.synced,
             "historical": False,

@@ -14,7 +14,7 @@ from typing import Any
 from device.errors import ConfigurationError, StorageError, is_storage_trouble
 from device.files import read_file
 from device.settings.hosts import is_host, without_password
-from device.settings.tree import MOST_IN_MEMORY, Settings, Web
+from device.settings.tree import MOST_IN_MEMORY, Mqtt, Settings, Web
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -26,9 +26,7 @@ MAX_FILE_BYTES = 64 << 10
 MAX_DOTS = 100  # in a line
 MAX_WHOLE = 1 << 53  # larger whole numbers are no floats
 MOST_TOLD = 20  # mistakes of one file
-SURROGATE = re.compile(
-    "[\ud800-\udfff]"
-)  # what Python makes of a variable's bytes that are not UTF-8
+SURROGATE = re.compile("[\ud800-\udfff]")  # in place of bytes of a variable that are no UTF-8
 Given = tuple[str, Any, str]  # key, value, place
 
 
@@ -175,14 +173,12 @@ def _check_together(settings: Settings, place_of: Callable[[str], str]) -> list[
 
 def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:
     """Keys whose values cannot be, and why."""
-    camera, mqtt = settings.camera, settings.mqtt
+    camera = settings.camera
     if settings.device.deployment in ("workplace", "education"):
         yield (
             "device.deployment",
-            (
-                "reading emotions at work and in education is forbidden in the EU (AI Act Art. "
-                "5(1)(f)); Mien does not start there"
-            ),
+            "reading emotions at work and in education is forbidden in the EU (AI Act Art. "
+            "5(1)(f)); Mien does not start there",
         )
     if camera.source == "replay" and not camera.path:
         yield "camera.source", "camera.path is empty: source replay needs a path"
@@ -199,11 +195,6 @@ def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:
     for section in ("mqtt", "home_assistant"):
         if re.search(r"[+#\s\x00]|^$", getattr(settings, section).prefix):
             yield f"{section}.prefix", f"{in_topics} and spaces, and not empty"
-    if mqtt.host and not is_host(mqtt.host):
-        yield (
-            "mqtt.host",
-            "allowed is a name or address alone; the port is mqtt.port, encryption mqtt.tls",
-        )
     for section in ("mqtt", "web"):
         table = getattr(settings, section)
         if bool(table.cert_file) != bool(table.key_file):
@@ -212,7 +203,20 @@ def _misfits(settings: Settings) -> Iterator[tuple[str, str]]:
             yield f"{section}.{alone}", together
     if settings.web.enabled and 0 < settings.web.port == settings.health.prometheus_port:
         yield "health.prometheus_port", "that is web.port, where /metrics is too; take another one"
+    yield from _misfits_of_broker(settings.mqtt)
     yield from _misfits_of_page(settings.web)
+
+
+def _misfits_of_broker(mqtt: Mqtt) -> Iterator[tuple[str, str]]:
+    """Keys of ``[mqtt]`` whose values cannot be, and why."""
+    if mqtt.host and not is_host(mqtt.host):
+        yield (
+            "mqtt.host",
+            "allowed is a name or address alone; the port is mqtt.port, encryption mqtt.tls",
+        )
+    for name in ("ca_file", "cert_file"):
+        if getattr(mqtt, name) and not mqtt.tls:
+            yield f"mqtt.{name}", "nothing would be encrypted: set mqtt.tls = true as well"
 
 
 def _misfits_of_page(web: Web) -> Iterator[tuple[str, str]]:

@@ -36,6 +36,17 @@ def test_a_folder_is_listed_in_order_with_its_subfolders(tmp_path: Path) -> None
     assert list_sources(outer).files == [outer]
 
 
+def test_hidden_folders_are_left_out_unless_they_are_named(tmp_path: Path) -> None:
+    outer = write_picture(tmp_path / "a.png")
+    thumbnails = tmp_path / "album" / ".thumbnails"
+    (thumbnails / "large").mkdir(parents=True)
+    inner = write_picture(thumbnails / "large" / "a.png")
+    (tmp_path / ".link").symlink_to(tmp_path)
+    listing = list_sources(tmp_path)
+    assert (listing.files, listing.left_out, listing.unreadable) == ([outer], [], [])
+    assert list_sources(thumbnails).files == [inner]
+
+
 @pytest.mark.parametrize("name", ["a.jfif", "a.heic", "a.avif", "a", "a.txt"])
 def test_the_content_makes_a_picture_not_the_name(tmp_path: Path, name: str) -> None:
     path = write_picture(tmp_path / name)

@@ -245,7 +245,7 @@ def test_a_camera_whose_driver_fails_oddly_does_not_end_the_report(
     monkeypatch.setattr(doctor.util, "find_spec", lambda name: object())
     monkeypatch.setattr("device.camera.picamera._connect", fail)
     mark, text = doctor._csi_camera(Settings())
-    assert mark == "ok"
+    assert mark == "--", "it may be Mien itself that has it"
     assert "RuntimeError: the pipeline handler is in use" in text
 
 

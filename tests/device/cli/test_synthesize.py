@@ -1,5 +1,7 @@
 import argparse
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -200,3 +202,18 @@ def test_a_huge_picture_is_searched_small_and_the_face_found_in_its_own_pixels()
 def test_a_picture_like_a_thread_has_no_face() -> None:
     with pytest.raises(UsageError, match="no face found"):
         synthesize.largest_face(np.zeros((3, 20_000), np.uint8), lambda grey: [], Path("x.png"))
+
+
+def test_a_model_that_is_a_pipe_makes_nobody_wait(tmp_path: Path) -> None:
+    pipe, output = tmp_path / "pipe.tflite", tmp_path / "made.png"
+    os.mkfifo(pipe)
+    words = ["synthesize", PORTRAIT, "--expression", "happy", "--output", output, "--model", pipe]
+    done = subprocess.run(
+        [sys.executable, "-m", "device", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == f"mien: --model {pipe}: cannot read: not a regular file\n"

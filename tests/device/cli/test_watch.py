@@ -63,6 +63,13 @@ def test_rubbish_on_the_topic_is_shown_harmlessly(payload: bytes) -> None:
     assert "\x1b" not in describe("mien/abc/availability", payload, colors=True)
 
 
+@pytest.mark.parametrize("number", ["1" * 400, "1" * 5000, "1e999", "NaN", '"one"', "[]", "null"])
+@pytest.mark.parametrize("key", ["probability", "track_id", "at"])
+def test_no_number_of_a_stranger_ends_it(key: str, number: str) -> None:
+    wanted = json.dumps({**EVENT, key: "HERE"}).replace('"HERE"', number)
+    assert "abc" in describe("mien/abc/event", wanted.encode(), colors=False)
+
+
 def test_a_broker_that_goes_and_comes_back_is_told(mosquitto: TestBroker) -> None:
     out, stop = io.StringIO(), threading.Event()
     access = BrokerAccess("127.0.0.1", mosquitto.port, "ignored")

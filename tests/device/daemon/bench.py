@@ -50,6 +50,7 @@ class Bench:
     ) -> None:
         self.answers: list[dict[str, Any]] = []
         self.pictures: list[bytes] = []
+        self.is_connected = True
         self.stops = self.reports = 0
         self.screen = FakeDisplay()
         state = StateFile(folder / "settings.json")
@@ -65,10 +66,14 @@ class Bench:
             generator=LazySynthesizer(lambda: [STEPS]),
             screen=self.screen,
             stop=self.stop,
-            say_picture=self.pictures.append if publish_pictures else None,
+            say_picture=self.say_picture if publish_pictures else None,
         )
         self.commands = CommandQueue(self.respond, clock=lambda: 0.0)
         self.control = Control(self.device, self.commands, self.report)
+
+    def say_picture(self, picture: bytes) -> bool:
+        self.pictures.append(picture)
+        return self.is_connected
 
     def stop(self) -> None:
         self.stops += 1

@@ -251,6 +251,13 @@ def test_a_picture_is_made_of_a_face_only(bench: Bench) -> None:
     assert "paused" in bench.ask("synthesize", scene, FRAME, expression="happy")["error"]
 
 
+def test_a_picture_without_a_connection_is_not_published(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, publish_pictures=True)
+    for bench.is_connected in (True, False):
+        answer = bench.ask("synthesize", scene_with(Expression.SAD), FRAME, expression="happy")
+        assert answer["data"]["published"] is bench.is_connected
+
+
 def test_a_picture_is_said_only_where_that_is_set(tmp_path: Path) -> None:
     silent, open_bench = Bench(tmp_path), Bench(tmp_path, publish_pictures=True)
     for bench in (silent, open_bench):

@@ -86,6 +86,11 @@ THREE = (
     face(Expression.UNCERTAIN, 0.3, "turned away"),
 )
 EIGHT = (*THREE, *(face(Expression.NEUTRAL, 0.5 + n / 20) for n in range(5)))
+NOBODY_LISTENS = Status(
+    CameraState.ONLINE,
+    "broker hall.lan:1883: nothing listens there; is the broker running, is mqtt.port right?",
+    broker_away=True,
+)
 UNPLUGGED = Status(CameraState.OFFLINE, "/dev/video0: no more pictures; unplugged or out of power?")
 
 STATES: dict[str, Shown] = {
@@ -96,7 +101,8 @@ STATES: dict[str, Shown] = {
     "eight": shown(*EIGHT),
     "camera-lost": shown(status=UNPLUGGED),
     "paused": shown(status=Status(CameraState.PAUSED)),
-    "broker-away": shown(HAPPY, status=Status(CameraState.ONLINE, "broker away")),
+    "broker-away": shown(status=NOBODY_LISTENS),
+    "broker-away-one": shown(HAPPY, status=NOBODY_LISTENS),
     "identify": shown(HAPPY, flash=True),
     "synthetic": replace(shown(HAPPY), synthetic=synthetic_face()),
 }

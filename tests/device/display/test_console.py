@@ -2,17 +2,22 @@ from __future__ import annotations
 
 import io
 import os
+import select
 from pathlib import Path
 
 import pytest
 
+from device.display import choose
 from device.display.choose import FirstThatPaints, open_display
+from device.display.pixels import RGB565, Geometry
 from device.display.screen import NoScreen, Reopened, Screen
 from device.display.terminal import ConsolePainter
 from device.display.wording import Shown
 from device.settings import Settings
 from device.settings.tree import Display as DisplaySettings
 from tests.device.display.screens import STATES
+
+TIMEOUT_S = 10.0  # only ever reached by a failing test
 
 
 def read_up_to(controller: int, end: bytes) -> bytes:
@@ -69,6 +74,67 @@ def test_auto_goes_down_the_ladder_and_up_again() -> None:
     ladder.paint(STATES["one"])
     assert (framebuffer.num_painted, console.num_painted) == (1, 1)
     assert console.num_closed == 1
+
+
+def test_auto_says_once_why_a_screen_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
+    framebuffer, console = FakePainter(works=False), FakePainter(works=True)
+    ladder = FirstThatPaints([framebuffer, console])
+    told = ["screen passed over: fake: not here; text goes to the console"]
+    for _ in range(3):
+        ladder.paint(STATES["one"])
+    assert caplog.messages == told
+    framebuffer.works = True
+    ladder.paint(STATES["one"])
+    framebuffer.works = False  # it was pulled out again
+    ladder.paint(STATES["one"])
+    assert caplog.messages == told * 2
+
+
+class FakeFramebuffer:
+    """An open framebuffer as some virtual machines and cheap panels have it."""
+
+    def __init__(self, bits: int) -> None:
+        self.size = Geometry(320, 240, 320 * 4, bits, *RGB565)
+
+    def switch_on(self) -> None: ...
+
+    def geometry(self) -> Geometry:
+        return self.size
+
+    def write(self, data: bytes, offset: int) -> None:
+        """Its memory ends before the picture does."""
+        raise OSError(27, "File too large")
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("bits", "reason", "clears"), [(24, "24 bits a pixel", 0), (16, "File too large", 2)]
+)
+def test_text_stays_on_the_console_where_the_framebuffer_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    bits: int,
+    reason: str,
+    clears: int,
+) -> None:
+    monkeypatch.setattr(choose, "FramebufferDevice", lambda _: FakeFramebuffer(bits))
+    controller, terminal = os.openpty()
+    display = DisplaySettings(backend="auto", console=os.ttyname(terminal))
+    screen = open_display(Settings(display=display), io.StringIO())
+    state, seen = STATES["one"], b""
+    for num_painted in range(1, 4):
+        screen.show(state.scene, state.status, None)
+        while seen.count(b"happy") < num_painted:  # drawn at each painting
+            assert select.select([controller], [], [], TIMEOUT_S)[0], "nothing was drawn"
+            seen += os.read(controller, 4096)
+    screen.close()
+    between = seen.split(b"happy")[1:-1]
+    assert max(part.count(b"\x1b[2J") for part in between) <= clears
+    (message,) = caplog.messages
+    assert reason in message
+    os.close(controller)
+    os.close(terminal)
 
 
 def test_auto_without_any_screen_says_what_each_answered() -> None:

@@ -33,6 +33,7 @@ class FakeScreen:
         self.plugged = True
         self.writes: list[tuple[int, int]] = []  # offset, bytes
         self.num_open = 0
+        self.num_switched_on = 0
         self.path.write_bytes(bytes(geometry.start + geometry.height * geometry.stride))
 
     def open(self) -> FakeScreen:
@@ -40,6 +41,9 @@ class FakeScreen:
             raise FileNotFoundError(2, "No such file or directory", "/dev/fb0")
         self.num_open += 1
         return self
+
+    def switch_on(self) -> None:
+        self.num_switched_on += 1
 
     def geometry(self) -> Geometry:
         if not self.plugged:
@@ -63,10 +67,12 @@ class FakeScreen:
 class FakeConsole:
     def __init__(self) -> None:
         self.entered = False
+        self.num_entered = 0
         self.in_front = True
 
     def enter(self) -> None:
         self.entered = True
+        self.num_entered += 1
 
     def leave(self) -> None:
         self.entered = False
@@ -149,6 +155,25 @@ def test_the_console_is_silenced_and_given_back(tmp_path: Path) -> None:
     assert not rig.console.entered
     assert rig.screen.num_open == 0
     rig.painter.close()
+
+
+@pytest.mark.parametrize(
+    ("geometry", "message"),
+    [
+        (Geometry(320, 240, 960, 24, *XRGB), "24 bits a pixel are not supported"),
+        (Geometry(128, 64, 16, 1, *XRGB), "1 bits a pixel are not supported"),
+        (Geometry(320, 240, 640, 32, *XRGB), "rows of 640 bytes cannot hold 320 px"),
+    ],
+)
+def test_a_framebuffer_of_another_depth_leaves_screen_and_console_alone(
+    tmp_path: Path, geometry: Geometry, message: str
+) -> None:
+    rig = Rig(tmp_path, geometry)
+    for _ in range(2):
+        with pytest.raises(ValueError, match=message):
+            rig.painter.paint(STATES["one"])
+    assert (rig.console.num_entered, rig.screen.num_switched_on) == (0, 0)
+    assert rig.screen.num_open == 0
 
 
 def test_an_unplugged_screen_is_an_error_and_a_new_one_is_used_in_its_own_size(

@@ -165,3 +165,19 @@ def test_lines_tell_each_change_once() -> None:
         "no face",
         "all well again",
     ]
+
+
+def test_a_broker_that_is_away_is_told_once_and_its_return_too() -> None:
+    stream = io.StringIO()
+    lines = LinePainter(stream, clock_text=lambda: "12:00:00")
+    away = Status(CameraState.ONLINE, "broker hall.lan:1883: no answer", broker_away=True)
+    one = face(1, Expression.HAPPY, 0.8)
+    for state in (shown(), shown(status=away), shown(one, status=away), shown(one)):
+        lines.paint(state)
+    assert stream.getvalue().replace("12:00:00 ", "").splitlines() == [
+        "no face",
+        "broker away",
+        "! broker away; broker hall.lan:1883: no answer",
+        "face 1: happy 80 %",
+        "all well again",
+    ]

@@ -10,9 +10,9 @@ import pytest
 from device.cli.discovery import retract
 from device.errors import BrokerError
 from device.mqtt.access import Backoff, BrokerAccess
-from device.mqtt.client import MAX_WAITING, MqttClient
+from device.mqtt.client import MqttClient
 from device.mqtt.one_shot import client_for, probe
-from device.mqtt.packets import Message
+from device.mqtt.packets import MAX_WAITING, Message
 from tests.broker import Mosquitto, TestBroker, free_port, start_broker
 from tests.device.mqtt.appliance import wait_until
 from tests.strict_broker import NOT_AUTHORIZED, StrictBroker

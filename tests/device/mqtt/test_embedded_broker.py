@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import errno
+import os
 import socket
 import subprocess
 import sys
@@ -17,7 +20,7 @@ from device.errors import BrokerError
 from device.mqtt import client as client_module
 from device.mqtt.access import BrokerAccess, embedded_access
 from device.mqtt.client import MqttClient
-from device.mqtt.embedded_broker import EmbeddedBroker
+from device.mqtt.embedded_broker import EmbeddedBroker, _listen
 from device.mqtt.packets import Message
 from tests.broker import free_port
 from tests.device.mqtt.appliance import DEVICE, running_publisher, wait_until
@@ -175,3 +178,34 @@ def test_a_port_that_is_asked_for_and_taken_is_told_and_tried_again(
             assert broker.port == port
         finally:
             broker.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(errno.EACCES, "only for root.*mqtt.port"), (errno.EADDRINUSE, "is taken; .*mqtt.host"),
+     (errno.EMFILE, "Too many open files")],
+)  # fmt: skip
+def test_why_a_port_cannot_be_had_is_told(
+    monkeypatch: pytest.MonkeyPatch, code: int, told: str
+) -> None:
+    """The tests may run as root, whom nothing refuses port 883."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+    with pytest.raises(OSError, match=told):
+        asyncio.run(_listen(883))
+
+
+def test_the_child_runs_nothing_of_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("amqtt", "queue", "selectors"):
+        (tmp_path / f"{name}.py").write_text("import sys; sys.exit('a file of somebody else')\n")
+    monkeypatch.chdir(tmp_path)
+    broker = EmbeddedBroker(free_port())
+    try:
+        assert broker.port
+    finally:
+        broker.close()

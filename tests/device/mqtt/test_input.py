@@ -5,11 +5,14 @@ from __future__ import annotations
 import resource
 
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from device.mqtt.access import BrokerAccess
-from device.mqtt.connection import MAX_INPUT_BYTES
+from device.mqtt.bounded_client import MAX_INPUT_BYTES
 from tests.broker import Mosquitto
 from tests.device.mqtt.appliance import DEVICE, running_publisher, wait_until
+from tests.device.mqtt.test_mqtt_5 import listener
 from tests.strict_broker import StrictBroker
 from tests.subscriber import Subscriber
 
@@ -114,3 +117,43 @@ def test_what_is_no_mqtt_ends_the_connection(rubbish: bytes) -> None:
     ):
         wait_until(lambda: len(broker.connects) == 2)
         wait_until(lambda: publisher.connected)
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_a_retained_message_whose_properties_cannot_be_read_is_dropped_and_named(
+    real_mosquitto: Mosquitto, qos: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    port, heard = real_mosquitto.port, list[bytes]()
+    odd = Properties(PacketTypes.PUBLISH)
+    odd.UserProperty = ("note", "\ufeffhello")  # legal: MQTT 5, section 1.5.4
+    with (
+        Subscriber(port, "nothing") as other,
+        listener(port, "nothing") as (sender, _),
+    ):
+        sender.publish(f"mien/{DEVICE}/command/get", b"{}", qos, True, odd).wait_for_publish(30.0)
+        with running_publisher(
+            port,
+            prepare=lambda publisher: publisher.listen(
+                f"mien/{DEVICE}/command/+", lambda _, payload, __: heard.append(payload)
+            ),
+        ) as publisher:
+            wait_until(lambda: publisher.num_dropped)
+            other.publish(f"mien/{DEVICE}/command/get", b"after")
+            wait_until(lambda: heard)
+            assert publisher.connected
+            assert publisher.num_dropped == 1
+    assert heard == [b"after"]
+    assert real_mosquitto.log_path.read_text().count(f"as mien-{DEVICE} ") == 1
+    assert "command/get' is dropped: cannot read it: [MQTT-1.5.4-3] U+FEFF" in caplog.text
+
+
+def test_a_publish_that_is_cut_short_ends_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        StrictBroker(greeting=b"\x32\x05\x00\x03a/b") as broker,
+        running_publisher(
+            broker.port, prepare=lambda publisher: publisher.listen("a", lambda *_: None)
+        ) as publisher,
+    ):
+        wait_until(lambda: len(broker.connects) == 2)
+        wait_until(lambda: publisher.connected)
+    assert "a mistake of ours" not in caplog.text

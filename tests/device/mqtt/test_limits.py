@@ -262,3 +262,14 @@ def test_a_broker_that_ends_every_connection_at_once_is_explained() -> None:
     with StrictBroker(leave_at_once=True) as broker, running_publisher(broker.port) as publisher:
         wait_until(lambda: "lost again and again" in (told := publisher.problem or "") and
                    "mqtt.client_id" in told)  # fmt: skip
+
+
+def test_the_birth_is_said_before_what_changed_earlier() -> None:
+    with (
+        StrictBroker() as broker,
+        running_publisher(
+            broker.port, prepare=lambda publisher: publisher.retain("camera", b"offline")
+        ),
+    ):
+        wait_until(lambda: "camera" in broker.topics())
+    assert broker.topics()[:2] == ["availability", "camera"]

@@ -19,6 +19,7 @@ from tests.broker import Mosquitto, TestBroker, free_port
 from tests.device.mqtt.appliance import DEVICE, Gate, running_publisher, wait_until
 from tests.device.mqtt.validation import check_message
 from tests.scenes import ONLINE, change, scene_with
+from tests.strict_broker import StrictBroker
 from tests.subscriber import Subscriber
 
 
@@ -238,3 +239,20 @@ def test_another_device_with_the_same_id_is_a_problem_of_the_publisher(
             payload = encode({"boot_id": boot_id})
             publisher.duplicates.receive(publisher.topics("health"), payload, False)
         assert "another appliance publishes" in (publisher.problem or "")
+
+
+def test_a_picture_is_said_over_the_connection_of_now_or_never() -> None:
+    said: list[bool] = []
+    with (
+        StrictBroker() as broker,
+        running_publisher(
+            broker.port, prepare=lambda early: said.append(early.say_picture(b"\x89PNG before"))
+        ) as publisher,
+    ):
+        wait_until(lambda: publisher.connected)
+        assert publisher.say_picture(b"\x89PNG now")
+        wait_until(lambda: "synthesis" in broker.topics())
+    assert said == [False]
+    assert [p.payload for p in broker.published if p.topic.endswith("synthesis")] == [
+        b"\x89PNG now"
+    ]

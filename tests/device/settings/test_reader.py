@@ -55,6 +55,11 @@ def test_a_byte_order_mark_of_windows_editor_is_passed_over(tmp_path: Path) -> N
         ('[mqtt]\nhost = "mqtt://broker.lan"\n', [":2:", "name or address alone"]),
         ('[device]\nid = "a/b"\n', [":2:", "device.id", "nor /"]),
         ('[mqtt]\ncert_file = "a.pem"\n', ["belong together"]),
+        ('[mqtt]\nca_file = "a.pem"\n', [":2:", "nothing would be encrypted", "mqtt.tls = true"]),
+        (
+            '[mqtt]\nhost = "h"\ncert_file = "a.pem"\nkey_file = "b.pem"\n',
+            [":3:", "mqtt.cert_file", "nothing would be encrypted"],
+        ),
     ],
 )
 def test_a_wrong_file_names_place_value_and_what_is_allowed(
