@@ -8,7 +8,7 @@ DEV_VENV := .venv-dev
 DEV := $(DEV_VENV)/bin
 FETCHES := echo "fetching wheels: pip is silent for some minutes" >&2
 
-.PHONY: help run test test-device test-slow clients-test browser-test coverage check format train export report bench board-cost docs bundle deb release install image image-test flash lock
+.PHONY: help run dev test test-device test-slow clients-test browser-test coverage check format train export report bench board-cost docs bundle deb release install image image-test flash lock
 # The newest by version; "~" comes before the end of a name, as a candidate comes before its release.
 IMAGE ?= $(shell ls dist/mien-*-arm64.img 2>/dev/null | sed 's/rc/~rc/' | sort -V | tail -n 1 | tr -d '~')
 .DEFAULT_GOAL := help
@@ -53,6 +53,8 @@ browser-test: $(DEV_VENV)/.ready ## the page in a real browser; installs playwri
 	$(DEV_VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
 	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || apt-get install -y -qq --no-install-recommends chromium >/dev/null
 	$(DEV)/python -m pytest -m slow tests/device/web tests/pages
+
+dev: $(DEV_VENV)/.ready ## install what training, export and tests need, and end
 
 check: $(DEV_VENV)/.ready ## format, lint, types
 	$(DEV)/ruff format --check .

@@ -29,7 +29,10 @@ def read_file(path: Path, most: int, flags: int = 0) -> bytes:
     except ValueError as error:  # a NUL
         raise OSError(errno.EINVAL, f"not a path: {error}") from error
     try:  # closed here: `fdopen` refuses a folder and leaves its handle open
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISDIR(mode):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
             raise OSError(errno.EINVAL, "not a regular file")
         with os.fdopen(handle, "rb", closefd=False) as file:
             content = file.read(most + 1)

@@ -15,6 +15,6 @@ def require_packages() -> None:
     """
     if importlib.util.find_spec("keras") is None:
         raise UsageError(
-            "keras is not installed for this Python; `make train` or `make test` puts it into "
+            "keras is not installed for this Python; `make dev` puts it into "
             ".venv-dev: go on with .venv-dev/bin/python"
         )

@@ -20,8 +20,7 @@ from device.settings import Settings, load_settings
 from device.settings.hosts import join_address
 from device.settings.tree import Camera, Web
 from device.vision.detector import choose_kind
-from device.vision.generator import find_generators
-from device.vision.model_store import ModelStore, try_classifier, try_generator
+from device.vision.model_store import ModelStore, choose_generator, try_classifier
 from device.vision.stage import build_stage
 from device.vision.tflite import runtime_name
 from device.vision.trial import damaged_shipped
@@ -93,10 +92,12 @@ def model_lines(settings: Settings, store: ModelStore) -> Iterator[str]:
     stage = build_stage(settings)
     yield f"model     {card.name} {card.version}, self-test passed on {runtime_name()}"
     yield f"landmarks {'good' if stage.landmarks else 'none: faces go without points'}"
-    generators = find_generators(store)
-    if generators and stage.landmarks:
-        card = try_generator(generators[0])
-        yield f"generator {card.name} {card.version}, self-test passed"
+    if stage.landmarks:
+        generator, problems = choose_generator(store)
+        for problem in problems:
+            print(f"mien: {problem}; the shipped generator serves", file=sys.stderr)
+        if generator:
+            yield f"generator {generator.name} {generator.version}, self-test passed"
     yield f"detector  {choose_kind(settings.detector.kind)}"
 
 

@@ -126,6 +126,8 @@ def _problem_of(output: Path, picture: Path) -> str | None:
         return f"the name must end in {' or '.join(SUFFIXES)}"
     if output.is_dir() or not output.parent.is_dir():
         return "not a file in an existing folder"
+    if output.exists() and not output.is_file():
+        return "is a device or a pipe; name a file"
     if output.exists() and not os.access(output, os.W_OK):
         return "not writable"
     with suppress(PermissionError):  # of the picture, which is told when it is read

@@ -31,6 +31,7 @@ from device.errors import CommandError, MienError, StorageError
 from device.files import in_words
 from device.mqtt.command_queue import Command, CommandQueue
 from device.settings import replace_setting
+from device.vision.model_folder import version_folder
 from device.vision.model_store import load_classifier
 from device.vision.resting_face import CALIBRATION_S
 from device.vocabulary import Expression, Frame, Scene
@@ -115,10 +116,20 @@ def reload_model(device: Appliance, request: Request) -> Answer:
     """``reload-model``: the newest model in place of the old one; out of safe mode by a restart.
 
     Where the board is too slow for it, the small one stays until the board has time.
+
+    Raises:
+        CommandError: the newest cannot be used; another one serves.
     """
     if device.vision:
+        newest = device.store.find_in_use(device.settings.classifier.model)
         classifier = load_model(device)
         use_model(device, classifier)
+        card = classifier.card
+        if newest not in (None, version_folder(card)) and not device.pace.small_model:
+            raise CommandError(
+                f"the installed model cannot be used, the log says why: {card.name} {card.version} "
+                "serves"
+            )
     else:
         classifier = load_classifier(device.settings, device.store)
         device.stop()

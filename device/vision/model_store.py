@@ -150,12 +150,16 @@ class ModelStore:
         installed = self.find(name)
         return os.readlink(installed.parent) if installed else None
 
+    def find_in_use(self, name: str) -> str | None:
+        """As ``version_in_use``; None also for what lies there by hand."""
+        try:
+            return self.version_in_use(name)
+        except OSError:
+            return None
+
     def is_in_use(self, card: ModelCard) -> bool:
         """Whether this is the installed model in use under its name."""
-        try:
-            return self.version_in_use(card.name) == version_folder(card)
-        except OSError:
-            return False
+        return self.find_in_use(card.name) == version_folder(card)
 
 
 def _check(model: Path, self_test: SelfTest) -> ModelCard:
@@ -243,9 +247,25 @@ def try_classifier(settings: Settings, store: ModelStore) -> tuple[ModelCard, li
     return _tried(_shipped(name), "classify"), problems
 
 
-def try_generator(path: Path) -> ModelCard:
-    """The card of a generator that passes its self-test; ModelError for another one."""
-    return _tried(path, "synthesize")
+def choose_generator(store: ModelStore) -> tuple[ModelCard | None, list[str]]:
+    """Which generator serves when somebody asks for one.
+
+    Returns:
+        Its card, None without one, and why the installed one cannot be used.
+
+    Raises:
+        ModelError: none of those that are there can be used.
+    """
+    problems = list[str]()
+    if installed := store.find(GENERATOR):
+        try:
+            return _tried(installed, "synthesize"), problems
+        except ModelError as error:
+            if not find_shipped(GENERATOR):
+                raise
+            problems.append(str(error))
+    shipped = find_shipped(GENERATOR)
+    return (_tried(shipped, "synthesize") if shipped else None), problems
 
 
 def _tried(path: Path, task: str) -> ModelCard:

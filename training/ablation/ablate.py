@@ -69,7 +69,7 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
         return 0
     require_output(arguments.output)
     require_folder(arguments.runs)
-    require_data(arguments.data)
+    require_data(arguments.data, votes)
     runs = planned(arguments, variants, votes)
     steps = {run: words for run, options in runs.items() if (words := words_for(run, options))}
     print(f"{len(runs)} trainings, {len(runs) - len(steps)} of them finished", flush=True)

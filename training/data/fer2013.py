@@ -117,17 +117,19 @@ def read_pictures(data: Path, votes: Path | None = None) -> Pictures:
     return pictures if votes is None else add_votes(pictures, votes)
 
 
-def require_data(path: Path) -> None:
-    """Says where FER2013 is to be had.
+def require_data(path: Path, votes: Path | None = None) -> None:
+    """Says where FER2013 is to be had; with ``votes``, also whether they are there.
 
     Raises:
-        UsageError: it is not there.
+        UsageError: one is not there.
     """
     if not path.exists():
         raise UsageError(
             f"{path}: no such file. Put Kaggle's fer2013.csv (or icml_face_data.csv, or the folder "
             "with train/ and test/) there, or name it with --data"
         )
+    if votes and not votes.is_file():
+        raise UsageError(f"{votes}: cannot read the FER+ votes: no such file")
 
 
 def read_csv(path: Path) -> Pictures:

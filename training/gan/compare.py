@@ -16,6 +16,7 @@ from device.errors import UsageError
 from training.classifier.chain import call
 from training.classifier.train import DATA, default_votes
 from training.data.fer2013 import require_data
+from training.files import require_folder
 from training.gan.command import GAN_RUNS
 from training.gan.evaluate import HEAD, JUDGE_HELP, SPLITS, add_faces, require_faces
 from training.gan.recipe import LOSSES, GanRecipe, StarGanLosses, read_gan_recipe
@@ -47,8 +48,9 @@ def run_command(arguments: argparse.Namespace, command: str) -> int:
     require_faces(arguments.most_faces)
     if arguments.report:
         require_report(arguments.report)
-    require_data(arguments.data)
     votes = default_votes(arguments)
+    require_data(arguments.data, votes)
+    require_folder(arguments.runs)
     if votes is None:
         raise UsageError("generators are judged on faces on which people agree: name --votes")
     from training.gan.judging import ask_judge  # TensorFlow takes seconds to load

@@ -218,4 +218,4 @@ def missing_runs(results: dict[str, Any], both: dict[str, Any]) -> str:
         if name not in both:
             lines.append(f"- {label}, both splits: {MISSING}. `python -m training paper --data "
                          f"fer2013.csv{every_pair}`.")  # fmt: skip
-    return "\n".join(["What is missing:", "", *lines]) if lines else "No column is missing."
+    return "\n\n" + "\n".join(["What is missing:", "", *lines]) if lines else ""

@@ -193,6 +193,16 @@ def test_a_model_that_fails_leaves_the_old_one(bench: Bench, tmp_path: Path) -> 
     assert bench.device.model()["version"] == "1"
 
 
+def test_a_newest_model_that_is_damaged_is_told_and_the_one_before_serves(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.install(tmp_path, "2")
+    bench.install(tmp_path, "3", break_it=True)
+    assert "cannot be used" in bench.ask("reload-model")["error"]
+    assert bench.device.model()["version"] == "2"
+    assert bench.ask("reload-model")["data"]["model"]["version"] == "2"
+
+
 def test_a_good_model_ends_safe_mode_by_a_restart(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     assert bench.ask("get")["data"]["model"]["name"] == "none"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from device.mqtt import client as client_module
-from device.mqtt import publisher as publisher_module
+from device.mqtt import unsent
 from device.mqtt.access import Backoff, BrokerAccess
 from device.mqtt.client import MqttClient
 from device.mqtt.packets import MAX_LOST, MAX_WAITING_BYTES, Message, Publication, WaitingLine
@@ -132,7 +132,7 @@ def test_what_is_for_now_alone_does_not_outlive_the_connection() -> None:
 def test_an_event_that_waits_behind_a_picture_on_a_slow_network_is_historical(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(publisher_module, "STALLED_AFTER_S", 0.5)
+    monkeypatch.setattr(unsent, "STALLED_AFTER_S", 0.5)
     with StrictBroker() as broker:
         link = SlowLink(broker.port)
         with running_publisher(link.port) as publisher:
