@@ -20,7 +20,8 @@ from device.settings import Settings, load_settings
 from device.settings.hosts import join_address
 from device.settings.tree import Camera, Web
 from device.vision.detector import choose_kind
-from device.vision.model_store import ModelStore, choose_generator, try_classifier
+from device.vision.generator import choose_generator
+from device.vision.model_store import ModelStore, try_classifier
 from device.vision.stage import build_stage
 from device.vision.tflite import runtime_name
 from device.vision.trial import damaged_shipped

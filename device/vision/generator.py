@@ -11,7 +11,8 @@ import numpy as np
 
 from device.errors import MienError, ModelError
 from device.vision import MODELS
-from device.vision.model_store import GENERATOR, ModelStore
+from device.vision.model_card import ModelCard
+from device.vision.model_store import GENERATOR, ModelStore, first_that_passes, try_model
 from device.vision.synthesizer import Synthesizer, surroundings
 from device.vision.synthetic_mark import draw_mark, encode_marked
 from device.vision.trial import require_trial
@@ -27,6 +28,22 @@ def find_generators(store: ModelStore) -> list[Path]:
     """Where the generators lie, best first: an installed one, the shipped one."""
     found = [store.find(GENERATOR), MODELS / f"{GENERATOR}.tflite"]
     return [path for path in found if path and path.is_file()]
+
+
+def choose_generator(store: ModelStore) -> tuple[ModelCard | None, list[str]]:
+    """Which generator serves when somebody asks for one.
+
+    Returns:
+        Its card, None without one, and why the one before it cannot be used.
+
+    Raises:
+        ModelError: none of those that are there can be used.
+    """
+    found = find_generators(store)
+    card, problems = first_that_passes(found[:-1], "synthesize")
+    if card is None and found:
+        card = try_model(found[-1], "synthesize")
+    return card, problems
 
 
 class LazySynthesizer:

@@ -12,7 +12,7 @@ import os
 import re
 import reprlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,45 +233,36 @@ def try_classifier(settings: Settings, store: ModelStore) -> tuple[ModelCard, li
     Raises:
         ModelError: there is none that can be used.
     """
-    name, problems = settings.classifier.model, list[str]()
-    found: list[Path | None] = [Path(name)] if name.endswith(".tflite") else []
-    if not found:
-        found = [store.find(name), store.find(name, "previous")]
-    for path in filter(None, found):
-        try:
-            return _tried(path, "classify"), problems
-        except ModelError as error:
-            if name.endswith(".tflite"):
-                raise
-            problems.append(str(error))
-    return _tried(_shipped(name), "classify"), problems
+    name = settings.classifier.model
+    if name.endswith(".tflite"):
+        return try_model(Path(name), "classify"), []
+    installed = filter(None, [store.find(name), store.find(name, "previous")])
+    card, problems = first_that_passes(installed, "classify")
+    return card or try_model(_shipped(name), "classify"), problems
 
 
-def choose_generator(store: ModelStore) -> tuple[ModelCard | None, list[str]]:
-    """Which generator serves when somebody asks for one.
+def first_that_passes(paths: Iterable[Path], task: str) -> tuple[ModelCard | None, list[str]]:
+    """The card of the first model that passes its self-test; None where none does.
 
     Returns:
-        Its card, None without one, and why the installed one cannot be used.
-
-    Raises:
-        ModelError: none of those that are there can be used.
+        The card, and for each model before it why it cannot be used.
     """
     problems = list[str]()
-    if installed := store.find(GENERATOR):
+    for path in paths:
         try:
-            return _tried(installed, "synthesize"), problems
+            return try_model(path, task), problems
         except ModelError as error:
-            if not find_shipped(GENERATOR):
-                raise
             problems.append(str(error))
-    shipped = find_shipped(GENERATOR)
-    return (_tried(shipped, "synthesize") if shipped else None), problems
+    return None, problems
 
 
-def _tried(path: Path, task: str) -> ModelCard:
+def try_model(path: Path, task: str) -> ModelCard:
     """The card of a model that passes its self-test in a process of its own.
 
     This process does not load it: it may be root's, and the model somebody else's.
+
+    Raises:
+        ModelError: it fails, or is for another task.
     """
     try_out(path)
     card = read_card(path.with_suffix(".json"))

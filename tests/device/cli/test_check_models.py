@@ -9,7 +9,8 @@ import pytest
 from device.cli.check import model_lines
 from device.settings import Settings
 from device.settings.reader import replace_setting
-from device.vision.model_store import ModelStore, choose_generator
+from device.vision.generator import choose_generator
+from device.vision.model_store import ModelStore
 from device.vision.trial import try_out
 from tests.generators import generator_bundle
 

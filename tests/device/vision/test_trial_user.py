@@ -185,13 +185,3 @@ def test_a_plain_user_and_what_came_with_mien_stay_as_they_are(
     step_down(model)
     assert foreign_owner(model) is None
     assert changes == []
-
-
-def test_that_the_child_could_not_step_down_says_nothing_about_the_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "stand_in.py").write_text("print('m: cannot'); raise SystemExit(75)")
-    monkeypatch.setattr(trial, "MODULE", "stand_in")
-    monkeypatch.setattr(trial, "ROOT", tmp_path)
-    with pytest.raises(TrialNotDoneError, match=r"^m: cannot$"):
-        try_out(tmp_path / "m.tflite")
